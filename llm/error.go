@@ -1,0 +1,61 @@
+package llm
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Class says what a failed call means for its task: whether it is tried again,
+// whether that uses an attempt, and whether others must wait too.
+type Class string
+
+// The classes of failure.
+const (
+	Throttled Class = "throttled" // the provider's limit: the limit pauses, the task waits in its place, no attempt is used
+	Blocked   Class = "blocked"   // the account: the limit is held until an operator or the provider's time; no attempt is used
+	Transient Class = "transient" // tried again with backoff; uses an attempt
+	Ambiguous Class = "ambiguous" // as transient, but the provider may have done the work and billed it
+	NotSent   Class = "not-sent"  // nothing left this machine: tried again, no attempt is used
+	Permanent Class = "permanent" // trying again cannot help: a dead letter at once
+)
+
+// Error is a failed model call, classified.
+type Error struct {
+	Class      Class
+	API        string        // the interface that the call was made through, such as "anthropic"
+	Status     int           // the HTTP status; 0 if there was no response
+	Type       string        // the provider's own type of error, "" if it gave none
+	Code       string        // the provider's own code, "" if it gave none
+	Message    string        // the provider's own words, or what went wrong here
+	RequestID  string        // the provider's id of the request, for its support
+	RetryAfter time.Duration // when the provider said to come back; 0 if it did not
+	Limits     Limits        // what the headers said
+	Err        error         // the cause, for failures without a response
+}
+
+// Error describes the failure in one line.
+func (e *Error) Error() string {
+	var b strings.Builder
+	if e.API != "" {
+		b.WriteString(e.API + ": ")
+	}
+	if e.Status != 0 {
+		fmt.Fprintf(&b, "%d ", e.Status)
+	}
+	for _, word := range []string{e.Type, e.Code} {
+		if word != "" {
+			b.WriteString(word + " ")
+		}
+	}
+	switch {
+	case e.Message != "":
+		b.WriteString(e.Message)
+	case e.Err != nil:
+		b.WriteString(e.Err.Error())
+	}
+	return strings.TrimRight(b.String(), " :") + " (" + string(e.Class) + ")"
+}
+
+// Unwrap returns the cause, nil if the provider answered.
+func (e *Error) Unwrap() error { return e.Err }
