@@ -1,0 +1,148 @@
+package archtest
+
+import "strings"
+
+// An importRule says what a package's own files may import from this project.
+// Test files may import any package of it, unless Tests is set.
+//
+// Packages are named by their path below the module, "." for the root. A
+// pattern is such a path, a path ending in "/..." for the package and all below
+// it, or "..." for all. The longest pattern that matches a package is its rule.
+type importRule struct {
+	Package string
+	May     []string
+	Tests   bool // the rule holds for test files too
+	Why     string
+}
+
+// importRules go from the top of the layout to its bottom. Imports point one way.
+var importRules = []importRule{
+	{Package: "cmd/...", May: []string{"internal/cli"},
+		Why: "a main package only starts the command line, which is what tests can reach"},
+	{Package: "internal/cli/...", May: append([]string{"internal/cli/...", ".", "limit", "llm/...", "llmsim/...", "inmem", "stores"}, faces...),
+		Why: "the command line puts the parts together; it reaches the durable stores through stores.Open"},
+
+	{Package: "httpapi/...", May: []string{"httpapi/...", ".", "limit", "llm/..."},
+		Why: "a face shows what pawl does, on any store"},
+	{Package: "gateway/...", May: []string{"gateway/...", ".", "limit", "llm/..."},
+		Why: "a face shows what pawl does, on any store"},
+	{Package: "dashboard/...", May: []string{"dashboard/...", ".", "limit", "llm/..."},
+		Why: "a face shows what pawl does, on any store"},
+
+	{Package: "stores", May: []string{".", "inmem", "sqlite", "postgres", "redis"},
+		Why: "the one package that imports all four stores, so that a program pays only for the one it uses"},
+	{Package: "inmem/...", May: []string{"inmem/...", ".", "limit", "llm"},
+		Why: "a store stands alone: it knows pawl and no other store"},
+	{Package: "sqlite/...", May: []string{"sqlite/...", ".", "limit", "llm", "internal/sqlkit"},
+		Why: "a store stands alone: it knows pawl and no other store"},
+	{Package: "postgres/...", May: []string{"postgres/...", ".", "limit", "llm", "internal/sqlkit"},
+		Why: "a store stands alone: it knows pawl and no other store"},
+	{Package: "redis/...", May: []string{"redis/...", ".", "limit", "llm"},
+		Why: "a store stands alone: it knows pawl and no other store"},
+	{Package: "internal/sqlkit", May: []string{".", "limit", "llm"},
+		Why: "what the SQL stores share belongs to neither"},
+	{Package: "storetest/...", May: []string{"storetest/...", ".", "limit", "llm", "inmem"},
+		Why: "the contract knows no store but the reference that the others are compared with"},
+
+	{Package: "llmsim/...", May: []string{"llmsim/...", "llm/..."}, Tests: true,
+		Why: "the simulated provider judges pawl's limiter, so it must share nothing with it"},
+
+	{Package: ".", May: []string{"limit", "llm"},
+		Why: "the domain knows no store, no provider and no face"},
+
+	{Package: "limit/...", May: []string{"limit/..."},
+		Why: "the limiter is arithmetic over (now, state) and knows nothing of models"},
+	{Package: "llm", May: nil,
+		Why: "what the providers share knows none of them"},
+	{Package: "llm/anthropic", May: []string{"llm"},
+		Why: "a provider's client knows what all share, and no other provider"},
+	{Package: "llm/openai", May: []string{"llm"},
+		Why: "a provider's client knows what all share, and no other provider"},
+
+	{Package: "examples/...", May: append([]string{"examples/...", ".", "limit", "llm/...", "llmsim/...", "inmem", "sqlite", "postgres", "redis", "stores"}, faces...),
+		Why: "an example uses what a user can import"},
+	{Package: "internal/bench/...", May: []string{"..."},
+		Why: "benchmarks measure everything, and nothing imports them"},
+	{Package: "internal/sdktest/...", May: []string{"..."},
+		Why: "a module of its own that tests the whole from the outside"},
+	{Package: "internal/archtest", May: nil,
+		Why: "the checker knows the project from its files only"},
+}
+
+var faces = []string{"httpapi/...", "gateway/...", "dashboard/..."}
+
+// A moduleRule says where a module of others may be imported.
+type moduleRule struct {
+	Path  string   // the module, as in go.mod
+	In    []string // patterns of the packages whose own files may import it; their tests may too
+	Tests bool     // every test file and storetest may import it
+	Tool  bool     // it is run by go tool, and imported by nobody
+	Why   string
+}
+
+// moduleRules is every module of others that the project uses directly. The
+// rivals each was compared with stand in docs/decisions/0003-dependencies.md.
+var moduleRules = []moduleRule{
+	{Path: "github.com/google/uuid", In: []string{"."},
+		Why: "ids: version 7 sorts by time, and the standard library has no UUID"},
+	{Path: "github.com/gowebpki/jcs", In: []string{"."},
+		Why: "canonical JSON (RFC 8785) for the identity of a task; number formatting is easy to get wrong"},
+	{Path: "github.com/alecthomas/kong", In: []string{"internal/cli/..."},
+		Why: "the command line as a struct, with help and checks made from it"},
+	{Path: "golang.org/x/term", In: []string{"internal/cli/..."},
+		Why: "whether the output is a terminal, and how wide; system calls differ per platform"},
+	{Path: "golang.org/x/time", In: []string{"llmsim/..."},
+		Why: "the simulated provider's judge: a limiter that is not ours"},
+	{Path: "pgregory.net/rapid", Tests: true,
+		Why: "random sequences of operations that shrink to a short failure"},
+	{Path: "go.uber.org/goleak", Tests: true,
+		Why: "a goroutine left behind by Run is found by the test that left it"},
+	{Path: "github.com/google/go-cmp", Tests: true,
+		Why: "a difference between two values is shown, not only stated"},
+	{Path: "honnef.co/go/tools", Tool: true,
+		Why: "staticcheck: finds what vet does not, with hardly a false alarm"},
+	{Path: "github.com/anthropics/anthropic-sdk-go", In: []string{"internal/sdktest/..."},
+		Why: "the provider's own client, to prove that code written with it works unchanged"},
+	{Path: "github.com/openai/openai-go/v3", In: []string{"internal/sdktest/..."},
+		Why: "the provider's own client, to prove that code written with it works unchanged"},
+}
+
+// matches reports whether pattern covers pkg. Module paths are matched the same way.
+func matches(pattern, pkg string) bool {
+	if pattern == "..." {
+		return true
+	}
+	base, below := strings.CutSuffix(pattern, "/...")
+	return pkg == base || below && strings.HasPrefix(pkg, base+"/")
+}
+
+func matchesAny(patterns []string, pkg string) bool {
+	for _, p := range patterns {
+		if matches(p, pkg) {
+			return true
+		}
+	}
+	return false
+}
+
+// ruleFor returns the rule of a package, or nil if it has none.
+func ruleFor(rules []importRule, pkg string) *importRule {
+	var best *importRule
+	for i, r := range rules {
+		if matches(r.Package, pkg) && (best == nil || len(r.Package) > len(best.Package)) {
+			best = &rules[i]
+		}
+	}
+	return best
+}
+
+// moduleFor returns the row of the module that holds the imported package, or nil.
+func moduleFor(rules []moduleRule, path string) *moduleRule {
+	var best *moduleRule
+	for i, r := range rules {
+		if matches(r.Path+"/...", path) && (best == nil || len(r.Path) > len(best.Path)) {
+			best = &rules[i]
+		}
+	}
+	return best
+}
