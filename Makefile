@@ -1,0 +1,78 @@
+GO      ?= go
+TIMEOUT ?= 10m
+# How long each fuzz target runs: a duration, or a count such as 20000x.
+FUZZTIME ?= 60s
+# Arguments of the demo: make demo ARGS="--help".
+ARGS ?=
+
+GOFMT  = $(shell $(GO) env GOROOT)/bin/gofmt
+# The modules below the root one. Each replaces the root module with this tree.
+NESTED = $(sort $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod -not -path '*/.*' -not -path '*/testdata/*')))
+
+.NOTPARALLEL:
+.PHONY: help check test fuzz bench demo fmt cover format vet staticcheck tidy race-ready
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+# A count, because a duration can end in the middle of a call, which Go 1.26
+# reports as a failure. The tests come last, so that their summary ends the output.
+check: FUZZTIME = 20000x
+check: race-ready format vet staticcheck tidy fuzz test ## all that CI runs: format, vet, staticcheck, tidy, some fuzzing, tests
+
+test: race-ready ## every test, with the race detector
+	@set -e; for dir in $(NESTED) .; do \
+		echo "== test $$dir"; (cd $$dir && $(GO) test -race -timeout $(TIMEOUT) ./...); \
+	done
+
+fuzz: ## each fuzz target for FUZZTIME (60s)
+	@set -e; for dir in . $(NESTED); do (cd $$dir; \
+		list=$$($(GO) test -list '^Fuzz' ./...) || { echo "$$list"; exit 1; }; \
+		echo "$$list" | awk '/^Fuzz/ {f[n++] = $$1} /^ok/ {for (i = 0; i < n; i++) print $$2, f[i]; n = 0}' | \
+		while read -r pkg target; do \
+			echo "== fuzz $$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1000x "$$pkg" </dev/null || exit 1; \
+		done); \
+	done
+
+bench: ## every benchmark, then the programs under internal/bench
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 0 ./...
+	@set -e; test -d internal/bench || exit 0; \
+	for program in $$($(GO) list -f '{{if eq .Name "main"}}{{.ImportPath}}{{end}}' ./internal/bench/...); do \
+		echo "== $$program"; $(GO) run "$$program"; \
+	done
+
+demo: ## run the demo on the simulated provider; needs no key and no server
+	$(GO) run ./cmd/pawl demo $(ARGS)
+
+fmt: ## format every Go file
+	$(GOFMT) -w .
+
+cover: ## test coverage: each function, then the total
+	$(GO) test -timeout $(TIMEOUT) -coverpkg=./... -coverprofile=cover.out ./...
+	$(GO) tool cover -func=cover.out
+
+# The parts of check.
+
+format:
+	@echo "== format"; files=$$($(GOFMT) -l .) || exit 1; \
+	if [ -n "$$files" ]; then echo "not formatted; run make fmt:"; echo "$$files"; exit 1; fi
+
+vet:
+	@set -e; for dir in . $(NESTED); do echo "== vet $$dir"; (cd $$dir && $(GO) vet ./...); done
+
+# The nested modules have no tools of their own: they are read by the root's.
+staticcheck:
+	@set -e; tool=$$($(GO) tool -n staticcheck); \
+	for dir in . $(NESTED); do echo "== staticcheck $$dir"; (cd $$dir && "$$tool" ./...); done
+
+tidy:
+	@set -e; for dir in . $(NESTED); do echo "== tidy $$dir"; (cd $$dir && $(GO) mod tidy -diff); done
+
+race-ready:
+	@cc=$$($(GO) env CC); \
+	if ! printf '#include <stdlib.h>\n' | $$cc -fsyntax-only -x c - 2>/dev/null; then \
+		echo "make: go test -race needs a C compiler with its headers, and '$$cc' is not a working one: install gcc or clang, or name one in CC" >&2; exit 1; \
+	elif [ "$$($(GO) env CGO_ENABLED)" != 1 ]; then \
+		echo "make: go test -race needs cgo, and CGO_ENABLED is not 1: unset it, or set it to 1" >&2; exit 1; \
+	fi
