@@ -1,0 +1,2 @@
+// Package limit decides when a call may be sent.
+package limit

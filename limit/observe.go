@@ -1,0 +1,104 @@
+package limit
+
+import (
+	"math"
+	"time"
+)
+
+// Observation is what the headers of one response told.
+type Observation struct {
+	Requests, Tokens, Input, Output Seen
+}
+
+// Seen is what headers told of one bucket.
+type Seen struct {
+	Limit     int64     // per Config.Per; 0 or less is unknown
+	Remaining int64     // less than 0 counts as 0
+	Reset     time.Time // when the provider's bucket is full again; zero is unknown
+	Known     bool      // Remaining was there; else nothing is read
+}
+
+// Observe reads the headers of the response to a call that was sent at sentAt.
+// It learns the limits, and only ever lowers a level: to what remains, and, if
+// nothing does, into the debt that the reset tells of, at most one Per deep. A
+// response to a call sent before the one last observed is ignored, for what
+// it tells is older.
+//
+// Calls in flight that the provider had not counted yet are not subtracted
+// from what remains. The level has them off already where it is the lower one;
+// most others are counted, and taking off long calls again for each response
+// would starve the limit. What is overlooked is what was sent within one round
+// trip, and the next response shows it.
+//
+// Token counts that are whole thousands are read as rounded: 500 less. A reset
+// in the past tells nothing.
+func (s *State) Observe(now, sentAt time.Time, c Config, o Observation) {
+	now, sentAt = stamp(now), stamp(sentAt)
+	if sentAt.After(now) {
+		sentAt = now
+	}
+	if sentAt.Before(s.ObservedAt) || !o.known() {
+		return
+	}
+	s.ObservedAt = sentAt
+	for k := range kinds {
+		s.see(now, &c, k, *o.seen(k))
+	}
+}
+
+func (s *State) see(now time.Time, c *Config, k kind, o Seen) {
+	if !o.Known {
+		return
+	}
+	b := s.bucket(k)
+	if o.Limit > 0 {
+		b.Limit = amount(float64(o.Limit))
+	}
+	r, limited := c.rate(k, b.Limit)
+	if !limited {
+		return
+	}
+	*b = b.at(now, r)
+	b.Level = min(b.Level, o.level(now, k, r))
+}
+
+// level returns what the provider's bucket held, at most.
+func (o Seen) level(now time.Time, k kind, r rate) float64 {
+	switch {
+	case o.Remaining <= 0:
+		return o.debt(now, r)
+	case o.Limit > 0 && o.Remaining >= o.Limit:
+		return math.MaxFloat64
+	case k != requests && o.Remaining%1000 == 0:
+		return amount(float64(o.Remaining)) - 500
+	}
+	return amount(float64(o.Remaining))
+}
+
+// debt returns the level of an empty bucket, from the time at which it will be
+// full: the provider's bucket holds its whole limit.
+func (o Seen) debt(now time.Time, r rate) float64 {
+	if o.Limit <= 0 || !o.Reset.After(now) {
+		return 0
+	}
+	full := amount(float64(o.Limit))
+	level := full - micros(o.Reset.Sub(now))*full/r.per
+	return max(min(level, 0), -full)
+}
+
+func (o *Observation) known() bool {
+	return o.Requests.Known || o.Tokens.Known || o.Input.Known || o.Output.Known
+}
+
+func (o *Observation) seen(k kind) *Seen {
+	switch k {
+	case requests:
+		return &o.Requests
+	case tokens:
+		return &o.Tokens
+	case input:
+		return &o.Input
+	default:
+		return &o.Output
+	}
+}

@@ -1,0 +1,126 @@
+package limit
+
+import (
+	"math"
+	"time"
+)
+
+// Probe is the one call that tries a limit after a pause.
+type Probe struct {
+	Wanted bool      `json:",omitempty"` // the next call to go is the probe, and nothing else goes
+	Until  time.Time `json:",omitzero"`  // a probe is out, and counts as lost then
+}
+
+// ProbeTime is how long after its turn a probe may take. Then it counts as
+// lost and another one may go, so that a lost one never closes the limit.
+const ProbeTime = time.Minute
+
+// Refuse ends a call that the provider throttled. Its request stays charged,
+// for failed calls count; its tokens are refunded. The limit pauses until
+// retryAfter from now, or, where that is not positive, for 1 s·2^Throttles up
+// to 60 s, these scaled by Per to a minute. Pauses never get shorter. After
+// one, a single probe goes first.
+//
+// Calls that were out when the pause began, and are throttled too, count with
+// it as one throttle.
+func (s *State) Refuse(now time.Time, c Config, reserved Cost, retryAfter time.Duration, reason string) {
+	now = stamp(now)
+	s.InFlight = max(s.InFlight-reserved.InFlight, 0)
+	reserved = reserved.clean()
+	s.move(now, &c, reserved, Cost{Requests: reserved.Requests})
+
+	paused := now.Before(s.PausedUntil)
+	if reserved.Probe {
+		s.Probe.Until = time.Time{}
+	}
+	if !paused && (reserved.Probe || !s.Probe.Wanted) {
+		s.Throttles++
+	}
+	s.Probe.Wanted = true
+
+	switch {
+	case retryAfter > 0:
+		s.pause(now.Add(retryAfter), reason)
+	case !paused:
+		s.pause(now.Add(backoff(s.Throttles, c.per())), reason)
+	}
+}
+
+func (s *State) pause(until time.Time, reason string) {
+	if until = stampUp(until); until.After(s.PausedUntil) {
+		s.PausedUntil, s.PauseReason = until, reason
+	}
+}
+
+// backoff returns the pause after n throttles in a row.
+func backoff(n int, per time.Duration) time.Duration {
+	steps := math.Min(math.Exp2(float64(max(n-1, 0))), 60)
+	return time.Duration(math.Min(steps*float64(per)/60, longest*1e3))
+}
+
+// succeed takes a response as proof that the limit is open again. Only a
+// probe's is: any other call was already out when the pause began.
+func (s *State) succeed(now time.Time, probe bool) {
+	if probe {
+		s.Probe.Until = time.Time{}
+	}
+	if now.Before(s.PausedUntil) || s.Probe.Wanted && !probe {
+		return
+	}
+	s.PausedUntil, s.PauseReason = time.Time{}, ""
+	s.Throttles, s.Probe = 0, Probe{}
+}
+
+// Hold stops the limit until the given time, or until Resume if that is zero.
+// A hold never shortens one that is in force.
+func (s *State) Hold(now, until time.Time, reason string) {
+	now, until = stamp(now), stampUp(until)
+	if !until.IsZero() && !until.After(now) {
+		return
+	}
+	if s.held(now) && !until.IsZero() && (s.HeldUntil.IsZero() || until.Before(s.HeldUntil)) {
+		return
+	}
+	s.Held, s.HeldUntil, s.HoldReason = true, until, reason
+}
+
+// Resume ends a hold and a pause. After a pause one probe still goes first.
+func (s *State) Resume(now time.Time) {
+	now = stamp(now)
+	s.Held, s.HeldUntil, s.HoldReason = false, time.Time{}, ""
+	s.PausedUntil, s.PauseReason = time.Time{}, ""
+	s.Throttles, s.Probe.Until = 0, time.Time{}
+	for k := range kinds {
+		// What was reserved behind the pause came out of refill that
+		// will not be waited for now.
+		if b := s.bucket(k); b.At.After(now) {
+			b.Level, b.At = min(b.Level, 0), now
+		}
+	}
+}
+
+func (s *State) held(now time.Time) bool {
+	return s.Held && (s.HeldUntil.IsZero() || now.Before(s.HeldUntil))
+}
+
+// start returns when calls that have their turn may go: now, or after the hold
+// and the pause, of which gate is the longer. Zero is unknown.
+func (s *State) start(now time.Time) (at time.Time, gate Gate) {
+	at = now
+	if s.held(now) {
+		at, gate = s.HeldUntil, s.holdGate()
+	}
+	if !at.IsZero() && s.PausedUntil.After(at) {
+		at, gate = s.PausedUntil, s.pauseGate()
+	}
+	return at, gate
+}
+
+// sendProbe makes the call of charged, which goes at the given time, the probe
+// if one is wanted.
+func (s *State) sendProbe(charged *Cost, at time.Time) {
+	if s.Probe.Wanted {
+		charged.Probe = true
+		s.Probe.Until = at.Add(ProbeTime)
+	}
+}
