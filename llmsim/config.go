@@ -1,0 +1,142 @@
+package llmsim
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Config describes the account, its provider and what goes wrong. The zero
+// Config is an account without limits whose provider answers at once and never
+// fails.
+type Config struct {
+	APIKey  string  // the key that calls must carry; "" accepts any, or none
+	Limits  Limits  // what the account may use a minute; the zero value is unlimited
+	Latency Latency // how long answers take; the zero value answers at once
+	Faults  Faults  // how often what goes wrong; nil is never
+	Context int     // the most input tokens that a model reads; more is [TooLong]; default 1,000,000
+
+	// Decide names the fault of a call by what it says: a document that is always
+	// refused, for instance. It returns None for no opinion. It must depend on
+	// the call alone and be safe for concurrent use. Default: no opinion.
+	Decide func(*Call) Fault
+
+	// Reply writes the answer to a call, instead of the simulator's own. It must
+	// be safe for concurrent use. Default: see the package comment.
+	Reply func(*Call) string
+
+	RetryAfter time.Duration // what a [RateLimited] fault asks for, at scale 1; default 2 s
+	Scale      float64       // how many times faster than real time the account lives; default 1
+	Seed       uint64        // what the faults and the spread of the latency are drawn from; default 0
+	Log        int           // how many of the latest calls [Server.Calls] remembers; default 10,000
+}
+
+// Limits are rate limits a minute; 0 is unlimited. Each API has an account of
+// its own with these limits. Anthropic's API uses all four, OpenAI's Requests
+// and Tokens.
+type Limits struct {
+	Requests     int64
+	Tokens       int64
+	InputTokens  int64
+	OutputTokens int64
+}
+
+// Latency says how long an answer takes. All times are at scale 1.
+type Latency struct {
+	FirstToken      time.Duration // from the request to the first token; default 0
+	TokensPerSecond float64       // the speed of the output; 0 writes it at once
+	Spread          float64       // each call's times are multiplied by a number from 1-Spread to 1+Spread; 0 to 1; default 0
+	Slow            time.Duration // what a [Slow] fault adds before the first token; default 30 s
+}
+
+// Faults gives each kind of fault the probability that a call suffers it. A
+// call suffers one at most, so they may not exceed 1 together.
+type Faults map[Fault]float64
+
+// Validate names the first field that cannot be used. [New] panics with the
+// same error.
+func (c Config) Validate() error {
+	if err := c.check(); err != nil {
+		return fmt.Errorf("llmsim: %w", err)
+	}
+	return nil
+}
+
+func (c Config) check() error {
+	switch {
+	case c.Scale < 0 || c.Scale != c.Scale:
+		return fmt.Errorf("Config.Scale is %v; want more than 0, or 0 for 1", c.Scale)
+	case c.Context < 0:
+		return fmt.Errorf("Config.Context is %d; want 0 or more", c.Context)
+	case c.Log < 0:
+		return fmt.Errorf("Config.Log is %d; want 0 or more", c.Log)
+	case c.RetryAfter < 0:
+		return fmt.Errorf("Config.RetryAfter is %v; want 0 or more", c.RetryAfter)
+	}
+	return errors.Join(c.Limits.check(), c.Latency.check(), c.Faults.check())
+}
+
+func (l Limits) check() error {
+	for _, f := range []struct {
+		name  string
+		limit int64
+	}{{"Requests", l.Requests}, {"Tokens", l.Tokens}, {"InputTokens", l.InputTokens}, {"OutputTokens", l.OutputTokens}} {
+		if f.limit < 0 {
+			return fmt.Errorf("Limits.%s is %d; want 0 (unlimited) or more", f.name, f.limit)
+		}
+	}
+	return nil
+}
+
+func (l Latency) check() error {
+	switch {
+	case l.FirstToken < 0:
+		return fmt.Errorf("Latency.FirstToken is %v; want 0 or more", l.FirstToken)
+	case l.TokensPerSecond < 0 || l.TokensPerSecond != l.TokensPerSecond:
+		return fmt.Errorf("Latency.TokensPerSecond is %v; want 0 (at once) or more", l.TokensPerSecond)
+	case !(l.Spread >= 0 && l.Spread <= 1):
+		return fmt.Errorf("Latency.Spread is %v; want 0 to 1", l.Spread)
+	case l.Slow < 0:
+		return fmt.Errorf("Latency.Slow is %v; want 0 or more", l.Slow)
+	}
+	return nil
+}
+
+func (f Faults) check() error {
+	sum := 0.0
+	for _, kind := range Kinds() {
+		p := f[kind]
+		if !(p >= 0 && p <= 1) {
+			return fmt.Errorf("Faults[%q] is %v; want a probability from 0 to 1", kind, p)
+		}
+		sum += p
+	}
+	if sum > 1+1e-9 {
+		return fmt.Errorf("Faults add up to %v; want 1 at most", sum)
+	}
+	for kind := range f {
+		if !kind.known() {
+			return fmt.Errorf("Faults[%q] is no kind of fault; see Kinds", kind)
+		}
+	}
+	return nil
+}
+
+func (c Config) withDefaults() Config {
+	if c.Context == 0 {
+		c.Context = 1_000_000
+	}
+	if c.Latency.Slow == 0 {
+		c.Latency.Slow = 30 * time.Second
+	}
+	if c.RetryAfter == 0 {
+		c.RetryAfter = 2 * time.Second
+	}
+	if c.Scale == 0 {
+		c.Scale = 1
+	}
+	if c.Log == 0 {
+		c.Log = 10_000
+	}
+	return c
+}

@@ -1,0 +1,3 @@
+package llmsim
+
+func Reply(c *Call) string { return c.Model }

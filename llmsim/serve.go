@@ -1,0 +1,263 @@
+package llmsim
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxBody is the largest request body that is read.
+const maxBody = 32 << 20
+
+// exchange is one call on its way through the server.
+type exchange struct {
+	s       *Server
+	d       dialect
+	w       http.ResponseWriter
+	ctx     context.Context // ends when the client is gone
+	account *account
+	rec     *Record
+}
+
+// answer serves one call of d.
+//
+// A call goes through these steps, and what it costs depends on where it ends:
+//
+//  1. Its key and its request are checked. A problem costs nothing.
+//  2. The limits let it in and charge it, or refuse it. Only what they let in
+//     has a fate: a refused call uses up no fault.
+//  3. It is turned away at the door, if that is its fate.
+//  4. The answer is made, and billed: whatever happens now, it is paid for.
+//  5. The answer is delivered, unless the connection is reset or the client
+//     leaves. Output is charged as it is produced.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, d dialect) {
+	x := &exchange{s: s, d: d, w: w, ctx: r.Context(), account: s.accounts[d.name()], rec: s.ledger.open(d.name())}
+	defer s.ledger.close(x.rec)
+	c, p := x.read(r)
+	if p != nil {
+		x.fail(p)
+		return
+	}
+	fate, refusal := x.admit(c, Fault(r.Header.Get(FaultHeader)))
+	if refusal != nil {
+		x.rec.Limited = true
+		x.fail(d.limited(c, refusal))
+		return
+	}
+	x.rec.Fault = fate.fault
+	switch f := fate.fault; {
+	case f == ResetBefore:
+		reset(w)
+	case f.atDoor(), f == ServerError, f == StreamError && !c.Stream:
+		x.fail(x.faulty(c, f))
+	default:
+		x.deliver(x.make(c, fate), fate)
+	}
+}
+
+// read checks the request and reads it.
+func (x *exchange) read(r *http.Request) (*Call, *problem) {
+	body, p := x.s.receive(r, x.d)
+	if p != nil {
+		return nil, p
+	}
+	if f := Fault(r.Header.Get(FaultHeader)); f != spared && f != None && !f.known() {
+		return nil, x.d.invalid("%s: %q is no kind of fault; want one of %v", FaultHeader, f, kinds)
+	}
+	c, p := x.d.parse(body)
+	if p != nil {
+		return nil, p
+	}
+	x.rec.Model, x.rec.Hash, x.rec.Stream = c.Model, c.Hash, c.Stream
+	return c, nil
+}
+
+// receive checks all of the request but what its body says.
+func (s *Server) receive(r *http.Request, d dialect) ([]byte, *problem) {
+	if r.Method != http.MethodPost {
+		return nil, d.notAllowed(r)
+	}
+	if s.cfg.APIKey != "" && d.key(r.Header) != s.cfg.APIKey {
+		return nil, d.badKey()
+	}
+	if _, ok := d.(anthropic); ok && r.Header.Get("Anthropic-Version") == "" {
+		return nil, d.invalid("anthropic-version: header is required")
+	}
+	if r.ContentLength > maxBody {
+		return nil, d.tooLarge()
+	}
+	body, err := readBody(r)
+	switch {
+	case err != nil:
+		return nil, d.invalid("The request body could not be read: %v", err)
+	case len(body) > maxBody:
+		return nil, d.tooLarge()
+	}
+	return body, nil
+}
+
+// readBody reads the body into one piece, of the right size if it is known.
+func readBody(r *http.Request) ([]byte, error) {
+	if r.ContentLength < 0 {
+		return io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	}
+	body := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(r.Body, body)
+	return body, err
+}
+
+// admit asks the limits and decides the call's fate, as one step.
+func (x *exchange) admit(c *Call, asked Fault) (fate, *refusal) {
+	decided := None
+	if x.s.cfg.Decide != nil {
+		decided = x.s.cfg.Decide(c)
+	}
+	if c.InputTokens > x.s.cfg.Context {
+		decided = TooLong
+	}
+	var f fate
+	t := x.d.terms(c)
+	t.charge = func() cost {
+		f = x.s.fate(c, asked, decided)
+		return x.d.afterFault(c, f.fault)
+	}
+	refusal := x.account.admit(t)
+	return f, refusal
+}
+
+// faulty is the problem that a fault shows itself as.
+func (x *exchange) faulty(c *Call, f Fault) *problem {
+	p := x.d.faulty(c, f, x.s.cfg.Context)
+	if f == RateLimited {
+		p.wait = x.s.scaled(x.s.cfg.RetryAfter)
+	}
+	return p
+}
+
+// fail sends a problem.
+func (x *exchange) fail(p *problem) {
+	if !p.bare {
+		x.limits()
+	}
+	x.rec.Status = p.status
+	received(x.w)
+	writeProblem(x.w, x.d, p, fmt.Sprintf("req_%016x", x.rec.Seq))
+}
+
+func (x *exchange) limits() {
+	now := time.Now()
+	x.d.limits(x.w.Header(), x.account.levels(now), now)
+}
+
+func writeProblem(w http.ResponseWriter, d dialect, p *problem, requestID string) {
+	if requestID != "" {
+		d.requestID(w.Header(), requestID)
+	}
+	if p.wait > 0 {
+		d.wait(w.Header(), p.wait)
+	}
+	write(w, p.status, "application/json", d.problem(p, requestID))
+}
+
+// write sends a whole response. It returns an error if the client is known
+// not to have it.
+func write(w http.ResponseWriter, status int, contentType string, body []byte) error {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	return send(w, body)
+}
+
+func send(w http.ResponseWriter, b []byte) error {
+	if _, err := w.Write(b); err != nil {
+		return err
+	}
+	return http.NewResponseController(w).Flush()
+}
+
+// make makes the answer, and bills it.
+func (x *exchange) make(c *Call, f fate) *answer {
+	a := &answer{
+		id: fmt.Sprintf("%016x%04x", c.Hash, f.nth), model: strings.Clone(c.Model),
+		input: int64(c.InputTokens), stream: c.Stream, usage: c.usage, created: time.Now(),
+	}
+	if f.fault == Refused {
+		a.refused, a.output = true, 1
+		if c.API == "openai" {
+			a.text = "I'm sorry, but I can't help with that."
+			a.output = int64(CountTokens(a.text))
+		}
+	} else {
+		x.s.work <- struct{}{}
+		a.text, a.output, a.truncated = x.s.compose(c)
+		<-x.s.work
+	}
+	x.rec.Billed = true
+	x.rec.Usage.Input, x.rec.Usage.Output = a.input, a.output
+	received(x.w)
+	return a
+}
+
+// compose writes the answer's text and counts it.
+func (s *Server) compose(c *Call) (text string, tokens int64, truncated bool) {
+	write := Reply
+	if s.cfg.Reply != nil {
+		write = s.cfg.Reply
+	}
+	text = write(c)
+	most := c.MaxTokens
+	if most == 0 {
+		most = len(text) + 1
+	}
+	cut, n := cutTokens(text, most)
+	return strings.Clone(cut), int64(n), len(cut) < len(text)
+}
+
+// count serves Anthropic's counting of tokens, which is free of limits.
+func (s *Server) count(w http.ResponseWriter, r *http.Request) {
+	s.ledger.counted()
+	d := anthropic{}
+	body, p := s.receive(r, d)
+	if p == nil {
+		var c *Call
+		if c, _, p = d.read(body); p == nil {
+			write(w, http.StatusOK, "application/json", encode(object{"input_tokens": c.InputTokens}))
+			return
+		}
+	}
+	writeProblem(w, d, p, "")
+}
+
+// line is what the in-process transport's writer can do beyond a socket's.
+type line interface {
+	received() // the request was read
+	reset()    // the connection breaks here
+}
+
+// received tells the line that the request was read.
+func received(w http.ResponseWriter) {
+	if l, ok := w.(line); ok {
+		l.received()
+	}
+}
+
+// reset breaks the connection: the client sees a TCP reset, not an end.
+func reset(w http.ResponseWriter) {
+	if l, ok := w.(line); ok {
+		l.reset()
+		return
+	}
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler) // HTTP/2: the server resets the stream
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // else it is closed in good order, which is the best there is
+	}
+	_ = conn.Close()
+}
