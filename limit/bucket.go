@@ -93,3 +93,12 @@ func later(a, b time.Time) time.Time {
 	}
 	return a
 }
+
+// soon returns t, or 100 years from now if that is earlier: a time that JSON
+// and every store can keep.
+func soon(now, t time.Time) time.Time {
+	if end := now.Add(longest * time.Microsecond); t.After(end) {
+		return end
+	}
+	return t
+}

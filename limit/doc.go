@@ -1,2 +1,58 @@
-// Package limit decides when a call may be sent.
+// Package limit decides when a call to a provider may be sent. It is pure
+// arithmetic over the time and a [State]: no clock, no I/O, no goroutines, no
+// locks. A store keeps the State, and changes it in one transaction with the
+// task that the call belongs to, so that all workers share one limit.
+//
+// # The invariant
+//
+// In any span of time T, the calls whose turn falls into it cost no more than
+//
+//	capacity + limit · T / Per
+//
+// in each limited bucket, or one call larger than the capacity in place of it;
+// and no more calls are in flight than InFlight. It is kept in these steps:
+//
+//  1. Reserve. [State.Admit] (a new task's call) and [State.Reserve] (a later
+//     call of a running task) take the whole estimate from all buckets before
+//     the call is sent. Nothing is checked without being charged, so calls at
+//     the same time cannot overshoot.
+//  2. Wait. An admitted call goes at once. A reserved one goes at its turn:
+//     when its bucket, which it drove into debt, is back at 0. New tasks wait
+//     behind it, so started work finishes first. What is reserved behind a
+//     pause or a hold is charged as of its end, where the calls will be.
+//  3. [State.Adjust], when a task's claim has become its real call, refunds or
+//     charges the difference.
+//  4. End, exactly once: [State.Settle] with the real usage, [State.Release]
+//     without a response, [State.Refuse] on a throttle. A refund goes to the
+//     level as it is then, whenever the charge was made; a bucket has no
+//     windows to miss. Debt is never forgiven and a level never exceeds its
+//     capacity.
+//
+// Each State has one place in time per bucket, [Bucket.At], that only moves
+// forward. A clock that steps back refills nothing until it has caught up.
+//
+// # What a crash leaves
+//
+// Between 1 and 4 the reservation lives only with its task, which the store
+// keeps. A crash before 1 is stored charges nothing, and no call was sent.
+//
+// A crash after 1 and before 4 leaves the charge taken and the call counted in
+// flight until the task's lease ends; then whoever takes the task over
+// releases it. If it may have been sent the charge stays, and the refill pays
+// for it: within the burst's time, not a day. A probe lost in this way counts
+// as lost after [ProbeTime].
+//
+// A crash after the response and before 4 is stored is the same: the charge
+// stays at the estimate. The provider's headers correct it.
+//
+// # What it does not see
+//
+// A call counts at its turn. One that is sent later, because its handler first
+// did something else or its task was claimed just before a pause, finds the
+// bucket refilled by then; calls in flight bound that, and the provider's own
+// capacity, six times ours by default, takes it.
+//
+// [State.Observe] reads what the provider says, which is the truth; it only
+// ever lowers a level, so that a rounded, late or wrong header cannot make the
+// limit overshoot.
 package limit

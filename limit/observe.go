@@ -75,15 +75,14 @@ func (o Seen) level(now time.Time, k kind, r rate) float64 {
 	return amount(float64(o.Remaining))
 }
 
-// debt returns the level of an empty bucket, from the time at which it will be
-// full: the provider's bucket holds its whole limit.
+// debt returns the level of a bucket with nothing left, from the time at which
+// it will be full. An empty one is after one Per, the rest is debt.
 func (o Seen) debt(now time.Time, r rate) float64 {
-	if o.Limit <= 0 || !o.Reset.After(now) {
+	over := micros(o.Reset.Sub(now)) - r.per
+	if over <= 0 {
 		return 0
 	}
-	full := amount(float64(o.Limit))
-	level := full - micros(o.Reset.Sub(now))*full/r.per
-	return max(min(level, 0), -full)
+	return -min(over, r.per) * r.limit / r.per
 }
 
 func (o *Observation) known() bool {

@@ -40,7 +40,7 @@ func (s *State) Refuse(now time.Time, c Config, reserved Cost, retryAfter time.D
 
 	switch {
 	case retryAfter > 0:
-		s.pause(now.Add(retryAfter), reason)
+		s.pause(soon(now, now.Add(retryAfter)), reason)
 	case !paused:
 		s.pause(now.Add(backoff(s.Throttles, c.per())), reason)
 	}
@@ -58,13 +58,11 @@ func backoff(n int, per time.Duration) time.Duration {
 	return time.Duration(math.Min(steps*float64(per)/60, longest*1e3))
 }
 
-// succeed takes a response as proof that the limit is open again. Only a
-// probe's is: any other call was already out when the pause began.
-func (s *State) succeed(now time.Time, probe bool) {
-	if probe {
-		s.Probe.Until = time.Time{}
-	}
-	if now.Before(s.PausedUntil) || s.Probe.Wanted && !probe {
+// succeed takes the response to a probe as proof that the limit is open again.
+// No other response is: its call may have been out when the pause began.
+func (s *State) succeed(now time.Time) {
+	s.Probe.Until = time.Time{}
+	if now.Before(s.PausedUntil) {
 		return
 	}
 	s.PausedUntil, s.PauseReason = time.Time{}, ""
@@ -74,7 +72,8 @@ func (s *State) succeed(now time.Time, probe bool) {
 // Hold stops the limit until the given time, or until Resume if that is zero.
 // A hold never shortens one that is in force.
 func (s *State) Hold(now, until time.Time, reason string) {
-	now, until = stamp(now), stampUp(until)
+	now = stamp(now)
+	until = stampUp(soon(now, until))
 	if !until.IsZero() && !until.After(now) {
 		return
 	}

@@ -51,6 +51,7 @@ func (s *State) Admit(now time.Time, c Config, cost Cost) (charged Cost, gate Ga
 	}
 	charged = s.charge(now, &c, cost)
 	s.sendProbe(&charged, now)
+	s.lapse()
 	return charged, Gate{}, true
 }
 
@@ -111,8 +112,8 @@ func (s *State) Settle(now time.Time, c Config, reserved, actual Cost) {
 	if c.Limited() {
 		s.move(stamp(now), &c, reserved.clean(), actual.clean())
 	}
-	if !s.PausedUntil.IsZero() || s.Throttles > 0 {
-		s.succeed(now, reserved.Probe)
+	if reserved.Probe {
+		s.succeed(now)
 	}
 }
 
@@ -132,6 +133,13 @@ func (s *State) Release(now time.Time, c Config, reserved Cost, refund bool) {
 // idle reports that nothing but buckets and calls in flight can refuse a call.
 func (s *State) idle() bool {
 	return !s.Held && !s.Probe.Wanted && s.PausedUntil.IsZero() && s.Waiting.IsZero()
+}
+
+// lapse forgets what an admission proves to be over: a hold whose time has
+// come, and a running task's call that never came back.
+func (s *State) lapse() {
+	s.Held, s.HeldUntil, s.HoldReason = false, time.Time{}, ""
+	s.Waiting = time.Time{}
 }
 
 // begin counts a call in flight and charges nothing.
