@@ -1,0 +1,223 @@
+package pawl
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pawlhq/pawl/limit"
+)
+
+// Config configures a [Client]. The zero Config works.
+type Config struct {
+	Name    string                  // names the worker in attempts; default host, process and a random part
+	Workers int                     // handlers that may run at once; default 64
+	Queues  []string                // the queues that Run works on; default all
+	Lease   time.Duration           // after which a silent worker's tasks are given to others; default 10 s
+	Grace   time.Duration           // how long handlers may go on when Run's context ends; default 30 s, negative for none
+	Limits  map[string]limit.Config // set in the store when Run starts; default none: nothing is limited until the provider says so
+	Logger  *slog.Logger            // default slog.Default()
+
+	// Patience is the longest that a call waits for its limit inside a handler.
+	// Beyond it the call fails as throttled and the task goes back to its place,
+	// so that a long pause holds no worker. Default 30 s.
+	Patience time.Duration
+}
+
+const (
+	defaultWorkers  = 64
+	defaultLease    = 10 * time.Second
+	defaultGrace    = 30 * time.Second
+	defaultPatience = 30 * time.Second
+
+	batchMost   = 1000             // items that concurrent calls commit together
+	recordLimit = 30 * time.Second // for writing down what has happened, after a context ended
+)
+
+func (c Config) withDefaults() Config {
+	if c.Name == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			host = "worker"
+		}
+		c.Name = fmt.Sprintf("%s-%d-%s", host, os.Getpid(), rand.Text()[:6])
+	}
+	if c.Workers == 0 {
+		c.Workers = defaultWorkers
+	}
+	if c.Lease == 0 {
+		c.Lease = defaultLease
+	}
+	if c.Grace == 0 {
+		c.Grace = defaultGrace
+	}
+	if c.Patience == 0 {
+		c.Patience = defaultPatience
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	if c.Workers < 0 {
+		return fmt.Errorf("pawl: Config.Workers is %d; want 0 or more", c.Workers)
+	}
+	if c.Lease < 0 {
+		return fmt.Errorf("pawl: Config.Lease is %v; want 0 or more", c.Lease)
+	}
+	if c.Patience < 0 {
+		return fmt.Errorf("pawl: Config.Patience is %v; want 0 or more", c.Patience)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Limits)) {
+		if err := c.Limits[name].Validate(); err != nil {
+			return fmt.Errorf("pawl: Config.Limits[%q]: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// Client adds tasks to a store, and works on them while its Run is called. It
+// is safe for concurrent use.
+type Client struct {
+	store  Store
+	config Config
+	log    *slog.Logger
+	now    time.Time // zero: the store's own clock
+
+	adds  group[NewTask, addAnswer]
+	saves group[Save, error]
+	calls group[Reservation, Grant]
+
+	waits waits
+	gates gates
+
+	mu       sync.Mutex
+	handlers map[string]*handler
+	problems []error // what was wrong with calls of Handle
+	running  bool
+}
+
+// handler is what works on the tasks of one operation.
+type handler struct {
+	spec spec
+	call func(ctx context.Context, a *attempt) (json.RawMessage, error)
+}
+
+type addAnswer struct {
+	Added
+	err error
+}
+
+// New returns a client of a store. Nothing runs until Run is called; adding
+// tasks and waiting for them needs no Run in this process. What is wrong with
+// config is reported by Run.
+func New(store Store, config Config) *Client {
+	c := &Client{store: store, config: config.withDefaults(), handlers: map[string]*handler{}}
+	c.log = c.config.Logger
+	c.adds = group[NewTask, addAnswer]{commit: c.commitAdds, most: batchMost}
+	c.saves = group[Save, error]{commit: c.commitSaves, most: batchMost}
+	c.calls = group[Reservation, Grant]{commit: c.commitCalls, most: batchMost}
+	c.waits.client = c
+	return c
+}
+
+func (c *Client) handle(s spec, call func(context.Context, *attempt) (json.RawMessage, error)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := s.validate(); err != nil {
+		c.problems = append(c.problems, err)
+		return
+	}
+	if _, dup := c.handlers[s.Name]; dup {
+		c.problems = append(c.problems, fmt.Errorf("pawl: operation %s has two handlers", s.Name))
+		return
+	}
+	if c.running {
+		c.problems = append(c.problems, fmt.Errorf("pawl: operation %s got its handler after Run was called", s.Name))
+		c.log.Error("handler was added after Run was called", "operation", s.Name)
+		return
+	}
+	c.handlers[s.Name] = &handler{s, call}
+}
+
+// addition adds one task together with those of concurrent callers.
+func (c *Client) addition(ctx context.Context, task NewTask) (Added, error) {
+	answer := make(chan addAnswer, 1)
+	c.adds.do(task, func(a addAnswer) { answer <- a })
+	select {
+	case a := <-answer:
+		return a.Added, a.err
+	case <-ctx.Done():
+		return Added{}, ctx.Err()
+	}
+}
+
+func (c *Client) commitAdds(tasks []NewTask) []addAnswer {
+	ctx, cancel := context.WithTimeout(context.Background(), recordLimit)
+	defer cancel()
+	added, err := c.store.Add(ctx, c.now, tasks)
+	answers := make([]addAnswer, len(tasks))
+	for i := range answers {
+		if err != nil {
+			answers[i].err = err
+		} else {
+			answers[i].Added = added[i]
+		}
+	}
+	return answers
+}
+
+func (c *Client) commitSaves(saves []Save) []error {
+	ctx, cancel := context.WithTimeout(context.Background(), recordLimit)
+	defer cancel()
+	errs, err := persist(ctx, func() ([]error, error) { return c.store.Save(ctx, c.now, saves) })
+	if err != nil {
+		errs = slices.Repeat([]error{err}, len(saves))
+	}
+	return errs
+}
+
+func (c *Client) commitCalls(calls []Reservation) []Grant {
+	ctx, cancel := context.WithTimeout(context.Background(), recordLimit)
+	defer cancel()
+	grants, err := persist(ctx, func() ([]Grant, error) { return c.store.Reserve(ctx, c.now, calls) })
+	if err != nil {
+		grants = slices.Repeat([]Grant{{Err: err}}, len(calls))
+	}
+	return grants
+}
+
+// persist repeats a write of the store, which is safe, until it succeeds or ctx
+// ends: what has happened is worth the wait.
+func persist[T any](ctx context.Context, write func() (T, error)) (T, error) {
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		out, err := write()
+		if err == nil || ctx.Err() != nil {
+			return out, err
+		}
+		if sleep(ctx, pause) != nil {
+			return out, err
+		}
+	}
+}
+
+// sleep waits for d, or returns the error of ctx.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

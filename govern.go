@@ -1,0 +1,273 @@
+package pawl
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/pawlhq/pawl/limit"
+	"github.com/pawlhq/pawl/llm"
+)
+
+// Govern makes the attempt the governor of calls through [llm.Transport].
+func (a *attempt) Govern(ctx context.Context, call llm.Call, send func(context.Context) (*llm.Exchange, error)) (*llm.Exchange, error) {
+	return a.govern(ctx, call, send, nil)
+}
+
+// govern runs one model call:
+//
+//  1. A stored response answers it.
+//  2. Reserve takes its cost from the limit and tells the store that it is about
+//     to be sent. A crash before this leaves nothing; after it, the call counts
+//     as unknown.
+//  3. It is sent, once its turn has come.
+//  4. Its response is stored and settled in one write. A crash before that
+//     write is the one in which the call is paid twice.
+//
+// with adds to the write of step 4.
+func (a *attempt) govern(ctx context.Context, call llm.Call, send func(context.Context) (*llm.Exchange, error), with func(*Save) error) (*llm.Exchange, error) {
+	sum := sha256.Sum256(call.Body)
+	name := call.Name + ":" + hex.EncodeToString(sum[:16])
+	if failed := a.failure(name); failed != nil {
+		return nil, failed
+	}
+	key, stored := a.step(name)
+	if stored != nil {
+		exchange, err := decodeExchange(stored.Result)
+		if err != nil {
+			return nil, Permanent(fmt.Errorf("stored call %s: %w", key, err))
+		}
+		a.answered(func(s *Attempt) {
+			s.Saved++
+			s.Spared = s.Spared.Add(stored.Usage)
+		})
+		return exchange, nil
+	}
+	settle := Settlement{Key: key + "/" + strconv.Itoa(a.row.Attempt)}
+	if err := a.reserve(ctx, settle.Key, call); err != nil {
+		return nil, a.fail(name, call.API.Name(), err)
+	}
+	began := time.Now()
+	exchange, err := send(ctx)
+	settle.SentAgo = time.Since(began)
+	if err != nil {
+		return nil, a.unanswered(name, call.API.Name(), settle, err)
+	}
+	return exchange, a.store(key, call.Name, exchange, settle, with)
+}
+
+// store writes down an answered call.
+func (a *attempt) store(key, name string, exchange *llm.Exchange, settle Settlement, with func(*Save) error) error {
+	a.answered(func(s *Attempt) {
+		s.Calls++
+		s.Usage = s.Usage.Add(exchange.Usage)
+	})
+	settle.Outcome, settle.Usage, settle.Seen = CallAnswered, exchange.Usage, exchange.Limits
+	save := Save{Settle: &settle, Step: &StepRow{
+		Key: key, Name: name, Call: true, Usage: exchange.Usage, Took: settle.SentAgo, Result: encodeExchange(exchange),
+	}}
+	if with != nil {
+		if err := with(&save); err != nil {
+			return Permanent(err)
+		}
+	}
+	if err := a.save(save); err != nil {
+		return fmt.Errorf("store the response of %s: %w", name, err)
+	}
+	return nil
+}
+
+// unanswered settles a call that failed and returns the failure.
+func (a *attempt) unanswered(name, api string, settle Settlement, err error) error {
+	failed := a.fail(name, api, err)
+	var call *llm.Error
+	if !errors.As(failed, &call) {
+		// The context ended before anything was sent.
+		settle.Outcome = CallNotSent
+		return errors.Join(failed, a.save(Save{Settle: &settle}))
+	}
+	settle.Outcome, settle.After, settle.Reason, settle.Seen = outcomeOf(call), call.RetryAfter, call.Error(), call.Limits
+	a.count(func(s *Attempt) {
+		if settle.Outcome != CallNotSent {
+			s.Calls++
+		}
+		if settle.Outcome == CallUnknown {
+			s.Unknown++
+		}
+	})
+	if err := a.save(Save{Settle: &settle}); err != nil {
+		return errors.Join(failed, err)
+	}
+	return failed
+}
+
+func outcomeOf(e *llm.Error) CallOutcome {
+	switch e.Class {
+	case llm.Throttled:
+		return CallThrottled
+	case llm.Blocked:
+		return CallBlocked
+	case llm.NotSent:
+		return CallNotSent
+	case llm.Ambiguous:
+		return CallUnknown
+	}
+	if e.Status == 0 {
+		return CallUnknown
+	}
+	return CallFailed
+}
+
+// fail remembers a call's failure, so that it is not sent again in this attempt
+// and so that the attempt is judged by it even if the handler's error does not
+// wrap it, as those of providers' own SDKs do not.
+func (a *attempt) fail(name, api string, err error) error {
+	var call *llm.Error
+	if !errors.As(err, &call) {
+		if errors.Is(err, ErrLeaseLost) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		call = &llm.Error{Class: llm.Transient, API: api, Message: err.Error(), Err: err}
+		err = call
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.failed == nil {
+		a.failed = map[string]*llm.Error{}
+	}
+	a.failed[name], a.last = call, call
+	return err
+}
+
+func (a *attempt) failure(name string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if failed := a.failed[name]; failed != nil {
+		return failed
+	}
+	return nil
+}
+
+func (a *attempt) answered(change func(*Attempt)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.last = nil
+	change(&a.sum)
+}
+
+// reserve takes a call's cost from the limit and waits for its turn.
+func (a *attempt) reserve(ctx context.Context, key string, call llm.Call) error {
+	began := time.Now()
+	defer func() {
+		if waited := time.Since(began); waited > time.Millisecond {
+			a.count(func(s *Attempt) { s.Waited += waited })
+		}
+	}()
+	ask := Reservation{Lease: a.row.Lease(), Key: key, Limit: a.row.Limit}
+	ask.Size = limit.Size{Chars: call.Size.Chars, MaxTokens: call.Size.MaxTokens, Output: a.row.Size.Output}
+	for {
+		ask.Patience = a.client.config.Patience - time.Since(began)
+		opened := a.client.gates.next()
+		grant := a.client.calls.wait(ask)
+		switch {
+		case grant.Err != nil:
+			return grant.Err
+		case grant.OK && grant.Wait == 0:
+			return nil
+		case grant.OK:
+			if err := sleep(ctx, grant.Wait); err != nil {
+				return errors.Join(err, a.giveBack(key))
+			}
+			return nil
+		case grant.Gate.Name == gateHeld:
+			return a.shut(call, llm.Blocked, grant)
+		case grant.Wait > ask.Patience || ask.Patience <= 0:
+			return a.shut(call, llm.Throttled, grant)
+		}
+		// The limit keeps a call's turn for two seconds.
+		if err := waitOpen(ctx, opened, min(ask.Patience, time.Second)); err != nil {
+			return err
+		}
+	}
+}
+
+const gateHeld = "held" // the name of limit's gate
+
+// giveBack releases a reservation whose call will not be sent.
+func (a *attempt) giveBack(key string) error {
+	return a.save(Save{Settle: &Settlement{Key: key, Outcome: CallNotSent}})
+}
+
+func (a *attempt) shut(call llm.Call, class llm.Class, g Grant) error {
+	return &llm.Error{
+		Class: class, API: call.API.Name(), RetryAfter: g.Wait,
+		Message: fmt.Sprintf("limit %s is closed: %s %s", a.row.Limit, g.Gate.Name, g.Gate.Reason),
+	}
+}
+
+// gates tells those who wait for a limit that one may have opened.
+type gates struct {
+	mu   sync.Mutex
+	wake chan struct{}
+}
+
+// next returns a channel that is closed when a limit may have opened.
+func (g *gates) next() <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.wake == nil {
+		g.wake = make(chan struct{})
+	}
+	return g.wake
+}
+
+func (g *gates) open() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.wake != nil {
+		close(g.wake)
+		g.wake = nil
+	}
+}
+
+func waitOpen(ctx context.Context, opened <-chan struct{}, patience time.Duration) error {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-opened:
+	case <-timer.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
+
+// exchangeHead is what of an exchange goes before its body into the store: a
+// line of JSON, so that the body is kept as the bytes that came.
+type exchangeHead struct {
+	Status int         `json:"status,omitempty"`
+	Header http.Header `json:"header,omitempty"`
+	Usage  llm.Usage   `json:"usage,omitzero"`
+}
+
+func encodeExchange(e *llm.Exchange) []byte {
+	head, _ := json.Marshal(exchangeHead{e.Status, e.Header, e.Usage}) // numbers and strings always marshal
+	return append(append(head, '\n'), e.Body...)
+}
+
+func decodeExchange(b []byte) (*llm.Exchange, error) {
+	line, body, ok := bytes.Cut(b, []byte("\n"))
+	var head exchangeHead
+	if err := json.Unmarshal(line, &head); err != nil || !ok {
+		return nil, errors.New("not a stored exchange")
+	}
+	return &llm.Exchange{Status: head.Status, Header: head.Header, Usage: head.Usage, Body: body}, nil
+}

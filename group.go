@@ -1,0 +1,64 @@
+package pawl
+
+import "sync"
+
+// group commits the items of concurrent callers together: while one batch is
+// being committed, the next one gathers. A caller on its own waits for nothing.
+type group[In, Out any] struct {
+	commit func([]In) []Out // one answer for each item, in order
+	most   int              // items in one batch
+
+	mu      sync.Mutex
+	waiting []waiting[In, Out]
+	busy    bool
+}
+
+type waiting[In, Out any] struct {
+	item In
+	done func(Out)
+}
+
+// do has item committed and calls done with the answer. It may commit the items
+// of other callers on the way, and another caller may commit this one after do
+// has returned.
+func (g *group[In, Out]) do(item In, done func(Out)) {
+	g.mu.Lock()
+	g.waiting = append(g.waiting, waiting[In, Out]{item, done})
+	if g.busy {
+		g.mu.Unlock()
+		return
+	}
+	g.busy = true
+	for len(g.waiting) > 0 {
+		batch := g.take()
+		g.mu.Unlock()
+		g.run(batch)
+		g.mu.Lock()
+	}
+	g.busy = false
+	g.mu.Unlock()
+}
+
+// wait has item committed and returns the answer.
+func (g *group[In, Out]) wait(item In) Out {
+	answer := make(chan Out, 1)
+	g.do(item, func(out Out) { answer <- out })
+	return <-answer
+}
+
+func (g *group[In, Out]) take() []waiting[In, Out] {
+	n := min(len(g.waiting), g.most)
+	batch := g.waiting[:n:n]
+	g.waiting = g.waiting[n:]
+	return batch
+}
+
+func (g *group[In, Out]) run(batch []waiting[In, Out]) {
+	items := make([]In, len(batch))
+	for i := range batch {
+		items[i] = batch[i].item
+	}
+	for i, out := range g.commit(items) {
+		batch[i].done(out)
+	}
+}

@@ -1,0 +1,87 @@
+package pawl
+
+import (
+	"encoding/base32"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// ID names a task: a UUID of version 7, so that ids sort by the time they were
+// made. Its text form is "task_" and 26 characters of base32. A run is named
+// by its first task.
+type ID [16]byte
+
+const idPrefix = "task_"
+
+// Crockford's alphabet in lower case: it sorts as the bytes do and has no
+// letters that are easily mistaken for digits.
+var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// NewID returns a new id. It panics if the system has no source of randomness.
+func NewID() ID { return ID(uuid.Must(uuid.NewV7())) }
+
+// ParseID returns the id with this text form.
+func ParseID(s string) (ID, error) {
+	var id ID
+	text, ok := strings.CutPrefix(s, idPrefix)
+	if !ok || len(text) != idEncoding.EncodedLen(len(id)) {
+		return ID{}, fmt.Errorf("pawl: %q is not a task id; want %s and %d characters", s, idPrefix, idEncoding.EncodedLen(len(id)))
+	}
+	if _, err := idEncoding.Decode(id[:], []byte(strings.ToLower(text))); err != nil {
+		return ID{}, fmt.Errorf("pawl: %q is not a task id: %w", s, err)
+	}
+	return id, nil
+}
+
+// String returns the id's text form.
+func (id ID) String() string { return idPrefix + idEncoding.EncodeToString(id[:]) }
+
+// IsZero reports whether id names no task.
+func (id ID) IsZero() bool { return id == ID{} }
+
+// MarshalText returns the id's text form.
+func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText sets id from its text form.
+func (id *ID) UnmarshalText(b []byte) error {
+	parsed, err := ParseID(string(b))
+	if err != nil {
+		return err
+	}
+	*id = parsed
+	return nil
+}
+
+// Hash is a SHA-256. The zero Hash stands for "none": no identity, an empty
+// conversation.
+type Hash [32]byte
+
+// String returns the hash in hexadecimal, "" for the zero Hash.
+func (h Hash) String() string {
+	if h.IsZero() {
+		return ""
+	}
+	return hex.EncodeToString(h[:])
+}
+
+// IsZero reports whether h stands for none.
+func (h Hash) IsZero() bool { return h == Hash{} }
+
+// MarshalText returns the hash in hexadecimal.
+func (h Hash) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
+
+// UnmarshalText sets h from hexadecimal; an empty text gives the zero Hash.
+func (h *Hash) UnmarshalText(b []byte) error {
+	if len(b) == 0 {
+		*h = Hash{}
+		return nil
+	}
+	if len(b) != hex.EncodedLen(len(h)) {
+		return fmt.Errorf("pawl: a hash has %d hexadecimal characters, not %d", hex.EncodedLen(len(h)), len(b))
+	}
+	_, err := hex.Decode(h[:], b)
+	return err
+}

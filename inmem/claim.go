@@ -1,0 +1,114 @@
+package inmem
+
+import (
+	"context"
+	"time"
+
+	"github.com/pawlhq/pawl"
+)
+
+// claim is one call of Claim on its way.
+type claim struct {
+	*Store
+	now        time.Time
+	ask        *pawl.Claim
+	operations map[string]bool
+	queues     map[string]bool // nil for all
+	rows       []pawl.TaskRow
+	next       time.Time
+}
+
+// Claim implements [pawl.Tasks]. Of equal priority, the limits and queues take
+// turns.
+func (s *Store) Claim(ctx context.Context, now time.Time, ask pawl.Claim) (pawl.Claimed, error) {
+	now, err := s.enter(ctx, now)
+	if err != nil {
+		return pawl.Claimed{}, err
+	}
+	defer s.mu.Unlock()
+	s.claims++
+	c := claim{Store: s, now: now, ask: &ask, operations: set(ask.Operations)}
+	if len(ask.Queues) > 0 {
+		c.queues = set(ask.Queues)
+	}
+	for rank := range s.lines.byPriority {
+		c.drain(rank)
+	}
+	claimed := pawl.Claimed{Now: now, Tasks: make([]*pawl.TaskRow, len(c.rows))}
+	for i := range c.rows {
+		claimed.Tasks[i] = &c.rows[i]
+	}
+	if len(c.rows) < ask.Max {
+		s.hungry = true
+		claimed.Next = earlier(c.next, s.upcoming())
+	}
+	return claimed, nil
+}
+
+func set(names []string) map[string]bool {
+	m := make(map[string]bool, len(names))
+	for _, n := range names {
+		m[n] = true
+	}
+	return m
+}
+
+// drain takes tasks of one priority, one from each line in turn, until none
+// gives any more.
+func (c *claim) drain(rank int) {
+	lines := &c.lines.byPriority[rank]
+	open := make([]*line, 0, 8)
+	kept := (*lines)[:0]
+	for _, l := range *lines {
+		if len(l.waiting) == 0 {
+			l.listed = false
+			continue
+		}
+		kept = append(kept, l)
+		if !c.queue(l.queue).paused && (c.queues == nil || c.queues[l.queue]) {
+			open = append(open, l)
+		}
+	}
+	clear((*lines)[len(kept):])
+	*lines = kept
+	for i := int(c.claims); len(open) > 0 && len(c.rows) < c.ask.Max; i++ {
+		at := i % len(open)
+		t := open[at].take(c.operations, c.admit)
+		if t == nil {
+			open = append(open[:at], open[at+1:]...)
+			continue
+		}
+		c.lease(t)
+	}
+}
+
+// admit takes a task's first call from its limit. A limit that turns a task away
+// is closed for the rest of this claim: no task behind the first one, and none
+// of lower priority, goes before it.
+func (c *claim) admit(t *task) bool {
+	if t.row.Limit == pawl.NoLimit {
+		return true
+	}
+	l := c.limit(t.row.Limit)
+	if l.closedIn == c.claims {
+		return false
+	}
+	cost := l.config.Estimate(t.row.Size)
+	charged, gate, ok := l.state.Admit(c.now, l.config, cost)
+	if !ok {
+		l.closedIn = c.claims
+		c.next = earlier(c.next, gate.Until)
+		return false
+	}
+	t.calls = append(t.calls[:0], call{limit: l, size: t.row.Size, cost: charged, at: c.now})
+	return true
+}
+
+func (c *claim) lease(t *task) {
+	c.update(c.now, t, func(r *pawl.TaskRow) { r.BeClaimed(c.now, c.ask.Worker, c.ask.Lease) })
+	if c.rows == nil {
+		c.rows = make([]pawl.TaskRow, 0, min(c.ask.Max, 64))
+	}
+	c.rows = append(c.rows, t.row)
+	c.emit(c.now, pawl.EventStarted, t)
+}

@@ -1,0 +1,232 @@
+package inmem
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/limit"
+	"github.com/pawlhq/pawl/llm"
+)
+
+// limited is a limit.
+type limited struct {
+	name     string
+	config   limit.Config
+	state    limit.State
+	closedIn int64 // the claim that it turned a task away in
+}
+
+// call is a call that has been reserved and not settled.
+type call struct {
+	key   string // "" for what the claim reserved, for the first call
+	limit *limited
+	size  limit.Size
+	cost  limit.Cost
+	at    time.Time // when it may be sent
+}
+
+func (s *Store) limit(name string) *limited {
+	l := s.limits[name]
+	if l == nil {
+		l = &limited{name: name}
+		s.limits[name] = l
+	}
+	return l
+}
+
+// Reserve implements [pawl.Limits].
+func (s *Store) Reserve(ctx context.Context, now time.Time, calls []pawl.Reservation) ([]pawl.Grant, error) {
+	now, err := s.enter(ctx, now)
+	if err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	grants := make([]pawl.Grant, len(calls))
+	for i, r := range calls {
+		grants[i] = s.reserve(now, r)
+		if !grants[i].OK {
+			s.hungry = true
+		}
+	}
+	return grants, nil
+}
+
+func (s *Store) reserve(now time.Time, r pawl.Reservation) pawl.Grant {
+	t, err := s.held(r.Lease)
+	if err != nil {
+		return pawl.Grant{Err: err}
+	}
+	l := &limited{} // for NoLimit: nothing is limited, but the call is known
+	if r.Limit != pawl.NoLimit {
+		l = s.limit(r.Limit)
+	}
+	for i := range t.calls {
+		c := &t.calls[i]
+		if c.key == r.Key {
+			return pawl.Grant{OK: true, Wait: until(now, c.at)}
+		}
+		if c.key == "" && c.limit == l {
+			return l.convert(now, c, r)
+		}
+	}
+	charged, at, gate := l.state.Reserve(now, l.config, l.config.Estimate(r.Size))
+	if at.IsZero() {
+		return pawl.Grant{Gate: gate, Wait: until(now, gate.Until)}
+	}
+	g := pawl.Grant{OK: true, Wait: until(now, at), Gate: gate}
+	if g.Wait > r.Patience {
+		l.state.Release(now, l.config, charged, true)
+		g.OK = false
+		return g
+	}
+	t.calls = append(t.calls, call{key: r.Key, limit: l, size: r.Size, cost: charged, at: at})
+	return g
+}
+
+// convert turns what the claim reserved into the reservation of the first call.
+func (l *limited) convert(now time.Time, c *call, r pawl.Reservation) pawl.Grant {
+	before := c.cost
+	charged, at := l.state.Adjust(now, l.config, before, l.config.Estimate(r.Size))
+	g := pawl.Grant{OK: !at.IsZero(), Wait: until(now, at)}
+	if !g.OK || g.Wait > r.Patience {
+		c.cost, _ = l.state.Adjust(now, l.config, charged, before)
+		_, g.Gate = l.state.Next(now, l.config, before)
+		g.OK = false
+		return g
+	}
+	c.key, c.size, c.cost, c.at = r.Key, r.Size, charged, at
+	return g
+}
+
+func until(now, at time.Time) time.Duration { return max(at.Sub(now), 0) }
+
+// settle ends a reserved call. One that is not reserved was settled before.
+func (s *Store) settle(now time.Time, t *task, st pawl.Settlement) {
+	i := slices.IndexFunc(t.calls, func(c call) bool { return c.key == st.Key })
+	if i < 0 {
+		return
+	}
+	c := t.calls[i]
+	t.calls = slices.Delete(t.calls, i, i+1)
+	l := c.limit
+	switch st.Outcome {
+	case pawl.CallAnswered:
+		l.state.Settle(now, l.config, c.cost, l.config.Actual(c.size, limit.Usage(st.Usage)))
+	case pawl.CallThrottled:
+		l.state.Refuse(now, l.config, c.cost, st.After, st.Reason)
+	case pawl.CallBlocked:
+		l.state.Release(now, l.config, c.cost, true)
+		l.state.Hold(now, holdUntil(now, st.After), st.Reason)
+	case pawl.CallNotSent:
+		l.state.Release(now, l.config, c.cost, true)
+	case pawl.CallUnknown:
+		l.state.Release(now, l.config, c.cost, false)
+	default:
+		l.state.Settle(now, l.config, c.cost, limit.Cost{Requests: c.cost.Requests})
+	}
+	l.state.Observe(now, now.Add(-st.SentAgo), l.config, observation(st.Seen))
+	s.ready(now)
+}
+
+func holdUntil(now time.Time, after time.Duration) time.Time {
+	if after <= 0 {
+		return time.Time{}
+	}
+	return now.Add(after)
+}
+
+func observation(seen llm.Limits) limit.Observation {
+	return limit.Observation{
+		Requests: limit.Seen(seen.Requests), Tokens: limit.Seen(seen.Tokens),
+		Input: limit.Seen(seen.InputTokens), Output: limit.Seen(seen.OutputTokens),
+	}
+}
+
+// abandon ends the calls of an attempt that has ended: what its claim reserved
+// and nobody used is refunded, and a call without an outcome stays charged. It
+// returns how many of these there are.
+func (s *Store) abandon(now time.Time, t *task) (unknown int) {
+	for _, c := range t.calls {
+		c.limit.state.Release(now, c.limit.config, c.cost, c.key == "")
+		if c.key != "" {
+			unknown++
+		}
+	}
+	if len(t.calls) > 0 {
+		s.ready(now)
+	}
+	t.calls = nil
+	return unknown
+}
+
+// Configure implements [pawl.Limits].
+func (s *Store) Configure(ctx context.Context, now time.Time, settings []pawl.Setting) error {
+	now, err := s.enter(ctx, now)
+	if err != nil {
+		return err
+	}
+	defer s.mu.Unlock()
+	for _, set := range settings {
+		if err := check(set); err != nil {
+			return err
+		}
+	}
+	for _, set := range settings {
+		if set.Queue != "" {
+			s.queue(set.Queue).paused = set.Pause
+			continue
+		}
+		s.limit(set.Limit).set(now, set)
+	}
+	s.ready(now)
+	return nil
+}
+
+func check(set pawl.Setting) error {
+	if (set.Queue == "") == (set.Limit == "") {
+		return fmt.Errorf("pawl: a setting names queue %q and limit %q; want one of the two", set.Queue, set.Limit)
+	}
+	if set.Limit == pawl.NoLimit {
+		return fmt.Errorf("pawl: %q stands for no limit; it has no settings", pawl.NoLimit)
+	}
+	if set.Config == nil {
+		return nil
+	}
+	return set.Config.Validate()
+}
+
+func (l *limited) set(now time.Time, set pawl.Setting) {
+	if set.Config != nil {
+		l.config = *set.Config
+	}
+	if set.Resume {
+		l.state.Resume(now)
+	}
+	if set.Hold != "" {
+		l.state.Hold(now, time.Time{}, set.Hold)
+	}
+}
+
+// Status implements [pawl.Limits].
+func (s *Store) Status(ctx context.Context, now time.Time) (pawl.Status, error) {
+	if _, err := s.enter(ctx, now); err != nil {
+		return pawl.Status{}, err
+	}
+	defer s.mu.Unlock()
+	status := pawl.Status{Queues: []pawl.QueueStatus{}, Limits: []pawl.LimitStatus{}}
+	for _, name := range slices.Sorted(maps.Keys(s.queues)) {
+		q := s.queues[name]
+		counts := maps.Clone(q.counts)
+		maps.DeleteFunc(counts, func(_ pawl.State, n int) bool { return n == 0 })
+		status.Queues = append(status.Queues, pawl.QueueStatus{Name: name, Paused: q.paused, Counts: counts})
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.limits)) {
+		l := s.limits[name]
+		status.Limits = append(status.Limits, pawl.LimitStatus{Name: name, Config: l.config, State: l.state})
+	}
+	return status, nil
+}

@@ -1,0 +1,172 @@
+package inmem
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/llm"
+)
+
+// List implements [pawl.Tasks].
+func (s *Store) List(ctx context.Context, now time.Time, f pawl.Filter) ([]*pawl.TaskRow, error) {
+	if _, err := s.enter(ctx, now); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	found := s.find(f)
+	rows := make([]*pawl.TaskRow, len(found))
+	for i, t := range found {
+		row := t.row
+		if !f.Steps {
+			row.Steps = nil
+		}
+		rows[i] = &row
+	}
+	return rows, nil
+}
+
+// find returns the tasks that f selects, by id.
+func (s *Store) find(f pawl.Filter) []*task {
+	found := []*task{}
+	keep := func(t *task) {
+		if t != nil && matches(&t.row, &f) {
+			found = append(found, t)
+		}
+	}
+	switch {
+	case len(f.IDs) > 0:
+		ids := slices.Clone(f.IDs)
+		slices.SortFunc(ids, compareIDs)
+		for _, id := range slices.Compact(ids) {
+			keep(s.tasks[id])
+		}
+	case !f.Run.IsZero():
+		run := s.runs[f.Run]
+		if run == nil {
+			run = []*task{s.tasks[f.Run]}
+		}
+		for _, t := range run {
+			keep(t)
+		}
+	default:
+		for _, t := range s.tasks {
+			keep(t)
+		}
+	}
+	slices.SortFunc(found, func(a, b *task) int { return compareIDs(a.row.ID, b.row.ID) })
+	if f.Max > 0 && len(found) > f.Max {
+		found = found[:f.Max]
+	}
+	return found
+}
+
+func compareIDs(a, b pawl.ID) int { return bytes.Compare(a[:], b[:]) }
+
+func matches(r *pawl.TaskRow, f *pawl.Filter) bool {
+	is := func(want, have string) bool { return want == "" || want == have }
+	return is(f.Queue, r.Queue) && is(f.Operation, r.Operation) && is(f.User, r.User) && is(f.Limit, r.Limit) &&
+		is(f.Fingerprint, r.Fingerprint) && is(string(f.Class), string(r.LastAttempt().Class)) &&
+		(f.Run.IsZero() || f.Run == r.Run) &&
+		(len(f.States) == 0 || slices.Contains(f.States, r.State)) &&
+		(f.After.IsZero() || compareIDs(f.After, r.ID) < 0)
+}
+
+// Groups implements [pawl.Tasks].
+func (s *Store) Groups(ctx context.Context, now time.Time, f pawl.Filter) ([]pawl.Group, error) {
+	if _, err := s.enter(ctx, now); err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	f.States, f.Max = []pawl.State{pawl.Dead}, 0
+	type cause struct {
+		fingerprint string
+		class       llm.Class
+	}
+	groups := map[cause]*pawl.Group{}
+	for _, t := range s.find(f) {
+		last := t.row.LastAttempt()
+		k := cause{t.row.Fingerprint, last.Class}
+		g := groups[k]
+		if g == nil {
+			g = &pawl.Group{Fingerprint: k.fingerprint, Class: k.class, First: t.row.Ended}
+			groups[k] = g
+		}
+		g.Count++
+		if t.row.Ended.Before(g.First) {
+			g.First = t.row.Ended
+		}
+		if !t.row.Ended.Before(g.Last) {
+			g.Last, g.Sample, g.Message = t.row.Ended, t.row.ID, last.Message
+		}
+	}
+	sorted := make([]pawl.Group, 0, len(groups))
+	for _, g := range groups {
+		sorted = append(sorted, *g)
+	}
+	slices.SortFunc(sorted, func(a, b pawl.Group) int {
+		if a.Count != b.Count {
+			return b.Count - a.Count
+		}
+		return compareIDs(a.Sample, b.Sample)
+	})
+	return sorted, nil
+}
+
+// Change implements [pawl.Tasks].
+func (s *Store) Change(ctx context.Context, now time.Time, f pawl.Filter, c pawl.Change) ([]pawl.ID, error) {
+	now, err := s.enter(ctx, now)
+	if err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	changed := []pawl.ID{}
+	for _, t := range s.find(f) {
+		if s.change(now, t, c) {
+			changed = append(changed, t.row.ID)
+		}
+	}
+	return changed, nil
+}
+
+// change applies c to a task; it reports false if the task's state does not allow it.
+func (s *Store) change(now time.Time, t *task, c pawl.Change) bool {
+	switch c.Do {
+	case pawl.Cancel:
+		if t.row.State.Ended() || t.row.Cancelling {
+			return false
+		}
+		s.cancel(now, t)
+	case pawl.Retry:
+		if t.row.State != pawl.Dead && t.row.State != pawl.Cancelled {
+			return false
+		}
+		s.update(now, t, func(r *pawl.TaskRow) { r.BeRetried(c) })
+		if !t.row.Identity.IsZero() && s.same[t.row.Identity] == nil {
+			s.same[t.row.Identity] = t
+		}
+		s.emit(now, pawl.EventRetried, t)
+	case pawl.Delete:
+		if !t.row.State.Ended() {
+			return false
+		}
+		s.delete(t)
+	}
+	return true
+}
+
+func (s *Store) delete(t *task) {
+	delete(s.tasks, t.row.ID)
+	if s.same[t.row.Identity] == t {
+		delete(s.same, t.row.Identity)
+	}
+	if run := s.runs[t.row.Run]; run != nil {
+		run = slices.DeleteFunc(run, func(other *task) bool { return other == t })
+		if s.runs[t.row.Run] = run; len(run) == 0 {
+			delete(s.runs, t.row.Run)
+		}
+	}
+	s.queue(t.row.Queue).counts[t.row.State]--
+}

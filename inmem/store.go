@@ -1,0 +1,146 @@
+// Package inmem is a store in the memory of one process: nothing survives the
+// process, and only its own workers share it. It is the reference for how every
+// store behaves.
+package inmem
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/pawlhq/pawl"
+)
+
+// Store implements [pawl.Store]. It is safe for concurrent use.
+//
+// All state is behind one lock. A task is in exactly one place at a time, which
+// its state names, and update is the only function that moves it:
+//
+//	pending            the line of its queue, limit and priority
+//	scheduled          due, by time
+//	running            the leases of one length, the first to end in front
+//	blocked, ended     nowhere but in tasks
+type Store struct {
+	mu     sync.Mutex
+	closed bool
+	seq    int64
+
+	tasks map[pawl.ID]*task
+	runs  map[pawl.ID][]*task   // of more than one task, in the order in which they were added
+	same  map[pawl.Hash]*task   // the latest task with an identity, in flight or succeeded
+	nodes map[pawl.Hash]node    // conversations
+	texts map[pawl.Hash]message // messages, each once
+
+	queues    map[string]*queue
+	limits    map[string]*limited
+	lines     lines
+	leases    map[time.Duration]*leases
+	due       timeline // scheduled tasks; entries that no longer hold are passed over
+	deadlines timeline // of tasks with one; likewise
+
+	watches  map[*watch]struct{}
+	interest eventSet // the types that any watch wants
+	hungry   bool     // a worker or a call found too little since the last EventReady
+	claims   int64    // counts claims: it marks limits closed in one, and turns the lines
+}
+
+// task is a row and where it stands.
+type task struct {
+	row    pawl.TaskRow
+	calls  []call  // reserved and not settled
+	cost   float64 // tokens that its user's turn is charged for it until they are known
+	turn   *turn   // of its user, in its line
+	inLine bool
+
+	lease      *leases // the list that it is in while running
+	prev, next *task
+}
+
+// New returns an empty store.
+func New() *Store {
+	return &Store{
+		tasks:   map[pawl.ID]*task{},
+		runs:    map[pawl.ID][]*task{},
+		same:    map[pawl.Hash]*task{},
+		nodes:   map[pawl.Hash]node{},
+		texts:   map[pawl.Hash]message{},
+		queues:  map[string]*queue{},
+		limits:  map[string]*limited{},
+		lines:   lines{byKey: map[lineKey]*line{}},
+		leases:  map[time.Duration]*leases{},
+		watches: map[*watch]struct{}{},
+	}
+}
+
+// Close ends all watches; later calls return [pawl.ErrClosed].
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for w := range s.watches {
+		w.fail(pawl.ErrClosed)
+	}
+	return nil
+}
+
+// enter takes the lock, unless the store is closed or ctx has ended, and makes
+// happen what is due by now. The caller unlocks.
+func (s *Store) enter(ctx context.Context, now time.Time) (time.Time, error) {
+	if err := ctx.Err(); err != nil {
+		return now, err
+	}
+	if now.IsZero() {
+		now = time.Now()
+	}
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return now, pawl.ErrClosed
+	}
+	s.advance(now)
+	return now, nil
+}
+
+// queue is a named line of tasks, as far as it is not in lines.
+type queue struct {
+	paused bool
+	counts map[pawl.State]int
+}
+
+func (s *Store) queue(name string) *queue {
+	q := s.queues[name]
+	if q == nil {
+		q = &queue{counts: map[pawl.State]int{}}
+		s.queues[name] = q
+	}
+	return q
+}
+
+// update changes a task's row and puts the task where its state says.
+func (s *Store) update(now time.Time, t *task, change func(*pawl.TaskRow)) {
+	from := t.row.State
+	if from == pawl.Running {
+		t.lease.remove(t)
+	}
+	if from == pawl.Pending {
+		s.lines.remove(t)
+	}
+	change(&t.row)
+	to := t.row.State
+	if counts := s.queue(t.row.Queue).counts; from != to {
+		if from != "" {
+			counts[from]--
+		}
+		counts[to]++
+	}
+	switch to {
+	case pawl.Pending:
+		s.lines.add(t)
+		s.ready(now)
+	case pawl.Scheduled:
+		s.due.push(t.row.Due, t)
+		s.ready(now) // a worker may sleep beyond it
+	case pawl.Running:
+		s.hold(t, t.row.LeaseUntil.Sub(now))
+	}
+}

@@ -1,0 +1,156 @@
+package inmem
+
+import (
+	"container/heap"
+	"time"
+
+	"github.com/pawlhq/pawl"
+)
+
+// timeline is a heap of tasks by a time. An entry stays when its task has moved
+// on; whoever reads it asks whether it still holds.
+type timeline []moment
+
+type moment struct {
+	at   time.Time
+	task *task
+}
+
+func (h timeline) Len() int           { return len(h) }
+func (h timeline) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
+func (h timeline) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *timeline) Push(x any)        { *h = append(*h, x.(moment)) }
+func (h *timeline) Pop() any {
+	last := len(*h) - 1
+	m := (*h)[last]
+	(*h)[last] = moment{}
+	*h = (*h)[:last]
+	return m
+}
+
+func (h *timeline) push(at time.Time, t *task) { heap.Push(h, moment{at, t}) }
+
+// next returns the first entry that holds, dropping those before it that do
+// not; ok is false if there is none.
+func (h *timeline) next(holds func(moment) bool) (m moment, ok bool) {
+	for len(*h) > 0 {
+		if m = (*h)[0]; holds(m) {
+			return m, true
+		}
+		heap.Pop(h)
+	}
+	return moment{}, false
+}
+
+func isDue(m moment) bool {
+	return m.task.row.State == pawl.Scheduled && m.task.row.Due.Equal(m.at)
+}
+
+func isDeadline(m moment) bool {
+	return !m.task.row.State.Ended() && m.task.row.Deadline.Equal(m.at)
+}
+
+// leases is a list of running tasks whose leases have one length, so that the
+// first to end stands in front: a task joins at the end, and a heartbeat puts it
+// there again.
+type leases struct{ first, last *task }
+
+func (l *leases) add(t *task) {
+	t.lease, t.prev, t.next = l, l.last, nil
+	if l.last == nil {
+		l.first = t
+	} else {
+		l.last.next = t
+	}
+	l.last = t
+}
+
+func (l *leases) remove(t *task) {
+	if t.prev == nil {
+		l.first = t.next
+	} else {
+		t.prev.next = t.next
+	}
+	if t.next == nil {
+		l.last = t.prev
+	} else {
+		t.next.prev = t.prev
+	}
+	t.lease, t.prev, t.next = nil, nil, nil
+}
+
+// hold files a running task under its lease.
+func (s *Store) hold(t *task, lease time.Duration) {
+	l := s.leases[lease]
+	if l == nil {
+		l = &leases{}
+		s.leases[lease] = l
+	}
+	l.add(t)
+}
+
+// advance makes happen what is due by now.
+func (s *Store) advance(now time.Time) {
+	for {
+		m, ok := s.due.next(isDue)
+		if !ok || m.at.After(now) {
+			break
+		}
+		s.update(now, m.task, func(r *pawl.TaskRow) { r.State, r.Due = pawl.Pending, time.Time{} })
+	}
+	for {
+		m, ok := s.deadlines.next(isDeadline)
+		if !ok || m.at.After(now) {
+			break
+		}
+		heap.Pop(&s.deadlines)
+		if m.task.row.State != pawl.Running { // its worker stops the others
+			s.update(now, m.task, func(r *pawl.TaskRow) { r.BeExpired(now) })
+			s.ended(now, m.task)
+		}
+	}
+	for _, l := range s.leases {
+		for l.first != nil && !l.first.row.LeaseUntil.After(now) {
+			s.lose(now, l.first)
+		}
+	}
+}
+
+// lose takes a task back from a worker whose lease has ended. What was reserved
+// for calls that may have been sent stays charged.
+func (s *Store) lose(now time.Time, t *task) {
+	unknown := s.abandon(now, t)
+	s.update(now, t, func(r *pawl.TaskRow) { r.BeLost(now, unknown) })
+	t.correct(0)
+	if t.row.State.Ended() {
+		s.ended(now, t)
+		return
+	}
+	s.emit(now, pawl.EventRetried, t)
+}
+
+// upcoming returns the next time at which advance will have something to do;
+// zero if there is none.
+func (s *Store) upcoming() time.Time {
+	var next time.Time
+	if m, ok := s.due.next(isDue); ok {
+		next = earlier(next, m.at)
+	}
+	if m, ok := s.deadlines.next(isDeadline); ok {
+		next = earlier(next, m.at)
+	}
+	for _, l := range s.leases {
+		if l.first != nil {
+			next = earlier(next, l.first.row.LeaseUntil)
+		}
+	}
+	return next
+}
+
+// earlier returns the earlier of two times; zero is never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,103 @@
+package pawl
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pawlhq/pawl/limit"
+)
+
+// Get returns a task with its steps and attempts, or ErrNotFound.
+func (c *Client) Get(ctx context.Context, id ID) (*TaskRow, error) {
+	rows, err := c.store.List(ctx, c.now, Filter{IDs: []ID{id}, Steps: true})
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
+		return nil, fmt.Errorf("%s: %w", id, ErrNotFound)
+	}
+	return rows[0], nil
+}
+
+// List returns the tasks that f selects, oldest first. For a page after
+// another, set f.After to the last task's ID.
+func (c *Client) List(ctx context.Context, f Filter) ([]*TaskRow, error) {
+	return c.store.List(ctx, c.now, f)
+}
+
+// Groups returns the dead letters that f selects by the fingerprint and class of
+// their errors, the largest group first.
+func (c *Client) Groups(ctx context.Context, f Filter) ([]Group, error) {
+	return c.store.Groups(ctx, c.now, f)
+}
+
+// Cancel cancels the tasks that f selects and that have not ended, and returns
+// their ids. Those that run are asked to stop: their handlers' contexts end. What
+// follows a cancelled task in a flow is never added.
+func (c *Client) Cancel(ctx context.Context, f Filter) ([]ID, error) {
+	return c.store.Change(ctx, c.now, f, Change{Do: Cancel})
+}
+
+// Retry makes the dead and cancelled tasks that f selects pending again, in
+// their old places and with all their attempts, and returns their ids. Their
+// stored steps are kept: nothing that was answered is asked again. A deadline is
+// dropped.
+func (c *Client) Retry(ctx context.Context, f Filter) ([]ID, error) {
+	return c.store.Change(ctx, c.now, f, Change{Do: Retry})
+}
+
+// RetryWith makes one dead or cancelled task pending again with another input.
+// Its stored steps are dropped, and it is nobody's duplicate. It returns
+// ErrNotFound if no such task is dead or cancelled.
+func (c *Client) RetryWith(ctx context.Context, id ID, input any) error {
+	encoded, err := marshal(input)
+	if err != nil {
+		return fmt.Errorf("pawl: input for %s: %w", id, err)
+	}
+	changed, err := c.store.Change(ctx, c.now, Filter{IDs: []ID{id}}, Change{Do: Retry, Input: encoded})
+	if err == nil && len(changed) == 0 {
+		err = fmt.Errorf("retry %s: no dead or cancelled task: %w", id, ErrNotFound)
+	}
+	return err
+}
+
+// Delete removes the tasks that f selects and that have ended, and returns
+// their ids.
+func (c *Client) Delete(ctx context.Context, f Filter) ([]ID, error) {
+	return c.store.Change(ctx, c.now, f, Change{Do: Delete})
+}
+
+// Pause stops a queue: tasks can be added, and none is started until Resume.
+// Those that run go on.
+func (c *Client) Pause(ctx context.Context, queue string) error {
+	return c.store.Configure(ctx, c.now, []Setting{{Queue: queue, Pause: true}})
+}
+
+// Resume ends the pause of a queue.
+func (c *Client) Resume(ctx context.Context, queue string) error {
+	return c.store.Configure(ctx, c.now, []Setting{{Queue: queue}})
+}
+
+// SetLimit changes the configuration of a limit for all workers at once.
+func (c *Client) SetLimit(ctx context.Context, name string, config limit.Config) error {
+	return c.store.Configure(ctx, c.now, []Setting{{Limit: name, Config: &config}})
+}
+
+// HoldLimit stops a limit until ResumeLimit; its tasks wait and nothing fails.
+func (c *Client) HoldLimit(ctx context.Context, name, reason string) error {
+	if reason == "" {
+		return fmt.Errorf("pawl: hold limit %s: the reason is empty; say why", name)
+	}
+	return c.store.Configure(ctx, c.now, []Setting{{Limit: name, Hold: reason}})
+}
+
+// ResumeLimit ends a limit's hold, whoever began it, and a pause. After a pause
+// one call goes first to try.
+func (c *Client) ResumeLimit(ctx context.Context, name string) error {
+	return c.store.Configure(ctx, c.now, []Setting{{Limit: name, Resume: true}})
+}
+
+// Status returns the queues with their tasks by state, and the limits.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	return c.store.Status(ctx, c.now)
+}

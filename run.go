@@ -1,0 +1,187 @@
+package pawl
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/pawlhq/pawl/limit"
+)
+
+// Run is one execution of a flow or of a single operation.
+type Run[Out any] struct {
+	ID ID      // the id of the run's first task
+	As AddedAs // whether it is new, or another one that is identical
+
+	client *Client
+}
+
+// Wait returns the run's result once it has ended. A run that has a dead
+// letter gives a [DeadError], a cancelled one ErrCancelled. It returns ctx.Err()
+// if ctx ends first; the run itself goes on.
+func (r *Run[Out]) Wait(ctx context.Context) (Out, error) {
+	var out Out
+	encoded, err := r.client.wait(ctx, r.ID)
+	if err != nil {
+		return out, err
+	}
+	if err := json.Unmarshal(encoded, &out); err != nil {
+		return out, fmt.Errorf("output of %s: %w", r.ID, err)
+	}
+	return out, nil
+}
+
+// RunOf returns the run named by id, as Add returned it, to wait for it from
+// another process or at a later time. Out must be what the run's last operation
+// returns.
+func RunOf[Out any](c *Client, id ID) *Run[Out] { return &Run[Out]{ID: id, client: c} }
+
+// result returns a run's output, if its rows say that it has ended. A dead or
+// cancelled task ends the run: nothing that follows it will be added.
+func result(rows []*TaskRow) (output json.RawMessage, ended bool, err error) {
+	for _, row := range rows {
+		switch {
+		case row.State == Dead:
+			return nil, true, &DeadError{row}
+		case row.State == Cancelled:
+			return nil, true, fmt.Errorf("%s: %w", row.ID, ErrCancelled)
+		case row.State == Succeeded && len(row.Next) == 0:
+			output, ended = row.Output, true
+		}
+	}
+	return output, ended, nil
+}
+
+func addOne[Out any](ctx context.Context, c *Client, plan []spec, in any, opts []Option) (*Run[Out], error) {
+	task, _, err := newTask(plan, in, opts, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	added, err := c.addition(ctx, task)
+	if err != nil {
+		return nil, fmt.Errorf("add %s: %w", task.Row.Operation, err)
+	}
+	run := &Run[Out]{added.Run, added.As, c}
+	if added.As == AsRejected {
+		return run, fmt.Errorf("add %s: %s: %w", task.Row.Operation, added.ID, ErrDuplicate)
+	}
+	return run, nil
+}
+
+func addMany[In, Out any](ctx context.Context, c *Client, plan []spec, ins []In, opts []Option) ([]*Run[Out], error) {
+	tasks := make([]NewTask, len(ins))
+	var buf []byte
+	var err error
+	for i := range ins {
+		if tasks[i], buf, err = newTask(plan, ins[i], opts, buf); err != nil {
+			return nil, fmt.Errorf("input %d: %w", i, err)
+		}
+	}
+	if len(tasks) == 0 {
+		return []*Run[Out]{}, nil
+	}
+	added, err := c.store.Add(ctx, c.now, tasks)
+	if err != nil {
+		return nil, fmt.Errorf("add %d tasks of %s: %w", len(ins), tasks[0].Row.Operation, err)
+	}
+	runs := make([]*Run[Out], len(added))
+	all := make([]Run[Out], len(added))
+	for i, a := range added {
+		all[i] = Run[Out]{a.Run, a.As, c}
+		runs[i] = &all[i]
+	}
+	return runs, nil
+}
+
+// newTask returns the first task of a plan; buf is scratch space, returned for
+// the next call.
+func newTask(plan []spec, in any, opts []Option, buf []byte) (NewTask, []byte, error) {
+	if len(plan) == 0 {
+		return NewTask{}, buf, errors.New("pawl: the flow is empty; make it with Then")
+	}
+	a := addition{spec: plan[0]}
+	for _, o := range opts {
+		o.apply(&a)
+	}
+	if err := a.validate(plan); err != nil {
+		return NewTask{}, buf, err
+	}
+	if err := a.fill(plan[1:], in); err != nil {
+		return NewTask{}, buf, err
+	}
+	task := NewTask{Row: a.row, Delay: a.delay, Duplicates: a.spec.Duplicates, Reuse: a.spec.Reuse}
+	if err := a.converse(&task); err != nil {
+		return NewTask{}, buf, err
+	}
+	if task.Duplicates == Keep {
+		return task, buf, nil
+	}
+	var err error
+	if task.Row.Identity, buf, err = identity(&task.Row, a.spec.Version, a.key, buf); err != nil {
+		return NewTask{}, buf, fmt.Errorf("pawl: operation %s: %w", a.spec.Name, err)
+	}
+	return task, buf, nil
+}
+
+func (a *addition) validate(plan []spec) error {
+	if a.delay < 0 {
+		return fmt.Errorf("pawl: operation %s: Delay is %v; want 0 or more", a.spec.Name, a.delay)
+	}
+	if a.spec.Attempts < 1 {
+		return fmt.Errorf("pawl: operation %s: Attempts is %d; want 1 or more", a.spec.Name, a.spec.Attempts)
+	}
+	if a.spec.Queue == "" || a.spec.Limit == "" {
+		return fmt.Errorf("pawl: operation %s: Queue is %q and Limit is %q; want names", a.spec.Name, a.spec.Queue, a.spec.Limit)
+	}
+	if err := a.spec.validate(); err != nil {
+		return err
+	}
+	for _, s := range plan[1:] {
+		if err := s.validate(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fill sets the row from the operation, the input and what follows.
+func (a *addition) fill(rest []spec, in any) error {
+	s := a.spec
+	input, ok := in.(json.RawMessage)
+	if !ok || !json.Valid(input) {
+		var err error
+		if input, err = marshal(in); err != nil {
+			return fmt.Errorf("pawl: input of %s: %w", s.Name, err)
+		}
+	}
+	a.row.ID = NewID()
+	a.row.Run = a.row.ID
+	a.row.Operation, a.row.Queue, a.row.Limit, a.row.Priority = s.Name, s.Queue, s.Limit, s.Priority
+	a.row.MaxAttempts = s.Attempts
+	a.row.Input = input
+	a.row.Size = limit.Size{Chars: len(input), Output: s.Tokens}
+	for _, next := range rest {
+		a.row.Next = append(a.row.Next, next.stage())
+	}
+	return nil
+}
+
+// converse gives the task the conversation that it starts from.
+func (a *addition) converse(task *NewTask) error {
+	nodes, head, err := appendNodes(Hash{}, a.messages)
+	if err != nil {
+		return fmt.Errorf("pawl: operation %s: %w", a.spec.Name, err)
+	}
+	if len(nodes) == 0 {
+		return nil
+	}
+	task.Nodes, task.Row.Conversation = nodes, head
+	for _, n := range nodes {
+		task.Row.Size.Chars += len(n.Message.JSON())
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package pawl
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Step does fn once for the task whose handler has ctx, however often the
+// handler is run: fn's result is stored under the name, and a retry or another
+// worker gets it back instead of calling fn. Asked for again under the same name
+// within one attempt it is a step of its own, the second, third and so on, so
+// the order of equal names must not change between attempts.
+//
+// An error of fn is returned and not stored. fn runs at least once: a crash
+// after it and before its result is stored runs it again. Results are JSON.
+func Step[T any](ctx context.Context, name string, fn func(context.Context) (T, error)) (T, error) {
+	var out T
+	a, err := attemptFrom(ctx)
+	if err != nil {
+		return out, err
+	}
+	key, stored := a.step("step:" + name)
+	if stored != nil {
+		a.count(func(s *Attempt) { s.Saved++ })
+		if err := json.Unmarshal(stored.Result, &out); err != nil {
+			return out, Permanent(fmt.Errorf("stored step %q: %w", name, err))
+		}
+		return out, nil
+	}
+	began := time.Now()
+	if out, err = fn(ctx); err != nil {
+		return out, err
+	}
+	result, err := marshal(out)
+	if err != nil {
+		return out, Permanent(fmt.Errorf("result of step %q: %w", name, err))
+	}
+	err = a.save(Save{Step: &StepRow{Key: key, Name: name, Result: result, Took: time.Since(began)}})
+	if err != nil {
+		return out, fmt.Errorf("store step %q: %w", name, err)
+	}
+	return out, nil
+}
+
+// step returns the key of the next step with this name, and the step if it is
+// stored.
+func (a *attempt) step(name string) (key string, stored *StepRow) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.seen == nil {
+		a.seen = map[string]int{}
+	}
+	a.seen[name]++
+	key = name + "#" + strconv.Itoa(a.seen[name])
+	for i := range a.row.Steps {
+		if a.row.Steps[i].Key == key {
+			return key, &a.row.Steps[i]
+		}
+	}
+	return key, nil
+}
+
+// save writes to the store under the attempt's lease. A lost lease ends the
+// attempt.
+func (a *attempt) save(s Save) error {
+	s.Lease = a.row.Lease()
+	if s.Step != nil {
+		s.Step.Attempt = a.row.Attempt
+	}
+	return a.client.saves.wait(s)
+}

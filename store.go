@@ -1,0 +1,305 @@
+package pawl
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/pawlhq/pawl/limit"
+	"github.com/pawlhq/pawl/llm"
+)
+
+// Store keeps tasks, limits, conversations and events. It is the contract
+// between the engine and the stores; package storetest is its test.
+//
+// Every call is atomic, takes many items at once and answers each of them in
+// the same order. An error that is returned for the whole call means that it
+// is not known whether it took effect; doing it again is safe, because each
+// item carries what makes it the same: a task's ID, a lease, a step's key.
+//
+// A zero now means the store's own clock, which is what the engine passes:
+// workers need not agree on the time. Tests pass their own.
+//
+// How a task's outcome is recorded exactly once:
+//
+//  1. Claim gives a task to one worker with a lease, and counts Attempt up.
+//     A crash here leaves the task running until its lease ends.
+//  2. Beat prolongs the lease. A worker that stops beating loses it: the task
+//     is pending again, in its old place, and Attempt moves on at the next claim.
+//  3. Reserve says that a call is about to be sent. A crash after this, and
+//     before 4, is the window in which a call may be paid twice; whoever finds
+//     the dead worker's task records the open call as unknown.
+//  4. Save stores the call's response together with its settlement.
+//  5. Finish records the outcome, the attempt, what was not settled, and the
+//     tasks that follow, together. A crash before it repeats the handler, which
+//     gets its stored steps back; a crash after it changes nothing.
+//
+// Reserve, Save and Finish are fenced: with a lease that is no longer held
+// they answer ErrLeaseLost and change nothing.
+type Store interface {
+	Tasks
+	Limits
+	Contexts
+	Events
+
+	// Close releases the store. Calls under way end; later ones return ErrClosed.
+	Close() error
+}
+
+// Tasks is the part of a store that keeps tasks.
+type Tasks interface {
+	// Add stores tasks, or finds the ones that they duplicate.
+	Add(ctx context.Context, now time.Time, tasks []NewTask) ([]Added, error)
+
+	// Claim leases pending tasks in order, as many as their limits admit now,
+	// with their steps. It also makes due tasks pending, ends those whose deadline
+	// has passed, and takes tasks back from workers whose leases ended.
+	Claim(ctx context.Context, now time.Time, c Claim) (Claimed, error)
+
+	// Beat prolongs leases until lease from now.
+	Beat(ctx context.Context, now time.Time, lease time.Duration, held []Lease) ([]Beat, error)
+
+	// Save stores what happened inside running tasks: steps and settled calls.
+	Save(ctx context.Context, now time.Time, saves []Save) ([]error, error)
+
+	// Finish records how attempts ended. Finishing again with the same lease is
+	// no error and changes nothing.
+	Finish(ctx context.Context, now time.Time, finishes []Finish) ([]error, error)
+
+	// Change applies a change to the tasks that f selects and that it can apply
+	// to; it returns their ids.
+	Change(ctx context.Context, now time.Time, f Filter, c Change) ([]ID, error)
+
+	// List returns the tasks that f selects, oldest first, without their steps
+	// unless f asks for them.
+	List(ctx context.Context, now time.Time, f Filter) ([]*TaskRow, error)
+
+	// Groups returns the dead letters that f selects by fingerprint and class,
+	// the largest group first.
+	Groups(ctx context.Context, now time.Time, f Filter) ([]Group, error)
+}
+
+// Limits is the part of a store that keeps limits and queues.
+type Limits interface {
+	// Reserve takes what calls will cost from their limits and says when they
+	// may be sent. Calls of one lease and key are reserved once.
+	Reserve(ctx context.Context, now time.Time, calls []Reservation) ([]Grant, error)
+
+	// Configure changes limits and queues, creating those that are new.
+	Configure(ctx context.Context, now time.Time, settings []Setting) error
+
+	// Status returns the queues and limits, each sorted by name.
+	Status(ctx context.Context, now time.Time) (Status, error)
+}
+
+// Contexts is the part of a store that keeps conversations.
+type Contexts interface {
+	// Conversation returns the nodes from the first message to head, which must
+	// be stored. The zero Hash gives none.
+	Conversation(ctx context.Context, head Hash) ([]Node, error)
+}
+
+// Events is the part of a store that tells what happens.
+type Events interface {
+	// Watch starts a subscription. It sees every event after Watch has returned.
+	Watch(ctx context.Context, f EventFilter) (Watch, error)
+}
+
+// Watch is a subscription to events, for one goroutine.
+type Watch interface {
+	// Next waits for events and returns them in order. ErrMissed says that the
+	// reader was too slow and events are gone; the watch goes on after them.
+	Next(ctx context.Context) ([]Event, error)
+	// Close ends the subscription.
+	Close()
+}
+
+// NewTask is a task to be added.
+type NewTask struct {
+	Row        TaskRow // State, Seq, times other than Deadline, and Attempt are the store's to set
+	Delay      time.Duration
+	Duplicates Duplicates
+	Reuse      time.Duration // how old the result of an identical task may be to answer this one
+	Nodes      []Node        // messages of Row.Conversation that may be new to the store
+}
+
+// Added is the answer to a NewTask.
+type Added struct {
+	ID  ID      // of the task that will give the result: the new one or the one it duplicates
+	Run ID      // and its run
+	As  AddedAs // what became of the new task
+}
+
+// AddedAs says what became of a task that was added.
+type AddedAs string
+
+// What becomes of a task that is added.
+const (
+	AsNew         AddedAs = "new"
+	AsJoined      AddedAs = "joined"      // an identical task is in flight
+	AsReused      AddedAs = "reused"      // an identical task succeeded within its reuse window
+	AsReplacement AddedAs = "replacement" // new, and an identical task was cancelled for it
+	AsRejected    AddedAs = "rejected"    // an identical task is in flight; nothing was added
+)
+
+// Claim asks for tasks.
+type Claim struct {
+	Worker     string
+	Queues     []string // empty for all
+	Operations []string // those that the worker has handlers for; never empty
+	Max        int
+	Lease      time.Duration
+}
+
+// Claimed is the answer to a Claim. When there are fewer tasks than asked for,
+// there will be no more before Next or before an event [EventReady]; a zero Next
+// means that only the event is to be waited for.
+type Claimed struct {
+	Tasks []*TaskRow
+	Next  time.Time
+	Now   time.Time // the store's clock at the claim
+}
+
+// Beat is the answer to a heartbeat.
+type Beat struct {
+	Lost      bool // the lease is no longer held
+	Cancelled bool // the task was asked to stop
+}
+
+// Reservation is a call that is about to be sent.
+type Reservation struct {
+	Lease    Lease
+	Key      string // of the call within the attempt
+	Limit    string
+	Size     limit.Size
+	Patience time.Duration // the longest that the caller would wait; beyond it nothing is reserved
+}
+
+// Grant is the answer to a Reservation.
+type Grant struct {
+	Err  error // ErrLeaseLost
+	OK   bool  // whether the call is reserved
+	Wait time.Duration
+	Gate limit.Gate // what it waits for, if Wait is not 0 or it is not OK
+}
+
+// Save is one thing to store for a running task.
+type Save struct {
+	Lease  Lease
+	Step   *StepRow    // nil to settle only
+	Nodes  []Node      // messages that the step appended
+	Settle *Settlement // nil if the step is not a call
+}
+
+// Settlement says what became of a reserved call.
+type Settlement struct {
+	Key     string // of the Reservation
+	Outcome CallOutcome
+	Usage   llm.Usage
+	After   time.Duration // for a throttled or blocked call: when the provider said to come back
+	Reason  string        // for a throttled or blocked call
+	Seen    llm.Limits
+	SentAgo time.Duration // how long ago the call was sent
+}
+
+// CallOutcome is what became of a call that was reserved.
+type CallOutcome string
+
+// What becomes of a call.
+const (
+	CallAnswered  CallOutcome = "answered"  // settle with the real usage
+	CallFailed    CallOutcome = "failed"    // answered with an error that charges nothing but the request
+	CallUnknown   CallOutcome = "unknown"   // no answer: the reservation stays charged
+	CallNotSent   CallOutcome = "not-sent"  // nothing was sent: the reservation is given back
+	CallThrottled CallOutcome = "throttled" // the limit pauses
+	CallBlocked   CallOutcome = "blocked"   // the limit is held
+)
+
+// Finish is how an attempt ended.
+type Finish struct {
+	Lease       Lease
+	To          State         // Succeeded, Dead, Cancelled, Scheduled or Pending
+	Delay       time.Duration // until a Scheduled task is due
+	Output      json.RawMessage
+	Attempt     Attempt // the store fills in Number, Worker and the times
+	NotSent     bool    // the failure is one in which nothing was sent
+	Fingerprint string  // of a dead letter's error
+	Follow      []NewTask
+}
+
+// Filter selects tasks. Each field that is set narrows the selection; the zero
+// Filter selects all.
+type Filter struct {
+	IDs         []ID      `json:"ids,omitempty"`
+	Run         ID        `json:"run,omitzero"`
+	States      []State   `json:"states,omitempty"`
+	Queue       string    `json:"queue,omitempty"`
+	Operation   string    `json:"operation,omitempty"`
+	User        string    `json:"user,omitempty"`
+	Limit       string    `json:"limit,omitempty"`
+	Class       llm.Class `json:"class,omitempty"`       // of the last attempt
+	Fingerprint string    `json:"fingerprint,omitempty"` // of a dead letter
+	After       ID        `json:"after,omitzero"`        // only tasks with a higher id: the last of the page before
+	Max         int       `json:"max,omitempty"`         // 0 for no bound
+	Steps       bool      `json:"steps,omitempty"`       // List returns the steps too
+}
+
+// Change is what to do with tasks.
+type Change struct {
+	Do    ChangeKind
+	Input json.RawMessage // for Retry: the input in place of the old one; nil keeps it. Stored steps are dropped with the old input.
+	// Identity goes with Input.
+	Identity Hash
+}
+
+// ChangeKind is a way to change tasks.
+type ChangeKind string
+
+// The ways to change tasks.
+const (
+	Cancel ChangeKind = "cancel" // what waits is cancelled, what runs is asked to stop
+	Retry  ChangeKind = "retry"  // what is dead or cancelled is pending again, with all its attempts
+	Delete ChangeKind = "delete" // what has ended is removed
+)
+
+// Group is a set of dead letters with one cause.
+type Group struct {
+	Fingerprint string    `json:"fingerprint"`
+	Class       llm.Class `json:"class"`
+	Count       int       `json:"count"`
+	First       time.Time `json:"first"` // when the first of them ended
+	Last        time.Time `json:"last"`
+	Sample      ID        `json:"sample"`  // one of them, the latest
+	Message     string    `json:"message"` // of the sample
+}
+
+// Setting changes one queue or one limit.
+type Setting struct {
+	Queue string // the queue to pause or resume; "" if this is about a limit
+	Pause bool
+
+	Limit  string        // the limit to change; "" if this is about a queue
+	Config *limit.Config // its configuration; nil leaves it
+	Hold   string        // a reason to hold the limit; "" leaves it
+	Resume bool          // end a hold or a pause of the limit
+}
+
+// Status is the state of queues and limits.
+type Status struct {
+	Queues []QueueStatus `json:"queues"`
+	Limits []LimitStatus `json:"limits"`
+}
+
+// QueueStatus is the state of one queue.
+type QueueStatus struct {
+	Name   string        `json:"name"`
+	Paused bool          `json:"paused"`
+	Counts map[State]int `json:"counts"` // without the states that no task is in
+}
+
+// LimitStatus is the state of one limit.
+type LimitStatus struct {
+	Name   string       `json:"name"`
+	Config limit.Config `json:"config"`
+	State  limit.State  `json:"state"`
+}

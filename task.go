@@ -1,0 +1,170 @@
+package pawl
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/pawlhq/pawl/limit"
+	"github.com/pawlhq/pawl/llm"
+)
+
+// Task is one piece of work as its handler sees it. It is the handler's for
+// the time of the call; keep nothing of it afterwards.
+type Task[In any] struct {
+	ID      ID
+	Run     ID     // the run that the task belongs to
+	User    string // whom it is done for; "" if nobody was named
+	Attempt int    // counts from 1, tries that used no attempt included
+	Input   In
+
+	attempt *attempt
+}
+
+// Priority orders tasks of one queue and limit: higher always starts first.
+// As an option of Add it overrides the operation's.
+type Priority int8
+
+// The priorities.
+const (
+	Low    Priority = -1
+	Normal Priority = 0
+	High   Priority = 1
+)
+
+// Priorities lists the priorities, highest first.
+func Priorities() []Priority { return []Priority{High, Normal, Low} }
+
+var priorityNames = map[Priority]string{Low: "low", Normal: "normal", High: "high"}
+
+// String returns "low", "normal" or "high".
+func (p Priority) String() string {
+	if name, ok := priorityNames[p]; ok {
+		return name
+	}
+	return fmt.Sprintf("Priority(%d)", int8(p))
+}
+
+// MarshalText returns the priority's name.
+func (p Priority) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText sets p from its name.
+func (p *Priority) UnmarshalText(b []byte) error {
+	for q, name := range priorityNames {
+		if name == string(b) {
+			*p = q
+			return nil
+		}
+	}
+	return fmt.Errorf("pawl: priority is %q; want high, normal or low", b)
+}
+
+// TaskRow is a task as a store keeps it. Rows handed out by a store are the
+// caller's own; the bytes that they refer to are shared and must not be changed.
+type TaskRow struct {
+	ID        ID       `json:"id"`
+	Run       ID       `json:"run"`
+	Operation string   `json:"operation"`
+	Queue     string   `json:"queue"`
+	Limit     string   `json:"limit"`
+	User      string   `json:"user,omitempty"`
+	Priority  Priority `json:"priority"`
+	State     State    `json:"state"`
+	Identity  Hash     `json:"identity,omitzero"` // for deduplication; zero for a task that is never joined
+	Seq       int64    `json:"seq"`               // its place in its user's line, kept by retries; the store sets it
+
+	Input        json.RawMessage            `json:"input"`
+	Output       json.RawMessage            `json:"output,omitempty"`
+	Conversation Hash                       `json:"conversation,omitzero"` // what it started from
+	Head         Hash                       `json:"head,omitzero"`         // where the last stored step took the conversation
+	Data         map[string]json.RawMessage `json:"data,omitempty"`        // what earlier steps handed on
+	Next         []Stage                    `json:"next,omitempty"`        // what follows it in its flow
+	Size         limit.Size                 `json:"size"`                  // what its first call is expected to cost
+
+	Attempt     int       `json:"attempt"`            // of the last claim, counted from 1; with the ID it is the fencing token
+	Used        int       `json:"used"`               // attempts that count against MaxAttempts
+	Deaths      int       `json:"deaths,omitempty"`   // workers that died on it in a row
+	NotSent     int       `json:"not_sent,omitempty"` // failures in a row in which nothing was sent
+	MaxAttempts int       `json:"max_attempts"`
+	Attempts    []Attempt `json:"attempts,omitempty"` // the first, and the last 49 when there were more than 50
+	Steps       []StepRow `json:"steps,omitempty"`    // stored results, oldest first; not in lists
+
+	Added      time.Time     `json:"added"`
+	Due        time.Time     `json:"due,omitzero"`      // when a scheduled task becomes pending
+	Deadline   time.Time     `json:"deadline,omitzero"` // zero for none
+	Started    time.Time     `json:"started,omitzero"`  // of the last attempt
+	Ended      time.Time     `json:"ended,omitzero"`
+	LeaseUntil time.Time     `json:"lease_until,omitzero"`
+
+	Worker      string `json:"worker,omitempty"`      // of the last attempt
+	Fingerprint string `json:"fingerprint,omitempty"` // of a dead letter's error
+	Cancelling  bool   `json:"cancelling,omitempty"`  // it runs, and was asked to stop
+}
+
+// LastAttempt returns the latest recorded attempt, the zero Attempt if there is none.
+func (r *TaskRow) LastAttempt() Attempt {
+	if len(r.Attempts) == 0 {
+		return Attempt{}
+	}
+	return r.Attempts[len(r.Attempts)-1]
+}
+
+// Usage returns the tokens of all calls whose response was stored or lost
+// after it was counted.
+func (r *TaskRow) Usage() llm.Usage {
+	var sum llm.Usage
+	for _, a := range r.Attempts {
+		sum = sum.Add(a.Usage)
+	}
+	return sum
+}
+
+// Lease is a worker's right to a task until the lease ends: the fencing token.
+type Lease struct {
+	Task    ID
+	Attempt int
+}
+
+// Lease returns the right that the claim behind this row gave.
+func (r *TaskRow) Lease() Lease { return Lease{r.ID, r.Attempt} }
+
+// Attempt is one try of a task.
+type Attempt struct {
+	Number  int           `json:"number"`
+	Worker  string        `json:"worker"`
+	Started time.Time     `json:"started"`
+	Ended   time.Time     `json:"ended"`
+	Usage   llm.Usage     `json:"usage,omitzero"`
+	Calls   int           `json:"calls,omitempty"`   // calls that were sent
+	Saved   int           `json:"saved,omitempty"`   // calls and steps answered from the store
+	Unknown int           `json:"unknown,omitempty"` // calls whose outcome is unknown: possibly billed
+	Class   llm.Class     `json:"class,omitempty"`   // "" if it succeeded
+	Message string        `json:"message,omitempty"` // of the error
+	Waited  time.Duration `json:"waited,omitempty"`  // for limits, inside the attempt
+	Spared  llm.Usage     `json:"spared,omitzero"`   // tokens that were not paid again, thanks to stored calls
+	Used    bool          `json:"used,omitempty"`    // whether it counts against MaxAttempts
+}
+
+// StepRow is a stored step of a task.
+type StepRow struct {
+	Key    string        `json:"key"`  // unique within the task: what was done, and how often before
+	Name   string        `json:"name"` // the step's name, "ask" for a call made with Ask
+	Result []byte        `json:"result"`
+	Call   bool          `json:"call,omitempty"` // whether it is a model call
+	Usage  llm.Usage     `json:"usage,omitzero"`
+	Head   Hash          `json:"head,omitzero"` // the conversation after it
+	At     time.Time     `json:"at"`
+	Took   time.Duration `json:"took"`
+
+	Attempt int `json:"attempt"` // the attempt that stored it
+}
+
+// Stage is one operation of a flow, as it is stored with the tasks before it.
+type Stage struct {
+	Operation   string   `json:"operation"`
+	Queue       string   `json:"queue"`
+	Limit       string   `json:"limit"`
+	Priority    Priority `json:"priority"`
+	MaxAttempts int      `json:"max_attempts"`
+	Tokens      int      `json:"tokens,omitempty"` // expected output tokens of a call
+}

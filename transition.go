@@ -1,0 +1,159 @@
+package pawl
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/pawlhq/pawl/llm"
+)
+
+// The methods below are what a store does to a row in each transition, as pure
+// functions of the row and the time. Stores that keep rows in Go call them;
+// others mirror them and are held to the same answers.
+
+const (
+	maxAttempts = 50 // attempts kept with a row
+	maxDeaths   = 3  // workers that may die on a task in a row before it is poisoned
+	maxNotSent  = 10 // failures in a row in which nothing was sent, before they use attempts; with backoff some minutes
+)
+
+// BeAdded makes the row what it is right after being added.
+func (r *TaskRow) BeAdded(now time.Time, delay time.Duration, seq int64) {
+	r.Added, r.Seq, r.State = now, seq, Pending
+	if delay > 0 {
+		r.State, r.Due = Scheduled, now.Add(delay)
+	}
+}
+
+// BeClaimed gives the row to a worker until lease from now.
+func (r *TaskRow) BeClaimed(now time.Time, worker string, lease time.Duration) {
+	r.State, r.Worker = Running, worker
+	r.Started, r.LeaseUntil, r.Due = now, now.Add(lease), time.Time{}
+	r.Attempt++
+}
+
+// Holds reports whether l is the row's present lease.
+func (r *TaskRow) Holds(l Lease) bool { return r.State == Running && r.Attempt == l.Attempt }
+
+// Recorded reports whether the outcome of l's attempt is recorded already.
+func (r *TaskRow) Recorded(l Lease) bool {
+	last := r.LastAttempt()
+	return r.State != Running && last.Number == l.Attempt && last.Class != Lost
+}
+
+// BeFinished records how the running attempt ended. The caller has checked the lease.
+func (r *TaskRow) BeFinished(now time.Time, f Finish) {
+	a := f.Attempt
+	r.record(now, a)
+	r.Deaths = 0
+	if a.Used {
+		r.Used++
+	}
+	r.NotSent++
+	if !f.NotSent {
+		r.NotSent = 0
+	}
+	to := f.To
+	if r.Cancelling && to != Succeeded {
+		to = Cancelled
+	}
+	r.State, r.Cancelling = to, false
+	switch to {
+	case Scheduled:
+		r.Due = now.Add(f.Delay)
+	case Succeeded:
+		r.Output, r.Ended = f.Output, now
+	case Dead:
+		r.Fingerprint, r.Ended = f.Fingerprint, now
+	case Cancelled:
+		r.Ended = now
+	}
+}
+
+// BeLost takes the row back from a worker whose lease ended with unknown calls
+// open. It is pending again, cancelled if that was asked for, or poisoned.
+func (r *TaskRow) BeLost(now time.Time, unknown int) {
+	r.Deaths++
+	a := Attempt{Class: Lost, Unknown: unknown, Message: fmt.Sprintf("worker %s stopped beating", r.Worker)}
+	if unknown > 0 {
+		a.Message += fmt.Sprintf("; outcome unknown of %d calls, possibly billed", unknown)
+	}
+	switch {
+	case r.Cancelling:
+		r.State, r.Ended, r.Cancelling = Cancelled, now, false
+	case r.Deaths >= maxDeaths:
+		a.Class = Poisoned
+		a.Message = fmt.Sprintf("%d workers in a row died on it; the last was %s", r.Deaths, r.Worker)
+		r.State, r.Ended, r.Fingerprint = Dead, now, Fingerprint(Poisoned, r.Operation)
+	default:
+		r.State = Pending
+	}
+	r.record(now, a)
+}
+
+// BeExpired makes the row, which has not ended, a dead letter.
+func (r *TaskRow) BeExpired(now time.Time) {
+	a := Attempt{Number: r.Attempt, Started: now, Ended: now, Class: Expired}
+	a.Message = fmt.Sprintf("deadline passed while %s", r.State)
+	r.append(a)
+	r.State, r.Ended, r.Fingerprint = Dead, now, Fingerprint(Expired, r.Operation)
+}
+
+// BeCancelled cancels a row that waits; one that runs is only marked.
+func (r *TaskRow) BeCancelled(now time.Time) {
+	if r.State == Running {
+		r.Cancelling = true
+		return
+	}
+	r.State, r.Ended = Cancelled, now
+}
+
+// BeRetried makes a dead or cancelled row pending again, in its old place. With
+// an input in c it starts anew, without the old one's steps.
+func (r *TaskRow) BeRetried(c Change) {
+	r.State, r.Ended, r.Fingerprint = Pending, time.Time{}, ""
+	r.Used, r.Deaths, r.NotSent, r.Deadline = 0, 0, 0, time.Time{}
+	if c.Input != nil {
+		r.Size.Chars += len(c.Input) - len(r.Input)
+		r.Input, r.Identity = c.Input, c.Identity
+		r.Steps, r.Head = nil, Hash{}
+	}
+}
+
+func (r *TaskRow) record(now time.Time, a Attempt) {
+	a.Number, a.Worker, a.Started, a.Ended = r.Attempt, r.Worker, r.Started, now
+	r.LeaseUntil = time.Time{}
+	r.append(a)
+}
+
+// append keeps the first attempt and the latest ones. It never changes the
+// array behind Attempts, which copies of the row share.
+func (r *TaskRow) append(a Attempt) {
+	kept := r.Attempts
+	if len(kept) == maxAttempts {
+		kept = append(kept[:1:1], kept[2:]...)
+	}
+	r.Attempts = append(kept[:len(kept):len(kept)], a)
+}
+
+var (
+	fingerprintIDs     = regexp.MustCompile(`(?i)\b(?:[a-z]+_[a-z0-9_-]{8,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|0x[0-9a-f]+|[0-9a-f]{16,})\b`)
+	fingerprintNumbers = regexp.MustCompile(`\d+(?:[.,:]\d+)*`)
+)
+
+const fingerprintChars = 300 // of a message; a stack or a body behind it varies
+
+// Fingerprint names the cause of a failure: its class and message with numbers
+// and identifiers taken out, as 16 hexadecimal digits.
+func Fingerprint(class llm.Class, message string) string {
+	if len(message) > fingerprintChars {
+		message = message[:fingerprintChars]
+	}
+	message = fingerprintIDs.ReplaceAllString(message, "ID")
+	message = fingerprintNumbers.ReplaceAllString(message, "N")
+	sum := sha256.Sum256([]byte(string(class) + "\x00" + message))
+	return hex.EncodeToString(sum[:8])
+}
