@@ -1,0 +1,62 @@
+// Package llmsim simulates a provider of language models: an [http.Handler]
+// that speaks Anthropic's Messages API and OpenAI's Chat Completions API, with
+// the limits, headers, errors and faults of the real ones, and an exact bill.
+// It is for demonstrations, tests and benchmarks, and needs no key and no
+// network.
+//
+//	sim := llmsim.New(llmsim.Config{
+//		Limits: llmsim.Limits{Requests: 50, InputTokens: 30_000, OutputTokens: 8_000},
+//		Faults: llmsim.Faults{llmsim.Overloaded: 0.02, llmsim.ResetAfter: 0.01},
+//		Seed:   1,
+//	})
+//	client := sim.Client() // without a socket; or sim.Run(ctx, listener)
+//
+// # Endpoints
+//
+// POST /v1/messages, /v1/messages/count_tokens and /v1/chat/completions, with
+// and without streaming. Fields that the simulator does not know are ignored,
+// tools and n among them. Invalid requests get the providers' own errors.
+//
+// # Limits
+//
+// Each API has buckets of its own that hold a whole minute and refill evenly.
+// Anthropic's charges the input at the start and the output as it is produced,
+// going into debt; a call that is turned away costs nothing. OpenAI's charges
+// the larger of max_tokens and a quarter of the characters up front, and a
+// refused call counts as a request. A call that is larger than a limit is
+// refused for ever: by Anthropic's with a retry-after that does not help, by
+// OpenAI's with "Request too large".
+//
+// At scale s the account's minute lasts 60/s seconds, and latencies are
+// divided by s. The headers tell real time, so that those that count in whole
+// seconds are coarse at a high scale.
+//
+// # Faults
+//
+// A [Fault] befalls a call that the limits let in: because its header
+// [FaultHeader] asks for it, because it is next in the queue of
+// [Server.Inject], because [Config.Decide] says so of what it reads, or by the
+// chances in [Config.Faults]. Chance depends on the seed, the request's body
+// and how often that body was let in before, and on nothing else: a run
+// repeats whatever the order of its calls, and a retry draws anew.
+//
+// Over a socket a handler cannot reset a connection before the client wrote
+// to it, so there a client cannot tell [ResetBefore] from [ResetAfter], as in
+// life. Without a socket it can; see [Server.Transport].
+//
+// # Answers
+//
+// The model reads the longest message of the user as the document. Asked for
+// points, it returns the document's most important sentences as a list. Asked
+// for a summary, it shortens the points made earlier in the conversation, or
+// else makes its own. To anything else it answers with the sentence that
+// matches best. The same call always has the same answer, cut at max_tokens.
+//
+// # The bill
+//
+// [Server.Stats] sums up what was asked, refused, answered and billed;
+// [Server.Calls] lists the latest calls. Billed but not delivered is what a
+// client lost, and [Stats].PaidTwice is what a client that asked again had
+// already got. A call is counted when its handler has returned, which over a
+// socket may be a moment after the client has read the answer.
+package llmsim
