@@ -16,6 +16,7 @@ import (
 type attempt struct {
 	client *Client
 	row    *TaskRow
+	ctx    context.Context // from start until the handler is called
 	cancel context.CancelCauseFunc
 	beaten time.Time // when the lease was last prolonged, by this machine's clock; guarded by worker.mu
 
@@ -29,35 +30,40 @@ type attempt struct {
 	added  int                   // reserved calls so far: their keys
 }
 
-type attemptKey struct{}
-
-// attemptFrom returns the attempt whose handler has ctx.
+// attemptFrom returns the attempt whose handler has ctx. An attempt is the
+// governor of its handler's calls; there it is found.
 func attemptFrom(ctx context.Context) (*attempt, error) {
-	if a, ok := ctx.Value(attemptKey{}).(*attempt); ok {
+	if a, ok := llm.GovernorFrom(ctx).(*attempt); ok {
 		return a, nil
 	}
 	return nil, ErrNoHandler
 }
 
-// start runs the handler of a claimed task.
-func (w *worker) start(row *TaskRow, asked time.Time) {
-	a := &attempt{client: w.Client, row: row, beaten: asked}
-	ctx, cancel := context.WithCancelCause(context.Background())
-	a.cancel = cancel
+// start runs the handlers of claimed tasks.
+func (w *worker) start(rows []*TaskRow, asked time.Time) {
+	if len(rows) == 0 {
+		return
+	}
+	attempts := make([]*attempt, len(rows))
 	w.mu.Lock()
 	if len(w.running) == 0 {
 		raise(w.began)
 	}
-	w.running[row.Lease()] = a
+	for i, row := range rows {
+		a := &attempt{client: w.Client, row: row, beaten: asked}
+		a.ctx, a.cancel = context.WithCancelCause(context.Background())
+		attempts[i] = a
+		w.running[row.Lease()] = a
+	}
 	w.mu.Unlock()
-	w.ended.Add(1)
-	go w.attempt(ctx, a)
+	w.ended.Add(len(rows))
+	w.crew.add(attempts)
 }
 
-func (w *worker) attempt(ctx context.Context, a *attempt) {
+func (w *worker) attempt(a *attempt) {
 	defer a.cancel(nil)
 	h := w.handlers[a.row.Operation]
-	ctx, stop := a.bound(ctx, h.spec.Timeout)
+	ctx, stop := a.bound(a.ctx, h.spec.Timeout)
 	defer stop()
 	output, err := a.call(ctx, h)
 	cause := context.Cause(ctx)
@@ -84,7 +90,7 @@ func (a *attempt) bound(ctx context.Context, timeout time.Duration) (context.Con
 			end, cause = t, ErrTimeout
 		}
 	}
-	ctx = llm.WithGovernor(context.WithValue(ctx, attemptKey{}, a), a)
+	ctx = llm.WithGovernor(ctx, a)
 	if end.IsZero() {
 		return ctx, func() {}
 	}

@@ -93,7 +93,7 @@ type Client struct {
 	log    *slog.Logger
 	now    time.Time // zero: the store's own clock
 
-	adds  group[NewTask, addAnswer]
+	adds  group[*NewTask, addAnswer]
 	saves group[Save, error]
 	calls group[Reservation, Grant]
 
@@ -123,7 +123,7 @@ type addAnswer struct {
 func New(store Store, config Config) *Client {
 	c := &Client{store: store, config: config.withDefaults(), handlers: map[string]*handler{}}
 	c.log = c.config.Logger
-	c.adds = group[NewTask, addAnswer]{commit: c.commitAdds, most: batchMost}
+	c.adds = group[*NewTask, addAnswer]{commit: c.commitAdds, most: batchMost}
 	c.saves = group[Save, error]{commit: c.commitSaves, most: batchMost}
 	c.calls = group[Reservation, Grant]{commit: c.commitCalls, most: batchMost}
 	c.waits.client = c
@@ -150,7 +150,7 @@ func (c *Client) handle(s spec, call func(context.Context, *attempt) (json.RawMe
 }
 
 // addition adds one task together with those of concurrent callers.
-func (c *Client) addition(ctx context.Context, task NewTask) (Added, error) {
+func (c *Client) addition(ctx context.Context, task *NewTask) (Added, error) {
 	answer := make(chan addAnswer, 1)
 	c.adds.do(task, func(a addAnswer) { answer <- a })
 	select {
@@ -161,7 +161,11 @@ func (c *Client) addition(ctx context.Context, task NewTask) (Added, error) {
 	}
 }
 
-func (c *Client) commitAdds(tasks []NewTask) []addAnswer {
+func (c *Client) commitAdds(batch []*NewTask) []addAnswer {
+	tasks := make([]NewTask, len(batch))
+	for i, t := range batch {
+		tasks[i] = *t
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), recordLimit)
 	defer cancel()
 	added, err := c.store.Add(ctx, c.now, tasks)

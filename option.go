@@ -15,7 +15,7 @@ type Option interface{ apply(*addition) }
 
 // addition is one task on its way into the store.
 type addition struct {
-	row      TaskRow
+	row      *TaskRow
 	spec     spec
 	delay    time.Duration
 	key      string

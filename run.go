@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
+	"sync"
 
 	"github.com/pawlhq/pawl/limit"
 )
@@ -54,14 +56,14 @@ func result(rows []*TaskRow) (output json.RawMessage, ended bool, err error) {
 }
 
 func addOne[Out any](ctx context.Context, c *Client, plan []spec, in any, opts []Option) (*Run[Out], error) {
-	task, _, err := newTask(plan, in, opts, nil)
-	if err != nil {
+	var task NewTask
+	if _, err := newTask(&task, plan, in, opts, nil); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	added, err := c.addition(ctx, task)
+	added, err := c.addition(ctx, &task)
 	if err != nil {
 		return nil, fmt.Errorf("add %s: %w", task.Row.Operation, err)
 	}
@@ -73,16 +75,9 @@ func addOne[Out any](ctx context.Context, c *Client, plan []spec, in any, opts [
 }
 
 func addMany[In, Out any](ctx context.Context, c *Client, plan []spec, ins []In, opts []Option) ([]*Run[Out], error) {
-	tasks := make([]NewTask, len(ins))
-	var buf []byte
-	var err error
-	for i := range ins {
-		if tasks[i], buf, err = newTask(plan, ins[i], opts, buf); err != nil {
-			return nil, fmt.Errorf("input %d: %w", i, err)
-		}
-	}
-	if len(tasks) == 0 {
-		return []*Run[Out]{}, nil
+	tasks, err := newTasks(plan, ins, opts)
+	if err != nil || len(tasks) == 0 {
+		return []*Run[Out]{}, err
 	}
 	added, err := c.store.Add(ctx, c.now, tasks)
 	if err != nil {
@@ -97,34 +92,63 @@ func addMany[In, Out any](ctx context.Context, c *Client, plan []spec, ins []In,
 	return runs, nil
 }
 
-// newTask returns the first task of a plan; buf is scratch space, returned for
-// the next call.
-func newTask(plan []spec, in any, opts []Option, buf []byte) (NewTask, []byte, error) {
-	if len(plan) == 0 {
-		return NewTask{}, buf, errors.New("pawl: the flow is empty; make it with Then")
+// encodeShare is how many tasks are worth a goroutine of their own to encode
+// and hash them.
+const encodeShare = 128
+
+// newTasks returns the first tasks of runs of a plan, in the order of ins.
+func newTasks[In any](plan []spec, ins []In, opts []Option) ([]NewTask, error) {
+	tasks := make([]NewTask, len(ins))
+	share := max(encodeShare, (len(ins)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
+	var shares sync.WaitGroup
+	errs := make([]error, len(ins)/share+1)
+	for i := 0; i < len(ins); i += share {
+		end := min(i+share, len(ins))
+		encode := func() {
+			var buf []byte
+			for j := i; j < end; j++ {
+				var err error
+				if buf, err = newTask(&tasks[j], plan, ins[j], opts, buf); err != nil {
+					errs[i/share] = fmt.Errorf("input %d: %w", j, err)
+					return
+				}
+			}
+		}
+		if end < len(ins) {
+			shares.Go(encode)
+		} else {
+			encode()
+		}
 	}
-	a := addition{spec: plan[0]}
+	shares.Wait()
+	return tasks, errors.Join(errs...)
+}
+
+// newTask makes task the first one of a plan; buf is scratch space, returned for
+// the next call.
+func newTask(task *NewTask, plan []spec, in any, opts []Option, buf []byte) ([]byte, error) {
+	if len(plan) == 0 {
+		return buf, errors.New("pawl: the flow is empty; make it with Then")
+	}
+	a := addition{row: &task.Row, spec: plan[0]}
 	for _, o := range opts {
 		o.apply(&a)
 	}
 	if err := a.validate(plan); err != nil {
-		return NewTask{}, buf, err
+		return buf, err
 	}
 	if err := a.fill(plan[1:], in); err != nil {
-		return NewTask{}, buf, err
+		return buf, err
 	}
-	task := NewTask{Row: a.row, Delay: a.delay, Duplicates: a.spec.Duplicates, Reuse: a.spec.Reuse}
-	if err := a.converse(&task); err != nil {
-		return NewTask{}, buf, err
-	}
-	if task.Duplicates == Keep {
-		return task, buf, nil
+	task.Delay, task.Duplicates, task.Reuse = a.delay, a.spec.Duplicates, a.spec.Reuse
+	if err := a.converse(task); err != nil || task.Duplicates == Keep {
+		return buf, err
 	}
 	var err error
-	if task.Row.Identity, buf, err = identity(&task.Row, a.spec.Version, a.key, buf); err != nil {
-		return NewTask{}, buf, fmt.Errorf("pawl: operation %s: %w", a.spec.Name, err)
+	if task.Row.Identity, buf, err = identity(a.row, a.spec.Version, a.key, buf); err != nil {
+		return buf, fmt.Errorf("pawl: operation %s: %w", a.spec.Name, err)
 	}
-	return task, buf, nil
+	return buf, nil
 }
 
 func (a *addition) validate(plan []spec) error {

@@ -89,12 +89,12 @@ type TaskRow struct {
 	Attempts    []Attempt `json:"attempts,omitempty"` // the first, and the last 49 when there were more than 50
 	Steps       []StepRow `json:"steps,omitempty"`    // stored results, oldest first; not in lists
 
-	Added      time.Time     `json:"added"`
-	Due        time.Time     `json:"due,omitzero"`      // when a scheduled task becomes pending
-	Deadline   time.Time     `json:"deadline,omitzero"` // zero for none
-	Started    time.Time     `json:"started,omitzero"`  // of the last attempt
-	Ended      time.Time     `json:"ended,omitzero"`
-	LeaseUntil time.Time     `json:"lease_until,omitzero"`
+	Added      time.Time `json:"added"`
+	Due        time.Time `json:"due,omitzero"`      // when a scheduled task becomes pending
+	Deadline   time.Time `json:"deadline,omitzero"` // zero for none
+	Started    time.Time `json:"started,omitzero"`  // of the last attempt
+	Ended      time.Time `json:"ended,omitzero"`
+	LeaseUntil time.Time `json:"lease_until,omitzero"`
 
 	Worker      string `json:"worker,omitempty"`      // of the last attempt
 	Fingerprint string `json:"fingerprint,omitempty"` // of a dead letter's error

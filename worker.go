@@ -28,6 +28,7 @@ type worker struct {
 	mu      sync.Mutex
 	running map[Lease]*attempt
 	ended   sync.WaitGroup // of the handlers
+	crew    crew
 }
 
 type finishing struct {
@@ -95,6 +96,7 @@ func (c *Client) newWorker() (*worker, error) {
 		running: map[Lease]*attempt{},
 	}
 	w.finishes = group[finishing, struct{}]{commit: w.commitFinishes, most: batchMost}
+	w.crew.run = w.attempt
 	for name := range c.handlers {
 		w.operations = append(w.operations, name)
 	}
@@ -139,9 +141,7 @@ func (w *worker) claim(ctx context.Context) {
 			}
 			continue
 		}
-		for _, row := range claimed.Tasks {
-			w.start(row, asked)
-		}
+		w.start(claimed.Tasks, asked)
 		if len(claimed.Tasks) == ask.Max {
 			continue
 		}
