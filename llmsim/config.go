@@ -56,22 +56,15 @@ type Faults map[Fault]float64
 // Validate names the first field that cannot be used. [New] panics with the
 // same error.
 func (c Config) Validate() error {
-	if err := c.check(); err != nil {
-		return fmt.Errorf("llmsim: %w", err)
-	}
-	return nil
-}
-
-func (c Config) check() error {
 	switch {
 	case c.Scale < 0 || c.Scale != c.Scale:
-		return fmt.Errorf("Config.Scale is %v; want more than 0, or 0 for 1", c.Scale)
+		return fmt.Errorf("llmsim: Config.Scale is %v; want more than 0, or 0 for 1", c.Scale)
 	case c.Context < 0:
-		return fmt.Errorf("Config.Context is %d; want 0 or more", c.Context)
+		return fmt.Errorf("llmsim: Config.Context is %d; want 0 or more", c.Context)
 	case c.Log < 0:
-		return fmt.Errorf("Config.Log is %d; want 0 or more", c.Log)
+		return fmt.Errorf("llmsim: Config.Log is %d; want 0 or more", c.Log)
 	case c.RetryAfter < 0:
-		return fmt.Errorf("Config.RetryAfter is %v; want 0 or more", c.RetryAfter)
+		return fmt.Errorf("llmsim: Config.RetryAfter is %v; want 0 or more", c.RetryAfter)
 	}
 	return errors.Join(c.Limits.check(), c.Latency.check(), c.Faults.check())
 }
@@ -82,7 +75,7 @@ func (l Limits) check() error {
 		limit int64
 	}{{"Requests", l.Requests}, {"Tokens", l.Tokens}, {"InputTokens", l.InputTokens}, {"OutputTokens", l.OutputTokens}} {
 		if f.limit < 0 {
-			return fmt.Errorf("Limits.%s is %d; want 0 (unlimited) or more", f.name, f.limit)
+			return fmt.Errorf("llmsim: Limits.%s is %d; want 0 (unlimited) or more", f.name, f.limit)
 		}
 	}
 	return nil
@@ -91,13 +84,13 @@ func (l Limits) check() error {
 func (l Latency) check() error {
 	switch {
 	case l.FirstToken < 0:
-		return fmt.Errorf("Latency.FirstToken is %v; want 0 or more", l.FirstToken)
+		return fmt.Errorf("llmsim: Latency.FirstToken is %v; want 0 or more", l.FirstToken)
 	case l.TokensPerSecond < 0 || l.TokensPerSecond != l.TokensPerSecond:
-		return fmt.Errorf("Latency.TokensPerSecond is %v; want 0 (at once) or more", l.TokensPerSecond)
+		return fmt.Errorf("llmsim: Latency.TokensPerSecond is %v; want 0 (at once) or more", l.TokensPerSecond)
 	case !(l.Spread >= 0 && l.Spread <= 1):
-		return fmt.Errorf("Latency.Spread is %v; want 0 to 1", l.Spread)
+		return fmt.Errorf("llmsim: Latency.Spread is %v; want 0 to 1", l.Spread)
 	case l.Slow < 0:
-		return fmt.Errorf("Latency.Slow is %v; want 0 or more", l.Slow)
+		return fmt.Errorf("llmsim: Latency.Slow is %v; want 0 or more", l.Slow)
 	}
 	return nil
 }
@@ -107,16 +100,16 @@ func (f Faults) check() error {
 	for _, kind := range Kinds() {
 		p := f[kind]
 		if !(p >= 0 && p <= 1) {
-			return fmt.Errorf("Faults[%q] is %v; want a probability from 0 to 1", kind, p)
+			return fmt.Errorf("llmsim: Faults[%q] is %v; want a probability from 0 to 1", kind, p)
 		}
 		sum += p
 	}
 	if sum > 1+1e-9 {
-		return fmt.Errorf("Faults add up to %v; want 1 at most", sum)
+		return fmt.Errorf("llmsim: Faults add up to %v; want 1 at most", sum)
 	}
 	for kind := range f {
 		if !kind.known() {
-			return fmt.Errorf("Faults[%q] is no kind of fault; see Kinds", kind)
+			return fmt.Errorf("llmsim: Faults[%q] is no kind of fault; see Kinds", kind)
 		}
 	}
 	return nil

@@ -26,11 +26,11 @@ type Record struct {
 	End       time.Time // when it was over
 }
 
-// Stats is the account's bill and what became of every call. It counts the
-// calls that are over; tokens are counted free of the four kinds' overlap.
+// Stats is the accounts' bill and what became of every call, of both APIs. But
+// for Requests and Open it counts the calls that are over.
 type Stats struct {
-	Requests int64           // calls of both APIs that arrived, counting tokens aside
-	Open     int64           // of those, calls that are not over
+	Requests int64           // calls that arrived, those that count tokens aside
+	Open     int64           // of those, the ones that are not over
 	Answered int64           // answers delivered whole
 	Invalid  int64           // requests that were not valid, or not allowed by Config.APIKey
 	Limited  int64           // refused by the rate limits: 429s that nobody asked for
