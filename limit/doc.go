@@ -47,10 +47,13 @@
 //
 // # What it does not see
 //
-// A call counts at its turn. One that is sent later, because its handler first
-// did something else or its task was claimed just before a pause, finds the
-// bucket refilled by then; calls in flight bound that, and the provider's own
-// capacity, six times ours by default, takes it.
+// A call counts from its charge, which is paid back at the limit's rate. If it
+// is sent later than that takes, its bucket has been refilled without it. That
+// happens if its handler first did something else, if it was claimed just
+// before a pause, if another bucket made it wait longer, or if a call ahead of
+// it was refunded: a turn, once given, does not move. The calls waiting bound
+// what is overlooked, so InFlight does, and the provider's own capacity, six
+// times ours by default, takes it.
 //
 // [State.Observe] reads what the provider says, which is the truth; it only
 // ever lowers a level, so that a rounded, late or wrong header cannot make the

@@ -19,6 +19,9 @@ type Seen struct {
 }
 
 // Observe reads the headers of the response to a call that was sent at sentAt.
+// Call it after Settle or Refuse: what remains has that call off already, and a
+// refund would come on top.
+//
 // It learns the limits, and only ever lowers a level: to what remains, and, if
 // nothing does, into the debt that the reset tells of, at most one Per deep. A
 // response to a call sent before the one last observed is ignored, for what

@@ -1,0 +1,150 @@
+package limit_test
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"golang.org/x/time/rate"
+	"pgregory.net/rapid"
+
+	"github.com/pawlhq/pawl/limit"
+)
+
+// sent is a call at its turn.
+type sent struct {
+	at             time.Time
+	requests, cost float64
+}
+
+// drawTraffic drives a State with random calls whose estimates are right, and
+// returns what was sent in the order of time. A call costs up to largest. Calls
+// wait for their turn only where there is one bucket: with two, they may be
+// sent later than one of them counts.
+func drawTraffic(t *rapid.T, c limit.Config, largest int) []sent {
+	var (
+		s       limit.State
+		now     = t0
+		traffic []sent
+		out     []limit.Cost
+	)
+	ops := []string{"admit", "admit", "admit", "cancel", "pause", "hold"}
+	if c.Requests == 0 || c.Tokens == 0 {
+		ops = append(ops, "claim", "reserve", "reserve")
+	}
+	for range rapid.IntRange(1, 120).Draw(t, "steps") {
+		now = now.Add(time.Duration(rapid.OneOf(rapid.Just(int64(0)), rapid.Int64Range(0, 2e9), rapid.Int64Range(0, 60e9)).Draw(t, "time")))
+		cost := call(float64(rapid.OneOf(rapid.IntRange(1, largest/20), rapid.IntRange(1, largest)).Draw(t, "cost")))
+		var charged limit.Cost
+		at, ok := now, true
+		switch rapid.SampledFrom(ops).Draw(t, "op") {
+		case "admit":
+			charged, _, ok = s.Admit(now, c, cost)
+		case "claim":
+			if charged, _, ok = s.Admit(now, c, call(float64(rapid.IntRange(0, largest).Draw(t, "claim")))); ok {
+				charged, at = s.Adjust(now, c, charged, cost)
+			}
+		case "reserve":
+			charged, at, _ = s.Reserve(now, c, cost)
+			ok = !at.IsZero()
+		case "cancel":
+			if charged, _, ok = s.Admit(now, c, cost); ok {
+				s.Release(now, c, charged, true)
+			}
+			ok = false
+		case "pause":
+			s.Refuse(now, c, limit.Cost{}, time.Duration(rapid.Int64Range(0, 30e9).Draw(t, "retry after")), "")
+			ok = false
+		case "hold":
+			s.Hold(now, now.Add(time.Duration(rapid.Int64Range(0, 30e9).Draw(t, "hold"))), "")
+			ok = false
+		}
+		if ok {
+			traffic = append(traffic, sent{at, charged.Requests, charged.Tokens})
+			out = append(out, charged)
+		}
+		if len(out) > 0 && rapid.Bool().Draw(t, "ends") {
+			s.Settle(now, c, out[0], out[0])
+			out = out[1:]
+		}
+	}
+	slices.SortStableFunc(traffic, func(a, b sent) int { return cmp.Compare(a.at.UnixMicro(), b.at.UnixMicro()) })
+	return traffic
+}
+
+func drawTwo(t *rapid.T) limit.Config {
+	two := limit.Config{
+		Requests: float64(rapid.IntRange(6, 600).Draw(t, "requests")),
+		Tokens:   float64(rapid.IntRange(600, 100000).Draw(t, "tokens")),
+	}
+	one := []limit.Config{two, {Requests: two.Requests}, {Tokens: two.Tokens}}
+	return rapid.SampledFrom(one).Draw(t, "limited")
+}
+
+// A bucket of another make, as large as the minute's limit, never refuses what
+// we send, not even calls of nearly the whole limit.
+func TestJudgeNeverRefuses(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := drawTwo(t)
+		judge := func(perMinute float64) *rate.Limiter {
+			if perMinute == 0 {
+				return rate.NewLimiter(rate.Inf, 0)
+			}
+			return rate.NewLimiter(rate.Limit(perMinute/60), int(perMinute))
+		}
+		requests, tokens := judge(c.Requests), judge(c.Tokens)
+		for i, call := range drawTraffic(t, c, int(max(c.Tokens, 600))*99/100) {
+			if !requests.AllowN(call.at, int(call.requests)) || !tokens.AllowN(call.at, int(call.cost)) {
+				t.Fatalf("call %d: %+v is refused; %v requests and %v tokens left", i, call, requests.TokensAt(call.at), tokens.TokensAt(call.at))
+			}
+		}
+	})
+}
+
+// In every span of time T no more is sent than capacity + rate·T, or a call
+// larger than the capacity in place of it.
+func TestNoSpanOfTimeIsOvershot(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := drawTwo(t)
+		traffic := drawTraffic(t, c, 3*int(max(c.Tokens, 600)))
+		for i, first := range traffic {
+			var requests, tokens, largest float64
+			for _, last := range traffic[i:] {
+				requests, tokens = requests+last.requests, tokens+last.cost
+				largest = max(largest, last.cost)
+				span := (last.at.Sub(first.at) + 2*time.Microsecond).Minutes() // times are rounded
+				if most := max(c.Requests/6, 1) + c.Requests*span; c.Requests > 0 && requests > most+1e-3 {
+					t.Fatalf("%v requests from %v to %v; want at most %v", requests, first.at, last.at, most)
+				}
+				if most := max(c.Tokens/6, largest) + c.Tokens*span; c.Tokens > 0 && tokens > most+1e-3 {
+					t.Fatalf("%v tokens from %v to %v; want at most %v", tokens, first.at, last.at, most)
+				}
+			}
+		}
+	})
+}
+
+// What the first property allows is also used: a queue that never runs dry
+// gets nearly the whole limit.
+func TestTheWholeLimitIsUsed(t *testing.T) {
+	c := limit.Config{Requests: 600, Tokens: 60000}
+	var s limit.State
+	var total float64
+	now, end := t0, t0.Add(time.Hour)
+	for i := 0; now.Before(end); i++ {
+		cost := call(float64(50 + i*37%400))
+		charged, _, ok := s.Admit(now, c, cost)
+		if !ok {
+			now, _ = s.Next(now, c, cost)
+			i--
+			continue
+		}
+		s.Settle(now, c, charged, charged)
+		total += charged.Tokens
+	}
+	if want := c.Tokens*60 + 10000; total < want*0.99 || total > want+500 {
+		t.Errorf("an hour's tokens = %v; want nearly %v", math.Round(total), want)
+	}
+}

@@ -1,0 +1,263 @@
+package limit_test
+
+import (
+	"encoding/json"
+	"math"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/pawlhq/pawl/limit"
+)
+
+// machine takes a State through random operations and keeps the books itself.
+type machine struct {
+	s   limit.State
+	c   limit.Config
+	now time.Time
+	out []limit.Cost // reservations that have not ended
+}
+
+func drawConfig(t *rapid.T) limit.Config {
+	amount := rapid.OneOf(rapid.Just(0.0), rapid.Float64Range(0.5, 100), rapid.Float64Range(100, 1e6))
+	c := limit.Config{
+		Requests:     amount.Draw(t, "requests"),
+		Tokens:       amount.Draw(t, "tokens"),
+		InputTokens:  amount.Draw(t, "input"),
+		OutputTokens: amount.Draw(t, "output"),
+		Per:          rapid.SampledFrom([]time.Duration{0, sec, time.Minute, 24 * time.Hour}).Draw(t, "per"),
+		InFlight:     rapid.IntRange(0, 10).Draw(t, "in flight"),
+	}
+	if rapid.Bool().Draw(t, "own burst") {
+		c.Burst = time.Duration(rapid.Int64Range(1e6, int64(sec)).Draw(t, "burst"))
+	}
+	if err := c.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func drawCost(t *rapid.T) limit.Cost {
+	amount := rapid.OneOf(rapid.Just(0.0), rapid.Float64Range(0, 100), rapid.Float64Range(0, 1e5))
+	return limit.Cost{
+		Requests: 1, InFlight: 1,
+		Tokens: amount.Draw(t, "tokens"), Input: amount.Draw(t, "input"), Output: amount.Draw(t, "output"),
+	}
+}
+
+func parts(c limit.Cost) [4]float64 { return [4]float64{c.Requests, c.Tokens, c.Input, c.Output} }
+
+func buckets(s *limit.State) [4]limit.Bucket {
+	return [4]limit.Bucket{s.Requests, s.Tokens, s.Input, s.Output}
+}
+
+// capacity returns the limit in force and the capacity of bucket i, 0 if it is
+// not limited.
+func capacity(c limit.Config, i int, learned float64) (allowed, holds, per float64) {
+	allowed = [4]float64{c.Requests, c.Tokens, c.InputTokens, c.OutputTokens}[i]
+	if learned > 0 {
+		allowed = min(allowed, learned)
+	}
+	span, burst := c.Per, c.Burst
+	if span == 0 {
+		span = time.Minute
+	}
+	if burst == 0 {
+		burst = span / 6
+	}
+	holds = allowed * burst.Seconds() / span.Seconds()
+	if i == 0 && allowed > 0 {
+		holds = max(holds, 1)
+	}
+	return allowed, holds, span.Seconds()
+}
+
+// expect returns the level that bucket i must have: what it had, and the
+// refill, and what was charged and refunded, at most its capacity.
+func (m *machine) expect(i int, before, got limit.Bucket, charged, refunded float64) (want float64, limited bool) {
+	allowed, holds, per := capacity(m.c, i, got.Limit)
+	if allowed == 0 {
+		return before.Level, false
+	}
+	if before.At.IsZero() {
+		before.Level, before.At = holds, got.At
+	}
+	refill := got.At.Sub(before.At).Seconds() * allowed / per
+	return min(min(before.Level+refill, holds)+refunded-charged, holds), true
+}
+
+// do runs one operation, and checks that it changed the buckets by what it
+// says it charged and refunded, and by the refill.
+func (m *machine) do(t *rapid.T, op func() (charged, refunded limit.Cost)) {
+	before := m.s
+	charged, refunded := op()
+	had, got, plus, minus := buckets(&before), buckets(&m.s), parts(refunded), parts(charged)
+	for i := range got {
+		if got[i].At.Before(had[i].At) {
+			t.Fatalf("bucket %d went back from %v to %v", i, had[i].At, got[i].At)
+		}
+		if got[i] == had[i] && plus[i] == minus[i] {
+			continue
+		}
+		want, limited := m.expect(i, had[i], got[i], minus[i], plus[i])
+		if limited && math.Abs(got[i].Level-want) > 1e-6*(1+math.Abs(want)) {
+			t.Fatalf("bucket %d: level %v; want %v, from %+v with %v charged and %v refunded", i, got[i].Level, want, had[i], minus[i], plus[i])
+		}
+	}
+}
+
+func (m *machine) take(t *rapid.T) limit.Cost {
+	if len(m.out) == 0 {
+		t.Skip("nothing is out")
+	}
+	i := rapid.IntRange(0, len(m.out)-1).Draw(t, "which")
+	cost := m.out[i]
+	m.out = append(m.out[:i], m.out[i+1:]...)
+	return cost
+}
+
+func (m *machine) Pass(t *rapid.T) {
+	d := rapid.OneOf(rapid.Int64Range(-1e6, 1e6), rapid.Int64Range(0, 100e9), rapid.Int64Range(0, 1e15)).Draw(t, "time")
+	m.now = m.now.Add(time.Duration(d))
+}
+
+func (m *machine) Admit(t *rapid.T) {
+	cost := drawCost(t)
+	m.do(t, func() (limit.Cost, limit.Cost) {
+		charged, gate, ok := m.s.Admit(m.now, m.c, cost)
+		if ok {
+			m.out = append(m.out, charged)
+		} else if !gate.Until.IsZero() && !gate.Until.After(m.now.Truncate(time.Microsecond)) {
+			t.Fatalf("refused until %+v, which is now", gate)
+		}
+		return charged, limit.Cost{}
+	})
+}
+
+func (m *machine) Reserve(t *rapid.T) {
+	cost := drawCost(t)
+	m.do(t, func() (limit.Cost, limit.Cost) {
+		charged, at, _ := m.s.Reserve(m.now, m.c, cost)
+		if !at.IsZero() {
+			m.out = append(m.out, charged)
+		} else if charged != (limit.Cost{}) {
+			t.Fatalf("Reserve charged %+v for no time", charged)
+		}
+		return charged, limit.Cost{}
+	})
+}
+
+func (m *machine) Adjust(t *rapid.T) {
+	from, to := m.take(t), drawCost(t)
+	m.do(t, func() (limit.Cost, limit.Cost) {
+		charged, _ := m.s.Adjust(m.now, m.c, from, to)
+		m.out = append(m.out, charged)
+		return charged, from
+	})
+}
+
+func (m *machine) Settle(t *rapid.T) {
+	from, actual := m.take(t), drawCost(t)
+	m.do(t, func() (limit.Cost, limit.Cost) {
+		m.s.Settle(m.now, m.c, from, actual)
+		return actual, from
+	})
+}
+
+func (m *machine) Release(t *rapid.T) {
+	from, refund := m.take(t), rapid.Bool().Draw(t, "refund")
+	m.do(t, func() (_, refunded limit.Cost) {
+		m.s.Release(m.now, m.c, from, refund)
+		if refund {
+			refunded = from
+		}
+		return limit.Cost{}, refunded
+	})
+}
+
+func (m *machine) Refuse(t *rapid.T) {
+	from := m.take(t)
+	retry := time.Duration(rapid.Int64Range(-1, 100e9).Draw(t, "retry after"))
+	was := m.s.PausedUntil
+	m.do(t, func() (limit.Cost, limit.Cost) {
+		m.s.Refuse(m.now, m.c, from, retry, "throttled")
+		return limit.Cost{Requests: from.Requests}, from
+	})
+	if m.s.PausedUntil.Before(was) {
+		t.Fatalf("the pause went from %v to %v", was, m.s.PausedUntil)
+	}
+}
+
+func (m *machine) Observe(t *rapid.T) {
+	number := rapid.OneOf(rapid.Int64Range(0, 1e6), rapid.Int64())
+	seen := func() limit.Seen {
+		return limit.Seen{
+			Limit: number.Draw(t, "limit"), Remaining: number.Draw(t, "remaining"), Known: rapid.Bool().Draw(t, "known"),
+			Reset: m.now.Add(time.Duration(rapid.Int64().Draw(t, "reset"))),
+		}
+	}
+	before := m.s
+	m.s.Observe(m.now, m.now.Add(-sec), m.c, limit.Observation{Requests: seen(), Tokens: seen(), Input: seen(), Output: seen()})
+	had, got := buckets(&before), buckets(&m.s)
+	for i := range got {
+		if want, limited := m.expect(i, had[i], got[i], 0, 0); limited && got[i].Level > want+1e-6*math.Abs(want) && got[i] != had[i] {
+			t.Fatalf("headers raised bucket %d from %v to %v", i, want, got[i].Level)
+		}
+	}
+}
+
+func (m *machine) Hold(t *rapid.T) {
+	m.s.Hold(m.now, m.now.Add(time.Duration(rapid.Int64Range(1, 100e9).Draw(t, "for"))), "bill")
+}
+
+func (m *machine) Configure(t *rapid.T) { m.c = drawConfig(t) }
+
+// Check is what holds after every step.
+func (m *machine) Check(t *rapid.T) {
+	if m.s.InFlight != len(m.out) {
+		t.Fatalf("InFlight = %d; want %d", m.s.InFlight, len(m.out))
+	}
+	for _, l := range m.s.Levels(m.now, m.c) {
+		if l.Level > l.Capacity || math.IsNaN(l.Level) || math.IsInf(l.Level, 0) {
+			t.Fatalf("%+v; want a level of at most the capacity", l)
+		}
+	}
+	var kept limit.State
+	data, err := json.Marshal(m.s)
+	if err == nil {
+		err = json.Unmarshal(data, &kept)
+	}
+	if err != nil || kept != m.s {
+		t.Fatalf("JSON: %v, %+v; want %+v", err, kept, m.s)
+	}
+	cost := limit.Cost{Requests: 1, Tokens: 10, Input: 10, Output: 10, InFlight: 1}
+	// Beyond a month doubles may be a microsecond off.
+	if at, gate := kept.Next(m.now, m.c, cost); !at.IsZero() && at.Sub(m.now) < 30*24*time.Hour {
+		if _, again, ok := kept.Admit(at, m.c, cost); !ok {
+			t.Fatalf("Next = %v, %+v; then refused by %+v", at, gate, again)
+		}
+	}
+}
+
+// No order of operations creates or loses a token, and in the end every debt
+// is paid.
+func TestTokensAreConserved(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := &machine{c: drawConfig(t), now: t0}
+		t.Repeat(rapid.StateMachineActions(m))
+		for _, cost := range m.out {
+			m.s.Release(m.now, m.c, cost, false)
+		}
+		m.s.Resume(m.now)
+		m.now = m.now.Add(200 * 365 * 24 * time.Hour)
+		for _, l := range m.s.Levels(m.now, m.c) {
+			if l.Level != l.Capacity {
+				t.Fatalf("in the end %+v; want it full", l)
+			}
+		}
+		if _, gate, ok := m.s.Admit(m.now, m.c, drawCost(t)); !ok {
+			t.Fatalf("in the end refused by %+v", gate)
+		}
+	})
+}
