@@ -43,13 +43,16 @@ const standBack = 2 * time.Second
 // flight are at their most, a bucket is in debt, or a running task's call waits.
 func (s *State) Admit(now time.Time, c Config, cost Cost) (charged Cost, gate Gate, ok bool) {
 	if s.idle() && !c.Limited() {
-		return s.begin(cost), Gate{}, true
+		return s.begin(cost.InFlight), Gate{}, true
 	}
-	now, cost = stamp(now), cost.clean()
-	if gate, shut := s.gate(now, &c, cost); shut {
+	return s.admit(stamp(now), &c, cost.clean())
+}
+
+func (s *State) admit(now time.Time, c *Config, cost Cost) (charged Cost, gate Gate, ok bool) {
+	if gate, shut := s.gate(now, c, cost); shut {
 		return Cost{}, gate, false
 	}
-	charged = s.charge(now, &c, cost)
+	charged = s.charge(now, c, cost)
 	s.sendProbe(&charged, now)
 	s.lapse()
 	return charged, Gate{}, true
@@ -64,7 +67,7 @@ func (s *State) Admit(now time.Time, c Config, cost Cost) (charged Cost, gate Ga
 // again within 2 seconds and no new task comes in between.
 func (s *State) Reserve(now time.Time, c Config, cost Cost) (charged Cost, at time.Time, gate Gate) {
 	if s.idle() && !c.Limited() {
-		return s.begin(cost), now, Gate{}
+		return s.begin(cost.InFlight), now, Gate{}
 	}
 	now, cost = stamp(now), cost.clean()
 	gate, away := s.turnsAway(now, &c, cost)
@@ -143,15 +146,15 @@ func (s *State) lapse() {
 }
 
 // begin counts a call in flight and charges nothing.
-func (s *State) begin(cost Cost) Cost {
-	n := max(cost.InFlight, 0)
+func (s *State) begin(n int) Cost {
+	n = max(n, 0)
 	s.InFlight += n
 	return Cost{InFlight: n}
 }
 
 // charge takes cost from all limited buckets as of now and returns what it took.
 func (s *State) charge(now time.Time, c *Config, cost Cost) Cost {
-	charged := s.begin(cost)
+	charged := s.begin(cost.InFlight)
 	for k := range kinds {
 		b := s.bucket(k)
 		if r, limited := c.rate(k, b.Limit); limited {
