@@ -83,6 +83,7 @@ func (x *exchange) broken(a *answer, f fate, made int64) bool {
 		return true
 	case StreamError:
 		x.rec.Usage.Output = made
+		x.close()
 		_ = send(x.w, x.d.failing(a)) // the record says undelivered either way
 		return true
 	}
@@ -94,7 +95,7 @@ func (x *exchange) finish(a *answer, f fate, made int64) {
 	x.account.produced(x.d.produced(a.output - made))
 	switch {
 	case f.fault == ResetAfter:
-		reset(x.w)
+		x.reset()
 	case a.stream && x.broken(a, f, a.output): // it had no pieces
 	case a.stream:
 		x.rec.Delivered = send(x.w, x.d.closing(a)) == nil
@@ -115,14 +116,14 @@ func (x *exchange) sendWhole(a *answer, f fate) {
 	x.w.Header().Set("Content-Length", fmt.Sprint(len(body)))
 	x.w.WriteHeader(http.StatusOK)
 	_ = send(x.w, body[:len(body)/2]) // the record says undelivered either way
-	reset(x.w)
+	x.reset()
 }
 
 // gone gives up on a client that left, or that is made to believe so. The
 // provider goes on without it: what was not produced yet is charged now.
 func (x *exchange) gone(rest int64) {
 	x.account.produced(x.d.produced(rest))
-	reset(x.w)
+	x.reset()
 }
 
 // pace is how long it takes to produce n tokens.

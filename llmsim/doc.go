@@ -57,6 +57,7 @@
 // [Server.Stats] sums up what was asked, refused, answered and billed;
 // [Server.Calls] lists the latest calls. Billed but not delivered is what a
 // client lost, and [Stats].PaidTwice is what a client that asked again had
-// already got. A call is counted when its handler has returned, which over a
-// socket may be a moment after the client has read the answer.
+// already got. A call that fails is counted before its client can know, an
+// answer once it is delivered: over a socket, that may be a moment after the
+// client has read it.
 package llmsim

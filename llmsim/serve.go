@@ -22,6 +22,7 @@ type exchange struct {
 	ctx     context.Context // ends when the client is gone
 	account *account
 	rec     *Record
+	closed  bool // whether rec is in the ledger
 }
 
 // answer serves one call of d.
@@ -37,7 +38,7 @@ type exchange struct {
 //     leaves. Output is charged as it is produced.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, d dialect) {
 	x := &exchange{s: s, d: d, w: w, ctx: r.Context(), account: s.accounts[d.name()], rec: s.ledger.open(d.name())}
-	defer s.ledger.close(x.rec)
+	defer x.close()
 	c, p := x.read(r)
 	if p != nil {
 		x.fail(p)
@@ -52,7 +53,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, d dialect) {
 	x.rec.Fault = fate.fault
 	switch f := fate.fault; {
 	case f == ResetBefore:
-		reset(w)
+		x.reset()
 	case f.atDoor(), f == ServerError, f == StreamError && !c.Stream:
 		x.fail(x.faulty(c, f))
 	default:
@@ -146,7 +147,23 @@ func (x *exchange) fail(p *problem) {
 	}
 	x.rec.Status = p.status
 	received(x.w)
+	x.close()
 	writeProblem(x.w, x.d, p, fmt.Sprintf("req_%016x", x.rec.Seq))
+}
+
+// close enters the record, once. Unless it must yet be seen whether an answer
+// arrives, that is before the client can see anything.
+func (x *exchange) close() {
+	if !x.closed {
+		x.closed = true
+		x.s.ledger.close(x.rec)
+	}
+}
+
+// reset ends the call by a reset.
+func (x *exchange) reset() {
+	x.close()
+	reset(x.w)
 }
 
 func (x *exchange) limits() {
