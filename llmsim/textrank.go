@@ -19,7 +19,8 @@ const (
 
 // important returns the n sentences of text that say most of what the others
 // say (TextRank, Mihalcea and Tarau 2004), in their order. They are not
-// repetitive: one that shares most of its words with a better one is left out.
+// repetitive: one that shares most of its words with a better one is left out,
+// unless there are too few others.
 func important(text string, n int) []string {
 	all := sentences(text)
 	terms, names := termsOf(all)
@@ -31,21 +32,27 @@ func important(text string, n int) []string {
 	slices.SortStableFunc(order, func(i, j int) int {
 		return cmp.Or(cmp.Compare(readable(terms[j]), readable(terms[i])), cmp.Compare(score[j], score[i]))
 	})
-	var chosen []int
-	for _, i := range order {
-		if len(chosen) == n {
-			break
-		}
-		if !slices.ContainsFunc(chosen, func(j int) bool { return similar(terms[i], terms[j]) }) {
-			chosen = append(chosen, i)
-		}
-	}
+	chosen := choose(order, n, nil, func(i, j int) bool { return similar(terms[i], terms[j]) })
+	chosen = choose(order, n, chosen, func(i, j int) bool { return slices.Equal(terms[i], terms[j]) })
 	slices.Sort(chosen)
 	out := make([]string, len(chosen))
 	for k, i := range chosen {
 		out[k] = all[i]
 	}
 	return out
+}
+
+// choose adds to chosen, best first, up to n sentences that repeat none of it.
+func choose(order []int, n int, chosen []int, repeats func(i, j int) bool) []int {
+	for _, i := range order {
+		if len(chosen) >= n {
+			break
+		}
+		if !slices.ContainsFunc(chosen, func(j int) bool { return i == j || repeats(i, j) }) {
+			chosen = append(chosen, i)
+		}
+	}
+	return chosen
 }
 
 // readable prefers sentences of a length that stands by itself.

@@ -1,0 +1,41 @@
+package llmsim_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	"github.com/pawlhq/pawl/llmsim"
+)
+
+// Whatever is asked, the answer is JSON of a known status, and the bill adds
+// up.
+func FuzzRequest(f *testing.F) {
+	f.Add(anthropic.body(ask{}), false)
+	f.Add(openai.body(ask{text: "Extract two points.\n\n" + prose}), true)
+	f.Add(anthropic.body(ask{text: "Summarize in two paragraphs.\n\n1. One (1).\n2. Two, which is two; and more."}), false)
+	f.Add(`{"model":"m","max_tokens":1e9,"system":[{"type":"text","text":"x"}],"messages":[{"role":"user","content":[{"type":"image"}]}]}`, false)
+	f.Add(`{"model":"m","messages":[{"role":"user","content":null}],"max_tokens":-1}`, true)
+	f.Add(`{"messages":[[]]}`, true)
+	s := llmsim.New(llmsim.Config{Log: 1})
+	f.Fuzz(func(t *testing.T, body string, other bool) {
+		a := anthropic
+		if other {
+			a = openai
+		}
+		r := do(s.Client(), a.request(context.Background(), "http://sim", body, llmsim.None))
+		if r.err != nil {
+			t.Fatalf("the call failed: %v", r.err)
+		}
+		if r.StatusCode != http.StatusOK && r.StatusCode != http.StatusBadRequest {
+			t.Errorf("status %d; want 200 or 400", r.StatusCode)
+		}
+		if r.Header.Get("Content-Type") == "application/json" && !json.Valid(r.body) {
+			t.Errorf("the body is not JSON: %s", r.body)
+		}
+		if st := s.Stats(); st.Open != 0 || st.Requests != st.Answered+st.Invalid {
+			t.Errorf("Stats = %+v; want all answered or invalid", st)
+		}
+	})
+}

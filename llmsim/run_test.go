@@ -1,0 +1,120 @@
+package llmsim_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pawlhq/pawl/llmsim"
+)
+
+func TestRun(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := llmsim.New(llmsim.Config{})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx, l) }()
+	base := "http://" + l.Addr().String()
+	do(http.DefaultClient, anthropic.request(ctx, base, anthropic.body(ask{}), llmsim.None)).must(t, 200)
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("Run = %v; want nil once its context has ended", err)
+	}
+	if _, err := net.Dial("tcp", l.Addr().String()); err == nil {
+		t.Error("the listener is still open after Run")
+	}
+}
+
+func TestRunBreaksOffOpenCalls(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	composed := make(chan struct{})
+	s := llmsim.New(llmsim.Config{
+		Latency: llmsim.Latency{FirstToken: time.Hour},
+		Reply:   func(*llmsim.Call) string { close(composed); return "late" },
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx, l) }()
+	call := make(chan error, 1)
+	go func() {
+		r := anthropic.request(context.Background(), "http://"+l.Addr().String(), anthropic.body(ask{}), llmsim.None)
+		call <- do(http.DefaultClient, r).err
+	}()
+	<-composed
+	cancel()
+	if err := <-call; !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
+		t.Errorf("the open call failed with %v; want the connection broken", err)
+	}
+	if err := <-done; err != nil {
+		t.Errorf("Run = %v; want nil", err)
+	}
+	if st := s.Stats(); st.Open != 0 || st.Undelivered != 1 {
+		t.Errorf("Stats = %+v; want nothing open and one answer lost", st)
+	}
+}
+
+func TestRunReportsTheListenersError(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	if err := llmsim.New(llmsim.Config{}).Run(context.Background(), l); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Run = %v; want the listener's error", err)
+	}
+}
+
+// Ten thousand calls are open at once, each for a minute.
+func TestTenThousandOpenCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := llmsim.New(llmsim.Config{Latency: llmsim.Latency{FirstToken: time.Minute}})
+		var wg sync.WaitGroup
+		for range 10_000 {
+			wg.Go(func() { openai.post(s, ask{stream: true}) })
+		}
+		synctest.Wait()
+		if open := s.Stats().Open; open != 10_000 {
+			t.Errorf("Open = %d; want 10,000", open)
+		}
+		wg.Wait()
+		if st := s.Stats(); st.Answered != 10_000 || st.Open != 0 {
+			t.Errorf("Stats = %+v; want 10,000 answered", st)
+		}
+	})
+}
+
+// The transport must pass on what the client's own context says.
+func TestTransportHonoursContexts(t *testing.T) {
+	s := llmsim.New(llmsim.Config{})
+	cause := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(cause)
+	r := do(s.Client(), anthropic.request(ctx, "http://sim", anthropic.body(ask{}), llmsim.None))
+	if !errors.Is(r.err, cause) {
+		t.Errorf("error is %v; want the context's cause", r.err)
+	}
+	if st := s.Stats(); st.Requests != 0 {
+		t.Errorf("Requests = %d; want 0: the context had ended before", st.Requests)
+	}
+}
+
+func TestTransportSendsBodiesOfUnknownLength(t *testing.T) {
+	s := llmsim.New(llmsim.Config{})
+	r := openai.request(context.Background(), "http://sim", "", llmsim.None)
+	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(openai.body(ask{}))), 0
+	do(s.Client(), r).must(t, 200)
+}
