@@ -48,7 +48,9 @@ func (c Config) Validate() error {
 }
 
 // Limited reports whether anything is limited: a bucket, or calls in flight.
-func (c Config) Limited() bool {
+func (c Config) Limited() bool { return c.limited() }
+
+func (c *Config) limited() bool {
 	return c.Requests > 0 || c.Tokens > 0 || c.InputTokens > 0 || c.OutputTokens > 0 || c.InFlight > 0
 }
 

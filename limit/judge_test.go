@@ -19,59 +19,69 @@ type sent struct {
 	requests, cost float64
 }
 
-// drawTraffic drives a State with random calls whose estimates are right, and
-// returns what was sent in the order of time. A call costs up to largest. Calls
-// wait for their turn only where there is one bucket: with two, they may be
-// sent later than one of them counts.
+// driver drives a State with random calls whose estimates are right.
+type driver struct {
+	s       limit.State
+	c       limit.Config
+	now     time.Time
+	largest int // most that a call costs
+	sent    []sent
+	out     []limit.Cost
+}
+
+// drawTraffic returns what a driver sent, in the order of time. Calls wait for
+// their turn only where there is one bucket: with two, they may be sent later
+// than one of them counts.
 func drawTraffic(t *rapid.T, c limit.Config, largest int) []sent {
-	var (
-		s       limit.State
-		now     = t0
-		traffic []sent
-		out     []limit.Cost
-	)
+	d := driver{c: c, now: t0, largest: largest}
 	ops := []string{"admit", "admit", "admit", "cancel", "pause", "hold"}
 	if c.Requests == 0 || c.Tokens == 0 {
 		ops = append(ops, "claim", "reserve", "reserve")
 	}
 	for range rapid.IntRange(1, 120).Draw(t, "steps") {
-		now = now.Add(time.Duration(rapid.OneOf(rapid.Just(int64(0)), rapid.Int64Range(0, 2e9), rapid.Int64Range(0, 60e9)).Draw(t, "time")))
-		cost := call(float64(rapid.OneOf(rapid.IntRange(1, largest/20), rapid.IntRange(1, largest)).Draw(t, "cost")))
-		var charged limit.Cost
-		at, ok := now, true
-		switch rapid.SampledFrom(ops).Draw(t, "op") {
-		case "admit":
-			charged, _, ok = s.Admit(now, c, cost)
-		case "claim":
-			if charged, _, ok = s.Admit(now, c, call(float64(rapid.IntRange(0, largest).Draw(t, "claim")))); ok {
-				charged, at = s.Adjust(now, c, charged, cost)
-			}
-		case "reserve":
-			charged, at, _ = s.Reserve(now, c, cost)
-			ok = !at.IsZero()
-		case "cancel":
-			if charged, _, ok = s.Admit(now, c, cost); ok {
-				s.Release(now, c, charged, true)
-			}
-			ok = false
-		case "pause":
-			s.Refuse(now, c, limit.Cost{}, time.Duration(rapid.Int64Range(0, 30e9).Draw(t, "retry after")), "")
-			ok = false
-		case "hold":
-			s.Hold(now, now.Add(time.Duration(rapid.Int64Range(0, 30e9).Draw(t, "hold"))), "")
-			ok = false
-		}
+		pass := rapid.OneOf(rapid.Just(int64(0)), rapid.Int64Range(0, 2e9), rapid.Int64Range(0, 60e9))
+		d.now = d.now.Add(time.Duration(pass.Draw(t, "time")))
+		charged, at, ok := d.step(t, rapid.SampledFrom(ops).Draw(t, "op"))
 		if ok {
-			traffic = append(traffic, sent{at, charged.Requests, charged.Tokens})
-			out = append(out, charged)
+			d.sent = append(d.sent, sent{at, charged.Requests, charged.Tokens})
+			d.out = append(d.out, charged)
 		}
-		if len(out) > 0 && rapid.Bool().Draw(t, "ends") {
-			s.Settle(now, c, out[0], out[0])
-			out = out[1:]
+		if len(d.out) > 0 && rapid.Bool().Draw(t, "ends") {
+			d.s.Settle(d.now, c, d.out[0], d.out[0])
+			d.out = d.out[1:]
 		}
 	}
-	slices.SortStableFunc(traffic, func(a, b sent) int { return cmp.Compare(a.at.UnixMicro(), b.at.UnixMicro()) })
-	return traffic
+	slices.SortStableFunc(d.sent, func(a, b sent) int { return cmp.Compare(a.at.UnixMicro(), b.at.UnixMicro()) })
+	return d.sent
+}
+
+// step runs one operation and returns the call it sends, if any.
+func (d *driver) step(t *rapid.T, op string) (charged limit.Cost, at time.Time, ok bool) {
+	size := rapid.OneOf(rapid.IntRange(1, d.largest/20), rapid.IntRange(1, d.largest))
+	cost := call(float64(size.Draw(t, "cost")))
+	span := time.Duration(rapid.Int64Range(0, 30e9).Draw(t, "span"))
+	switch op {
+	case "admit":
+		charged, _, ok = d.s.Admit(d.now, d.c, cost)
+		return charged, d.now, ok
+	case "claim":
+		if charged, _, ok = d.s.Admit(d.now, d.c, call(float64(size.Draw(t, "claim")))); ok {
+			charged, at = d.s.Adjust(d.now, d.c, charged, cost)
+		}
+		return charged, at, ok
+	case "reserve":
+		charged, at, _ = d.s.Reserve(d.now, d.c, cost)
+		return charged, at, !at.IsZero()
+	case "cancel":
+		if charged, _, ok = d.s.Admit(d.now, d.c, cost); ok {
+			d.s.Release(d.now, d.c, charged, true)
+		}
+	case "pause":
+		d.s.Refuse(d.now, d.c, limit.Cost{}, span, "")
+	case "hold":
+		d.s.Hold(d.now, d.now.Add(span), "")
+	}
+	return limit.Cost{}, time.Time{}, false
 }
 
 func drawTwo(t *rapid.T) limit.Config {

@@ -42,7 +42,7 @@ const standBack = 2 * time.Second
 // It refuses while the limit is held or paused, a probe is out, calls in
 // flight are at their most, a bucket is in debt, or a running task's call waits.
 func (s *State) Admit(now time.Time, c Config, cost Cost) (charged Cost, gate Gate, ok bool) {
-	if s.idle() && !c.Limited() {
+	if s.idle() && !c.limited() {
 		return s.begin(cost.InFlight), Gate{}, true
 	}
 	return s.admit(stamp(now), &c, cost.clean())
@@ -60,13 +60,15 @@ func (s *State) admit(now time.Time, c *Config, cost Cost) (charged Cost, gate G
 
 // Reserve takes the cost of a later call of a running task ahead of all new
 // tasks: buckets may go into debt, and at is exactly the call's turn, not
-// before the end of a pause or a hold. The gate says what it waits for.
+// before the end of a pause or a hold. The gate says what it waits for. A cost
+// larger than the capacity has its turn when the bucket would be full without
+// it. After a throttle the first call to reserve is the probe.
 //
 // If the turn cannot be known, at is zero and nothing is charged: the limit is
 // held with no time, a probe is out, or calls in flight are at their most. Ask
 // again within 2 seconds and no new task comes in between.
 func (s *State) Reserve(now time.Time, c Config, cost Cost) (charged Cost, at time.Time, gate Gate) {
-	if s.idle() && !c.Limited() {
+	if s.idle() && !c.limited() {
 		return s.begin(cost.InFlight), now, Gate{}
 	}
 	now, cost = stamp(now), cost.clean()
@@ -112,7 +114,7 @@ func (s *State) Adjust(now time.Time, c Config, from, to Cost) (charged Cost, at
 // into debt. A success of the probe ends what a throttle began.
 func (s *State) Settle(now time.Time, c Config, reserved, actual Cost) {
 	s.InFlight = max(s.InFlight-reserved.InFlight, 0)
-	if c.Limited() {
+	if c.limited() {
 		s.move(stamp(now), &c, reserved.clean(), actual.clean())
 	}
 	if reserved.Probe {
@@ -134,8 +136,9 @@ func (s *State) Release(now time.Time, c Config, reserved Cost, refund bool) {
 }
 
 // idle reports that nothing but buckets and calls in flight can refuse a call.
+// A pause always wants a probe.
 func (s *State) idle() bool {
-	return !s.Held && !s.Probe.Wanted && s.PausedUntil.IsZero() && s.Waiting.IsZero()
+	return !s.Held && !s.Probe.Wanted && s.Waiting.IsZero()
 }
 
 // lapse forgets what an admission proves to be over: a hold whose time has
