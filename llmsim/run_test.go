@@ -112,6 +112,22 @@ func TestTransportHonoursContexts(t *testing.T) {
 	}
 }
 
+func TestTransportEndsAStreamWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := llmsim.New(llmsim.Config{Latency: llmsim.Latency{TokensPerSecond: 10}})
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		q := ask{text: "List the key points.\n\n" + prose, max: 500, stream: true}
+		r := do(s.Client(), anthropic.request(ctx, "http://sim", anthropic.body(q), llmsim.None))
+		if !errors.Is(r.err, context.DeadlineExceeded) || len(r.body) == 0 {
+			t.Errorf("read %d bytes, then %v; want some, then the deadline", len(r.body), r.err)
+		}
+		if st := s.Stats(); st.Undelivered != 1 || st.Open != 0 {
+			t.Errorf("Stats = %+v; want the answer billed, not delivered", st)
+		}
+	})
+}
+
 func TestTransportSendsBodiesOfUnknownLength(t *testing.T) {
 	s := llmsim.New(llmsim.Config{})
 	r := openai.request(context.Background(), "http://sim", "", llmsim.None)
