@@ -3,10 +3,12 @@ package pawl_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/inmem"
@@ -19,45 +21,45 @@ type payload struct {
 
 var noop = pawl.Operation[payload, struct{}]{Name: "noop", Limit: pawl.NoLimit}
 
-// payloads returns n different inputs of 1 KiB of JSON each.
-func payloads(n int) []payload {
+// payloads returns n different inputs of 1 KiB of JSON each, counted from first.
+func payloads(first, n int) []payload {
 	text := strings.Repeat("The wheel turns one way only. ", 34)[:1000]
 	ins := make([]payload, n)
 	for i := range ins {
-		ins[i] = payload{i, text}
+		ins[i] = payload{first + i, text}
 	}
 	return ins
 }
 
-func BenchmarkAddMany(b *testing.B) {
-	c := pawl.New(inmem.New(), pawl.Config{})
-	ins := payloads(b.N)
-	b.ReportAllocs()
-	b.ResetTimer()
-	for len(ins) > 0 {
-		n := min(len(ins), 1000)
-		if _, err := noop.AddMany(b.Context(), c, ins[:n]); err != nil {
-			b.Fatal(err)
-		}
-		ins = ins[n:]
-	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tasks/s")
+func perSecond(b *testing.B, n int) {
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "tasks/s")
 }
 
-func BenchmarkAdd16(b *testing.B) {
+// BenchmarkAddMany adds tasks in batches of 1,000, deduplication on.
+func BenchmarkAddMany(b *testing.B) {
 	c := pawl.New(inmem.New(), pawl.Config{})
-	ins := payloads(b.N)
-	var next atomic.Int64
+	ins := payloads(0, b.N)
 	b.ReportAllocs()
 	b.ResetTimer()
+	for batch := range slices.Chunk(ins, 1000) {
+		if _, err := noop.AddMany(b.Context(), c, batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	perSecond(b, b.N)
+}
+
+// BenchmarkAdd16 adds tasks one by one from 16 goroutines, deduplication on.
+func BenchmarkAdd16(b *testing.B) {
+	c := pawl.New(inmem.New(), pawl.Config{})
+	ins := payloads(0, b.N)
+	var next atomic.Int64
 	var callers sync.WaitGroup
+	b.ReportAllocs()
+	b.ResetTimer()
 	for range 16 {
 		callers.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(ins) {
-					return
-				}
+			for i := next.Add(1) - 1; i < int64(len(ins)); i = next.Add(1) - 1 {
 				if _, err := noop.Add(b.Context(), c, ins[i]); err != nil {
 					b.Error(err)
 					return
@@ -66,13 +68,12 @@ func BenchmarkAdd16(b *testing.B) {
 		})
 	}
 	callers.Wait()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tasks/s")
+	perSecond(b, b.N)
 }
 
+// BenchmarkDrain claims, handles and finishes waiting tasks.
 func BenchmarkDrain(b *testing.B) {
-	ctx, cancel := context.WithCancel(b.Context())
-	defer cancel()
-	c := pawl.New(inmem.New(), pawl.Config{Workers: 20000})
+	c := pawl.New(inmem.New(), pawl.Config{Workers: 4000})
 	var left atomic.Int64
 	left.Store(int64(b.N))
 	drained := make(chan struct{})
@@ -82,19 +83,82 @@ func BenchmarkDrain(b *testing.B) {
 		}
 		return struct{}{}, nil
 	})
-	if _, err := noop.AddMany(ctx, c, payloads(b.N)); err != nil {
+	if _, err := noop.AddMany(b.Context(), c, payloads(0, b.N)); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
-	done := make(chan error, 1)
-	go func() { done <- c.Run(ctx) }()
+	stop := work(b, c)
 	<-drained
-	cancel()
-	if err := <-done; err != nil {
-		b.Fatal(err)
-	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "tasks/s")
+	stop()
+	perSecond(b, b.N)
 }
 
-var _ = fmt.Sprint
+// work runs c until the returned function is called.
+func work(b *testing.B, c *pawl.Client) (stop func()) {
+	ctx, cancel := context.WithCancel(b.Context())
+	done := make(chan error, 1)
+	go func() { done <- c.Run(ctx) }()
+	return func() {
+		cancel()
+		if err := <-done; err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkStart measures the time from adding a task to an idle queue to the
+// start of its handler.
+func BenchmarkStart(b *testing.B) {
+	c := pawl.New(inmem.New(), pawl.Config{})
+	started := make(chan time.Time, 1)
+	noop.Handle(c, func(context.Context, *pawl.Task[payload]) (struct{}, error) {
+		started <- time.Now()
+		return struct{}{}, nil
+	})
+	stop := work(b, c)
+	ins := payloads(0, b.N)
+	took := make([]time.Duration, 0, b.N)
+	for _, in := range ins {
+		begun := time.Now()
+		run, err := noop.Add(b.Context(), c, in)
+		if err != nil {
+			b.Fatal(err)
+		}
+		took = append(took, (<-started).Sub(begun))
+		if _, err := run.Wait(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	stop()
+	slices.Sort(took)
+	for _, percent := range []int{50, 99} {
+		b.ReportMetric(float64(took[len(took)*percent/100].Nanoseconds())/1e3, fmt.Sprintf("p%d-µs", percent))
+	}
+}
+
+// BenchmarkAddBehind adds tasks one by one behind backlogs of different sizes.
+func BenchmarkAddBehind(b *testing.B) {
+	for _, waiting := range []int{10_000, 1_000_000} {
+		b.Run(fmt.Sprint(waiting), func(b *testing.B) {
+			c := backlog(b, waiting)
+			ins := payloads(waiting, b.N)
+			b.ResetTimer()
+			for _, in := range ins {
+				if _, err := noop.Add(b.Context(), c, in); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func backlog(b *testing.B, waiting int) *pawl.Client {
+	c := pawl.New(inmem.New(), pawl.Config{})
+	for first := 0; first < waiting; first += 1000 {
+		if _, err := noop.AddMany(b.Context(), c, payloads(first, 1000), pawl.User(fmt.Sprint(first/1000%50))); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return c
+}

@@ -3,7 +3,6 @@ package pawl
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -106,11 +105,15 @@ type Client struct {
 	running  bool
 }
 
-// handler is what works on the tasks of one operation.
+// handler is what works on the tasks of one operation: prepare decodes a task's
+// input and returns the work to do.
 type handler struct {
-	spec spec
-	call func(ctx context.Context, a *attempt) (json.RawMessage, error)
+	spec    spec
+	prepare func(*attempt) (work, error)
 }
+
+// work is a handler's function with its task.
+type work func(context.Context) (output any, err error)
 
 type addAnswer struct {
 	Added
@@ -130,7 +133,7 @@ func New(store Store, config Config) *Client {
 	return c
 }
 
-func (c *Client) handle(s spec, call func(context.Context, *attempt) (json.RawMessage, error)) {
+func (c *Client) handle(s spec, prepare func(*attempt) (work, error)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := s.validate(); err != nil {
@@ -146,7 +149,7 @@ func (c *Client) handle(s spec, call func(context.Context, *attempt) (json.RawMe
 		c.log.Error("handler was added after Run was called", "operation", s.Name)
 		return
 	}
-	c.handlers[s.Name] = &handler{s, call}
+	c.handlers[s.Name] = &handler{s, prepare}
 }
 
 // addition adds one task together with those of concurrent callers.

@@ -45,9 +45,9 @@ func (a *attempt) govern(ctx context.Context, call llm.Call, send func(context.C
 		if err != nil {
 			return nil, Permanent(fmt.Errorf("stored call %s: %w", key, err))
 		}
-		a.answered(func(s *Attempt) {
-			s.Saved++
-			s.Spared = s.Spared.Add(stored.Usage)
+		a.answered(func(s *tally) {
+			s.saved++
+			s.spared = s.spared.Add(stored.Usage)
 		})
 		return exchange, nil
 	}
@@ -66,9 +66,9 @@ func (a *attempt) govern(ctx context.Context, call llm.Call, send func(context.C
 
 // store writes down an answered call.
 func (a *attempt) store(key, name string, exchange *llm.Exchange, settle Settlement, with func(*Save) error) error {
-	a.answered(func(s *Attempt) {
-		s.Calls++
-		s.Usage = s.Usage.Add(exchange.Usage)
+	a.answered(func(s *tally) {
+		s.calls++
+		s.usage = s.usage.Add(exchange.Usage)
 	})
 	settle.Outcome, settle.Usage, settle.Seen = CallAnswered, exchange.Usage, exchange.Limits
 	save := Save{Settle: &settle, Step: &StepRow{
@@ -95,12 +95,12 @@ func (a *attempt) unanswered(name, api string, settle Settlement, err error) err
 		return errors.Join(failed, a.save(Save{Settle: &settle}))
 	}
 	settle.Outcome, settle.After, settle.Reason, settle.Seen = outcomeOf(call), call.RetryAfter, call.Error(), call.Limits
-	a.count(func(s *Attempt) {
+	a.count(func(s *tally) {
 		if settle.Outcome != CallNotSent {
-			s.Calls++
+			s.calls++
 		}
 		if settle.Outcome == CallUnknown {
-			s.Unknown++
+			s.unknown++
 		}
 	})
 	if err := a.save(Save{Settle: &settle}); err != nil {
@@ -156,7 +156,7 @@ func (a *attempt) failure(name string) error {
 	return nil
 }
 
-func (a *attempt) answered(change func(*Attempt)) {
+func (a *attempt) answered(change func(*tally)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.last = nil
@@ -168,7 +168,7 @@ func (a *attempt) reserve(ctx context.Context, key string, call llm.Call) error 
 	began := time.Now()
 	defer func() {
 		if waited := time.Since(began); waited > time.Millisecond {
-			a.count(func(s *Attempt) { s.Waited += waited })
+			a.count(func(s *tally) { s.waited += waited })
 		}
 	}()
 	ask := Reservation{Lease: a.row.Lease(), Key: key, Limit: a.row.Limit}

@@ -108,20 +108,12 @@ func (s spec) stage() Stage {
 // attempt, classified by what it wraps: an llm.Error, [Permanent], [RetryAfter],
 // [Snooze]; any other is transient. A panic is a failure with its stack.
 func (o Operation[In, Out]) Handle(c *Client, fn func(ctx context.Context, t *Task[In]) (Out, error)) {
-	c.handle(o.spec(), func(ctx context.Context, a *attempt) (json.RawMessage, error) {
+	c.handle(o.spec(), func(a *attempt) (work, error) {
 		t := &Task[In]{ID: a.row.ID, Run: a.row.Run, User: a.row.User, Attempt: a.row.Attempt, attempt: a}
 		if err := decodeInput(a.row.Input, &t.Input); err != nil {
 			return nil, Permanent(fmt.Errorf("input of %s: %w", o.Name, err))
 		}
-		out, err := fn(ctx, t)
-		if err != nil {
-			return nil, err
-		}
-		encoded, err := marshal(out)
-		if err != nil {
-			return nil, Permanent(fmt.Errorf("output of %s: %w", o.Name, err))
-		}
-		return encoded, nil
+		return func(ctx context.Context) (any, error) { return fn(ctx, t) }, nil
 	})
 }
 

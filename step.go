@@ -24,7 +24,7 @@ func Step[T any](ctx context.Context, name string, fn func(context.Context) (T, 
 	}
 	key, stored := a.step("step:" + name)
 	if stored != nil {
-		a.count(func(s *Attempt) { s.Saved++ })
+		a.count(func(s *tally) { s.saved++ })
 		if err := json.Unmarshal(stored.Result, &out); err != nil {
 			return out, Permanent(fmt.Errorf("stored step %q: %w", name, err))
 		}

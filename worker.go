@@ -19,7 +19,7 @@ const (
 type worker struct {
 	*Client
 	operations []string
-	finishes   group[finishing, struct{}]
+	outcomes   group[outcome, struct{}]
 
 	ready chan struct{} // holds one signal: there may be something to claim
 	freed chan struct{} // holds one signal: a handler has ended
@@ -28,12 +28,6 @@ type worker struct {
 	mu      sync.Mutex
 	running map[Lease]*attempt
 	ended   sync.WaitGroup // of the handlers
-	crew    crew
-}
-
-type finishing struct {
-	finish  Finish
-	attempt *attempt
 }
 
 // Run works on tasks until ctx ends. Then it claims no more, lets the handlers
@@ -95,8 +89,7 @@ func (c *Client) newWorker() (*worker, error) {
 		began:   make(chan struct{}, 1),
 		running: map[Lease]*attempt{},
 	}
-	w.finishes = group[finishing, struct{}]{commit: w.commitFinishes, most: batchMost}
-	w.crew.run = w.attempt
+	w.outcomes = group[outcome, struct{}]{commit: w.record, most: batchMost}
 	for name := range c.handlers {
 		w.operations = append(w.operations, name)
 	}
