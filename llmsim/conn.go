@@ -49,8 +49,8 @@ func newConn(r *http.Request) *conn {
 	c.in, c.out = io.Pipe()
 	server, cancel := context.WithCancel(context.Background())
 	stop := context.AfterFunc(c.client, func() {
+		_ = c.out.CloseWithError(context.Cause(c.client)) // never fails; what reading the body says from now on
 		cancel()
-		_ = c.in.CloseWithError(context.Cause(c.client)) // never fails
 	})
 	c.server, c.leave = server, func() { stop(); cancel() }
 	return c
@@ -112,7 +112,7 @@ func (c *conn) response(r *http.Request) (*http.Response, error) {
 	case <-c.client.Done():
 		c.leave()
 		closeBody(r)
-		_ = c.in.CloseWithError(context.Cause(c.client)) // never fails
+		_ = c.out.CloseWithError(context.Cause(c.client)) // never fails
 		<-c.done
 		return nil, context.Cause(c.client)
 	}
