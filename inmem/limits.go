@@ -49,10 +49,19 @@ func (s *Store) Reserve(ctx context.Context, now time.Time, calls []pawl.Reserva
 	for i, r := range calls {
 		grants[i] = s.reserve(now, r)
 		if !grants[i].OK {
-			s.hungry = true
+			s.turnAway(r)
 		}
 	}
 	return grants, nil
+}
+
+// turnAway has the task of a call that was refused wait for that call's cost when
+// it is claimed again; else it would be claimed, and turned away, over and over.
+func (s *Store) turnAway(r pawl.Reservation) {
+	s.hungry = true
+	if t, err := s.held(r.Lease); err == nil {
+		t.row.Size = r.Size
+	}
 }
 
 func (s *Store) reserve(now time.Time, r pawl.Reservation) pawl.Grant {
