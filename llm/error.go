@@ -24,7 +24,7 @@ const (
 type Error struct {
 	Class      Class
 	API        string        // the interface that the call was made through, such as "anthropic"
-	Status     int           // the HTTP status; 0 if there was no response
+	Status     int           // the HTTP status; for an error event in a stream, the status that its type has elsewhere; 0 if there was no response
 	Type       string        // the provider's own type of error, "" if it gave none
 	Code       string        // the provider's own code, "" if it gave none
 	Message    string        // the provider's own words, or what went wrong here
@@ -55,6 +55,14 @@ func (e *Error) Error() string {
 		b.WriteString(e.Err.Error())
 	}
 	return strings.TrimRight(b.String(), " :") + " (" + string(e.Class) + ")"
+}
+
+// Pauses reports whether the provider, or the account, has no room for more:
+// other calls on the same limit must wait too. That is so for a throttled call,
+// and for a stream that had begun and was then ended for lack of room, which is
+// ambiguous all the same.
+func (e *Error) Pauses() bool {
+	return e.Class == Throttled || e.Class == Ambiguous && judgeStatus(e.Status) == Throttled
 }
 
 // Unwrap returns the cause, nil if the provider answered.

@@ -4,6 +4,10 @@
 //
 // Everything a provider sends or receives stays its own JSON: the types here
 // read it, add to it, and never drop a field they do not know.
+//
+// A program needs a [Model] from a provider's package, or a [Transport] for the
+// provider's own SDK. [Sender], [Events], [Draft], [Compose], [Measure] and
+// [Judge] are for those who write an [API] for another provider.
 package llm
 
 import (

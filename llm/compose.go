@@ -1,0 +1,90 @@
+package llm
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Field is one field of a request body.
+type Field struct {
+	Name  string
+	Value any // anything that can be written as JSON
+}
+
+// Compose returns the JSON object with these fields, in this order, and those
+// of extra after them, sorted by name. A field of extra replaces one of the
+// same name in its place. The same fields give the same bytes, however extra
+// and the messages were spaced: the bytes are what identifies a call.
+func Compose(fields []Field, extra map[string]json.RawMessage) (json.RawMessage, error) {
+	rest := maps.Clone(extra)
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for _, f := range fields {
+		if own, ok := rest[f.Name]; ok {
+			f.Value = own
+			delete(rest, f.Name)
+		}
+		if err := writeField(&b, f); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(rest)) {
+		if err := writeField(&b, Field{name, rest[name]}); err != nil {
+			return nil, err
+		}
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+func writeField(b *bytes.Buffer, f Field) error {
+	if raw, ok := f.Value.(json.RawMessage); ok && len(raw) == 0 {
+		return fmt.Errorf("field %q is empty; want JSON", f.Name)
+	}
+	if b.Len() > 1 {
+		b.WriteByte(',')
+	}
+	writeJSON(b, f.Name)
+	b.WriteByte(':')
+	if err := encodeJSON(b, f.Value); err != nil {
+		return fmt.Errorf("field %q: %w", f.Name, err)
+	}
+	return nil
+}
+
+// Check returns an error if the request can be sent to no provider.
+func (r Request) Check() error {
+	if len(r.Messages) == 0 {
+		return fmt.Errorf("no messages; want the last one to be answered")
+	}
+	if i := slices.IndexFunc(r.Messages, Message.IsZero); i >= 0 {
+		return fmt.Errorf("message %d is the zero Message", i)
+	}
+	if r.MaxTokens < 0 {
+		return fmt.Errorf("MaxTokens is %d; want 0 or more", r.MaxTokens)
+	}
+	for _, name := range []string{"messages", "stream", "stream_options"} {
+		if _, ok := r.Extra[name]; ok {
+			return fmt.Errorf("field %q of Extra is not its to set", name)
+		}
+	}
+	return nil
+}
+
+// Append returns a JSON object with more fields at its end, given as they are
+// written. It leaves body as it is.
+func Append(body []byte, fields string) json.RawMessage {
+	body = bytes.TrimRight(body, " \t\r\n")
+	if len(body) < 2 || body[len(body)-1] != '}' {
+		return body
+	}
+	out := make([]byte, 0, len(body)+len(fields)+1)
+	out = append(out, body[:len(body)-1]...)
+	if len(bytes.TrimSpace(out)) > 1 {
+		out = append(out, ',')
+	}
+	return append(append(out, fields...), '}')
+}

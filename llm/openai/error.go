@@ -1,0 +1,197 @@
+package openai
+
+import (
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pawlhq/pawl/llm"
+)
+
+// Error reads a response that is not a success. The body is asked first, for
+// what it says beyond doubt; then the headers; then the status.
+func (a API) Error(status int, h http.Header, body []byte, now time.Time) *llm.Error {
+	e := a.read(body)
+	e.Status, e.RequestID, e.Limits = status, h.Get("X-Request-Id"), a.Limits(h, now)
+	if e.Message == "" && e.Type == "" && e.Code == "" {
+		e.Message = llm.Summary(status, body)
+	}
+	after, told := llm.RetryAfter(h, now)
+	var c charge
+	if status == http.StatusTooManyRequests || status == http.StatusRequestEntityTooLarge {
+		c = chargeOf(e.Message) // other messages may quote the task's own words
+		c.fill(&e.Limits, e.Type, now)
+	}
+	if !told && llm.Judge(status, nil, false) == llm.Throttled {
+		after, told = tryAgain(e.Message)
+	}
+	e.RetryAfter = after
+	if e.Class = explicit(e, c); e.Class == "" {
+		e.Class = llm.Judge(meant(status, code(e)), h, told)
+	}
+	return e
+}
+
+// read reads an error body as far as it is one. Servers that speak this API
+// differ most in their errors: the error may be an object, a text or missing,
+// and a code may be a number.
+func (a API) read(body []byte) *llm.Error {
+	e := &llm.Error{API: a.Name()}
+	top := fields(body)
+	inner := fields(top["error"])
+	switch {
+	case inner != nil:
+		e.Type, e.Code, e.Message = word(inner["type"]), word(inner["code"]), word(inner["message"])
+	case len(top["error"]) > 0:
+		e.Message = word(top["error"])
+	default:
+		e.Type, e.Code, e.Message = word(top["type"]), word(top["code"]), word(top["message"])
+		if e.Message == "" {
+			e.Message = word(top["detail"])
+		}
+	}
+	return e
+}
+
+func fields(b []byte) map[string]json.RawMessage {
+	var m map[string]json.RawMessage
+	if json.Unmarshal(b, &m) != nil {
+		return nil
+	}
+	return m
+}
+
+// word returns a string or a number as text, "" for anything else.
+func word(b json.RawMessage) string {
+	var s string
+	if json.Unmarshal(b, &s) == nil {
+		return s
+	}
+	var n json.Number
+	if json.Unmarshal(b, &n) == nil {
+		return n.String()
+	}
+	return ""
+}
+
+// The codes that decide more than the status does. On a rate limit the type is
+// the kind of limit, such as "tokens".
+var (
+	billing = []string{
+		"insufficient_quota", "credit_balance_exhausted", "organization_spend_limit_exceeded", "project_spend_limit_exceeded",
+		"organization_usage_limit_exceeded", "billing_hard_limit_reached", "billing_not_active", "invalid_api_key",
+	}
+	final  = []string{"context_length_exceeded", "model_not_found"}
+	noRoom = []string{"rate_limit_exceeded", "slow_down", "server_is_overloaded", "capacity_exceeded"}
+)
+
+func code(e *llm.Error) string {
+	if e.Code != "" {
+		return e.Code
+	}
+	return e.Type
+}
+
+// explicit returns the class that the body states, "" if it states none.
+func explicit(e *llm.Error, c charge) llm.Class {
+	large := strings.HasPrefix(e.Message, "Request too large")
+	switch {
+	case slices.Contains(billing, code(e)):
+		return llm.Blocked
+	case slices.Contains(final, code(e)), c.requested > c.limit && c.limit > 0, large && c.limit == 0:
+		return llm.Permanent
+	}
+	return ""
+}
+
+// meant returns the status to judge by: that of a provider without room, if the
+// code says so.
+func meant(status int, code string) int {
+	if status >= 400 && slices.Contains(noRoom, code) {
+		return http.StatusTooManyRequests
+	}
+	return status
+}
+
+// charge is what the message of a rate limit tells: "Limit 30000, Used 29446,
+// Requested 821", on "tokens per min (TPM)".
+type charge struct {
+	limit, used, requested int64
+	usedKnown              bool
+	requests, day          bool // the limit is one of requests; it is a day's
+}
+
+var numbers = regexp.MustCompile(`Limit:? ([\d,]+)(?:,? Used:? ([\d,]+))?,? Requested:? ([\d,]+)`)
+
+func chargeOf(message string) charge {
+	m := numbers.FindStringSubmatch(message)
+	if m == nil {
+		return charge{}
+	}
+	return charge{
+		limit: number(m[1]), used: number(m[2]), requested: number(m[3]), usedKnown: m[2] != "",
+		requests: strings.Contains(message, "requests per"),
+		day:      strings.Contains(message, "per day"),
+	}
+}
+
+// number reads digits with commas between them; 0 if they are too many.
+func number(s string) int64 {
+	n, err := strconv.ParseInt(strings.ReplaceAll(s, ",", ""), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// fill fills in a limit that the headers said nothing of. A bucket that is
+// empty is full again in a minute.
+func (c charge) fill(l *llm.Limits, kind string, now time.Time) {
+	to := &l.Tokens
+	if c.requests || kind == "requests" {
+		to = &l.Requests
+	}
+	if c.limit == 0 || c.day || to.Known {
+		return
+	}
+	to.Limit = c.limit
+	if c.usedKnown {
+		to.Remaining, to.Known = c.limit-c.used, true
+		full := float64(time.Minute) * float64(c.used) / float64(c.limit)
+		to.Reset = now.Add(time.Duration(min(full, float64(llm.LongestWait))))
+	}
+}
+
+var again = regexp.MustCompile(`(?i)(?:try again in|retry after) ((?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+\b|\d+ seconds?)`)
+
+// tryAgain returns when the message says to come back, and whether it does.
+func tryAgain(message string) (time.Duration, bool) {
+	m := again.FindStringSubmatch(message)
+	if m == nil {
+		return 0, false
+	}
+	seconds, _, _ := strings.Cut(m[1], " ")
+	return duration(seconds)
+}
+
+// streamError reads an error that came instead of a chunk. The model had begun,
+// so that the call is ambiguous whatever the code is, unless the account is
+// blocked. Its status is that of its code, for llm.Error.Pauses.
+func (a API) streamError(data []byte) *llm.Error {
+	e := a.read(data)
+	if e.Message == "" && e.Code == "" {
+		e.Message = "an error ended the stream"
+	}
+	e.RetryAfter, _ = tryAgain(e.Message)
+	if slices.Contains(noRoom, code(e)) {
+		e.Status = http.StatusTooManyRequests
+	}
+	if e.Class = explicit(e, charge{}); e.Class != llm.Blocked {
+		e.Class = llm.Ambiguous
+	}
+	return e
+}
