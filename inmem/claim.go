@@ -7,6 +7,10 @@ import (
 	"github.com/pawlhq/pawl"
 )
 
+// blockRows is how many copies of rows are allocated together, and so kept for
+// as long as one of them is in use.
+const blockRows = 32
+
 // claim is one call of Claim on its way.
 type claim struct {
 	*Store
@@ -14,7 +18,8 @@ type claim struct {
 	ask        *pawl.Claim
 	operations map[string]bool
 	queues     map[string]bool // nil for all
-	rows       []pawl.TaskRow
+	tasks      []*pawl.TaskRow
+	block      []pawl.TaskRow // where the next copies of rows go
 	next       time.Time
 }
 
@@ -34,11 +39,8 @@ func (s *Store) Claim(ctx context.Context, now time.Time, ask pawl.Claim) (pawl.
 	for rank := range s.lines.byPriority {
 		c.drain(rank)
 	}
-	claimed := pawl.Claimed{Now: now, Tasks: make([]*pawl.TaskRow, len(c.rows))}
-	for i := range c.rows {
-		claimed.Tasks[i] = &c.rows[i]
-	}
-	if len(c.rows) < ask.Max {
+	claimed := pawl.Claimed{Now: now, Tasks: c.tasks}
+	if len(c.tasks) < ask.Max {
 		s.hungry = true
 		claimed.Next = earlier(c.next, s.upcoming())
 	}
@@ -71,7 +73,7 @@ func (c *claim) drain(rank int) {
 	}
 	clear((*lines)[len(kept):])
 	*lines = kept
-	for i := int(c.claims); len(open) > 0 && len(c.rows) < c.ask.Max; i++ {
+	for i := int(c.claims); len(open) > 0 && len(c.tasks) < c.ask.Max; i++ {
 		at := i % len(open)
 		t := open[at].take(c.operations, c.admit)
 		if t == nil {
@@ -106,9 +108,10 @@ func (c *claim) admit(t *task) bool {
 
 func (c *claim) lease(t *task) {
 	c.update(c.now, t, func(r *pawl.TaskRow) { r.BeClaimed(c.now, c.ask.Worker, c.ask.Lease) })
-	if c.rows == nil {
-		c.rows = make([]pawl.TaskRow, 0, min(c.ask.Max, 64))
+	if len(c.block) == cap(c.block) {
+		c.block = make([]pawl.TaskRow, 0, min(c.ask.Max-len(c.tasks), blockRows))
 	}
-	c.rows = append(c.rows, t.row)
+	c.block = append(c.block, t.row)
+	c.tasks = append(c.tasks, &c.block[len(c.block)-1])
 	c.emit(c.now, pawl.EventStarted, t)
 }
