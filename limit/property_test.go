@@ -107,14 +107,15 @@ func (m *machine) do(t *rapid.T, op func() (charged, refunded limit.Cost)) {
 	}
 }
 
-func (m *machine) take(t *rapid.T) limit.Cost {
+// take returns one of the reservations that are out; ok is false if none is.
+func (m *machine) take(t *rapid.T) (cost limit.Cost, ok bool) {
 	if len(m.out) == 0 {
-		t.Skip("nothing is out")
+		return limit.Cost{}, false
 	}
 	i := rapid.IntRange(0, len(m.out)-1).Draw(t, "which")
-	cost := m.out[i]
+	cost = m.out[i]
 	m.out = append(m.out[:i], m.out[i+1:]...)
-	return cost
+	return cost, true
 }
 
 func (m *machine) Pass(t *rapid.T) {
@@ -149,7 +150,11 @@ func (m *machine) Reserve(t *rapid.T) {
 }
 
 func (m *machine) Adjust(t *rapid.T) {
-	from, to := m.take(t), drawCost(t)
+	from, ok := m.take(t)
+	if !ok {
+		return
+	}
+	to := drawCost(t)
 	m.do(t, func() (limit.Cost, limit.Cost) {
 		charged, _ := m.s.Adjust(m.now, m.c, from, to)
 		m.out = append(m.out, charged)
@@ -158,7 +163,11 @@ func (m *machine) Adjust(t *rapid.T) {
 }
 
 func (m *machine) Settle(t *rapid.T) {
-	from, actual := m.take(t), drawCost(t)
+	from, ok := m.take(t)
+	if !ok {
+		return
+	}
+	actual := drawCost(t)
 	m.do(t, func() (limit.Cost, limit.Cost) {
 		m.s.Settle(m.now, m.c, from, actual)
 		return actual, from
@@ -166,7 +175,11 @@ func (m *machine) Settle(t *rapid.T) {
 }
 
 func (m *machine) Release(t *rapid.T) {
-	from, refund := m.take(t), rapid.Bool().Draw(t, "refund")
+	from, ok := m.take(t)
+	if !ok {
+		return
+	}
+	refund := rapid.Bool().Draw(t, "refund")
 	m.do(t, func() (_, refunded limit.Cost) {
 		m.s.Release(m.now, m.c, from, refund)
 		if refund {
@@ -177,7 +190,10 @@ func (m *machine) Release(t *rapid.T) {
 }
 
 func (m *machine) Refuse(t *rapid.T) {
-	from := m.take(t)
+	from, ok := m.take(t)
+	if !ok {
+		return
+	}
 	retry := time.Duration(rapid.Int64Range(-1, 100e9).Draw(t, "retry after"))
 	was := m.s.PausedUntil
 	m.do(t, func() (limit.Cost, limit.Cost) {

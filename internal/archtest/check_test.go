@@ -51,7 +51,7 @@ func TestForbiddenImports(t *testing.T) {
 		{"client.go", "./llmsim", "knows no store"},
 		{"limit/bucket.go", "./llm", "knows nothing of models"},
 		{"limit/bucket.go", "./", "arithmetic"},
-		{"limit/bucket.go", "golang.org/x/time/rate", "is only for llmsim/..."},
+		{"limit/bucket.go", "golang.org/x/time/rate", "is for tests only"},
 		{"llm/llm.go", "./llm/openai", "knows none of them"},
 		{"llm/llm.go", "./limit", "knows none of them"},
 		{"llm/llm.go", "github.com/google/uuid", "is only for ."},
