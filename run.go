@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/pawlhq/pawl/limit"
@@ -160,6 +162,11 @@ func (a *addition) validate(plan []spec) error {
 	}
 	if a.spec.Queue == "" || a.spec.Limit == "" {
 		return fmt.Errorf("pawl: operation %s: Queue is %q and Limit is %q; want names", a.spec.Name, a.spec.Queue, a.spec.Limit)
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.row.Data)) {
+		if !json.Valid(a.row.Data[name]) {
+			return fmt.Errorf("pawl: operation %s: Data[%q] is not JSON", a.spec.Name, name)
+		}
 	}
 	if err := a.spec.validate(); err != nil {
 		return err

@@ -45,12 +45,12 @@ func (c *Client) Run(ctx context.Context) error {
 		c.running = false
 		c.mu.Unlock()
 	}()
-	if err := c.configure(ctx); err != nil {
-		return err
+	watch, err := c.setUp(ctx)
+	if err != nil && ctx.Err() != nil {
+		return nil // it ended before there was anything to drain
 	}
-	watch, err := c.store.Watch(ctx, EventFilter{Types: []EventType{EventReady, EventCancelling}})
 	if err != nil {
-		return fmt.Errorf("watch: %w", err)
+		return err
 	}
 
 	// The heart beats until the handlers have ended, after ctx.
@@ -97,18 +97,22 @@ func (c *Client) newWorker() (*worker, error) {
 	return w, nil
 }
 
-func (c *Client) configure(ctx context.Context) error {
+// setUp sets the configured limits and subscribes to what a worker must know.
+func (c *Client) setUp(ctx context.Context) (Watch, error) {
 	var settings []Setting
 	for name, config := range c.config.Limits {
 		settings = append(settings, Setting{Limit: name, Config: &config})
 	}
-	if len(settings) == 0 {
-		return nil
+	if len(settings) > 0 {
+		if err := c.store.Configure(ctx, c.now, settings); err != nil {
+			return nil, fmt.Errorf("set limits: %w", err)
+		}
 	}
-	if err := c.store.Configure(ctx, c.now, settings); err != nil {
-		return fmt.Errorf("set limits: %w", err)
+	watch, err := c.store.Watch(ctx, EventFilter{Types: []EventType{EventReady, EventCancelling}})
+	if err != nil {
+		return nil, fmt.Errorf("watch: %w", err)
 	}
-	return nil
+	return watch, nil
 }
 
 // claim claims tasks for as long as ctx lasts, as many at a time as there are
