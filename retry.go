@@ -50,8 +50,8 @@ func (b Backoff) Delay(used int, random float64) time.Duration {
 
 // failure is what is known of an attempt that did not succeed.
 type failure struct {
-	err   error // what the handler returned
-	cause error // why its context had ended; nil if it had not
+	err   error      // what the handler returned
+	cause error      // why its context had ended; nil if it had not
 	call  *llm.Error // its latest call's failure; nil if that was answered, or there was none
 }
 

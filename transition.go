@@ -74,7 +74,7 @@ func (r *TaskRow) BeFinished(now time.Time, f Finish) {
 }
 
 // BeLost takes the row back from a worker whose lease ended with unknown calls
-// open. It is pending again, cancelled if that was asked for, or poisoned.
+// open. It is pending again, cancelled if that was asked for, expired, or poisoned.
 func (r *TaskRow) BeLost(now time.Time, unknown int) {
 	r.Deaths++
 	a := Attempt{Class: Lost, Unknown: unknown, Message: fmt.Sprintf("worker %s stopped beating", r.Worker)}
@@ -84,6 +84,10 @@ func (r *TaskRow) BeLost(now time.Time, unknown int) {
 	switch {
 	case r.Cancelling:
 		r.State, r.Ended, r.Cancelling = Cancelled, now, false
+	case !r.Deadline.IsZero() && !now.Before(r.Deadline):
+		a.Class = Expired
+		a.Message = "deadline passed while running; " + a.Message
+		r.State, r.Ended, r.Fingerprint = Dead, now, Fingerprint(Expired, r.Operation)
 	case r.Deaths >= maxDeaths:
 		a.Class = Poisoned
 		a.Message = fmt.Sprintf("%d workers in a row died on it; the last was %s", r.Deaths, r.Worker)
