@@ -26,8 +26,8 @@ import (
 //   - The response has the headers that an [Exchange] keeps.
 //   - A failed call comes back as the response that it got, with the header
 //     "x-should-retry: false", so that the SDK does not try again behind the
-//     queue's back. If a response broke off, reading its body ends with the
-//     *Error. A call without any response fails with the *Error, or with the
+//     queue's back. If that response would pass for a success, being one that
+//     broke off or a redirect, reading its body ends with the *Error. A call without any response fails with the *Error, or with the
 //     context's error if nothing was sent.
 type Transport struct {
 	API  API
@@ -123,7 +123,9 @@ func (t *Transport) send(r *http.Request, body []byte) (*received, error) {
 func (r *received) exchange(api API) (*Exchange, error) {
 	if r.status < 200 || r.status > 299 {
 		failed := api.Error(r.status, r.header, r.body, time.Now())
-		r.err = nil // a refusal says enough, whole or not
+		if r.err = failed; r.status >= 400 {
+			r.err = nil // a refusal says enough, whole or not
+		}
 		return nil, failed
 	}
 	limits := api.Limits(r.header, time.Now())
@@ -187,7 +189,7 @@ func failedResponse(r *http.Request, last *received, err error) (*http.Response,
 			resp.Header.Del("Content-Length")
 		}
 		return resp, nil
-	case failed.Status >= 300 && failed.Status <= 599:
+	case failed.Status >= 400 && failed.Status <= 599:
 		// The governor remembers the failure; the response itself is gone.
 		return refusal(r, failed.Status, http.Header{"Content-Type": {"application/json"}}, failed.body()), nil
 	}

@@ -147,7 +147,7 @@ func TestTransportPassesOn(t *testing.T) {
 // A failure comes back as the provider's response, which no SDK tries again.
 func TestTransportFailureIsTheResponse(t *testing.T) {
 	each(t, func(t *testing.T, p provider) {
-		for status, want := range map[int]llm.Class{307: llm.Permanent, 400: llm.Permanent, 401: llm.Blocked, 429: llm.Throttled, 500: llm.Ambiguous} {
+		for status, want := range map[int]llm.Class{400: llm.Permanent, 401: llm.Blocked, 429: llm.Throttled, 500: llm.Ambiguous} {
 			var sent atomic.Int32
 			server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 				sent.Add(1)
@@ -184,6 +184,32 @@ func TestTransportFailureIsTheResponse(t *testing.T) {
 			if sent.Load() != 1 {
 				t.Errorf("%d requests were sent; want 1", sent.Load())
 			}
+		}
+	})
+}
+
+// SDKs take every status below 400 for a success.
+func TestTransportRedirect(t *testing.T) {
+	each(t, func(t *testing.T, p provider) {
+		var sent atomic.Int32
+		server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			sent.Add(1)
+			w.Header().Set("Location", "/elsewhere")
+			w.WriteHeader(http.StatusTemporaryRedirect)
+			fmt.Fprint(w, p.answer)
+		})
+		g := &memory{}
+		r, err := governed(t, p, g, server.URL+p.path(), request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = io.ReadAll(r.Body)
+		if failed, ok := errors.AsType[*llm.Error](err); !ok || failed.Class != llm.Permanent || r.StatusCode != 307 {
+			t.Errorf("response = %d, its body %v; want 307 and a permanent *llm.Error", r.StatusCode, err)
+		}
+		_, err = governed(t, p, g, server.URL+p.path(), request)
+		if failed, ok := errors.AsType[*llm.Error](err); !ok || failed.Class != llm.Permanent || sent.Load() != 1 {
+			t.Errorf("RoundTrip = %v after %d requests; want the same error after one", err, sent.Load())
 		}
 	})
 }
