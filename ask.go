@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/pawlhq/pawl/llm"
 )
@@ -44,8 +45,8 @@ func Field(name string, value any) AskOption {
 // The call waits for the task's limit, and its response is stored before Ask
 // returns: asked again on a retry or by another worker, Ask gives the stored
 // response and sends nothing. A failure is an *llm.Error; return it, and its
-// class decides what becomes of the task. A call that failed is not sent again
-// within the attempt.
+// class decides what becomes of the task. A call that failed appends nothing
+// and is not sent again within the attempt.
 //
 // Calls of one task through Ask follow each other. For calls at the same time
 // use llm.Transport, or tasks of their own.
@@ -56,14 +57,15 @@ func (t *Task[In]) Ask(ctx context.Context, model llm.Model, prompt string, opts
 func (a *attempt) ask(ctx context.Context, model llm.Model, prompt string, opts []AskOption) (*llm.Response, error) {
 	a.mu.Lock()
 	talk, err := a.load(ctx)
-	if err == nil && prompt != "" {
-		talk.append(llm.Text("user", prompt))
-	}
 	a.mu.Unlock()
 	if err != nil {
 		return nil, fmt.Errorf("ask: %w", err)
 	}
-	request := llm.Request{Messages: talk.messages}
+	said := []llm.Message{}
+	if prompt != "" {
+		said = append(said, llm.Text("user", prompt))
+	}
+	request := llm.Request{Messages: append(slices.Clip(talk.messages), said...)}
 	for _, o := range opts {
 		o(&request)
 	}
@@ -76,12 +78,12 @@ func (a *attempt) ask(ctx context.Context, model llm.Model, prompt string, opts 
 	if err != nil {
 		return nil, Permanent(fmt.Errorf("ask: %w", err))
 	}
-	return a.converse(ctx, model, body)
+	return a.converse(ctx, model, body, said)
 }
 
-// converse makes the call and appends its answer to the conversation, in the
-// transaction that stores the response.
-func (a *attempt) converse(ctx context.Context, model llm.Model, body json.RawMessage) (*llm.Response, error) {
+// converse makes the call and appends what was said and the answer to the
+// conversation, in the transaction that stores the response.
+func (a *attempt) converse(ctx context.Context, model llm.Model, body json.RawMessage, said []llm.Message) (*llm.Response, error) {
 	api := model.API()
 	call := llm.Call{API: api, Name: "ask", Body: body, Size: api.Measure(body)}
 	var response *llm.Response
@@ -94,7 +96,7 @@ func (a *attempt) converse(ctx context.Context, model llm.Model, body json.RawMe
 		response = r
 		return &llm.Exchange{Body: r.JSON, Usage: r.Usage, Limits: r.Limits}, nil
 	}, func(s *Save) (err error) {
-		s.Nodes, head, err = a.nodes(response)
+		s.Nodes, head, err = a.nodes(said, response)
 		s.Step.Head = head
 		return err
 	})
@@ -105,12 +107,14 @@ func (a *attempt) converse(ctx context.Context, model llm.Model, body json.RawMe
 		if response, err = api.Decode(exchange.Body); err != nil {
 			return nil, Permanent(fmt.Errorf("stored response: %w", err))
 		}
-		if _, head, err = a.nodes(response); err != nil {
+		if _, head, err = a.nodes(said, response); err != nil {
 			return nil, err
 		}
 	}
 	a.mu.Lock()
-	a.talk.append(response.Message)
+	for _, m := range append(said, response.Message) {
+		a.talk.append(m)
+	}
 	a.talk.unsaved, a.talk.head = nil, head
 	a.mu.Unlock()
 	return response, nil
@@ -118,10 +122,10 @@ func (a *attempt) converse(ctx context.Context, model llm.Model, body json.RawMe
 
 // nodes returns what the call's messages and its answer append to the
 // conversation.
-func (a *attempt) nodes(r *llm.Response) ([]Node, Hash, error) {
+func (a *attempt) nodes(said []llm.Message, r *llm.Response) ([]Node, Hash, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	messages := append(append([]llm.Message{}, a.talk.unsaved...), r.Message)
+	messages := append(append(slices.Clip(a.talk.unsaved), said...), r.Message)
 	nodes, head, err := appendNodes(a.talk.head, messages)
 	if err != nil {
 		return nil, Hash{}, errors.Join(errors.New("the response is no message"), err)
