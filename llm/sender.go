@@ -30,8 +30,9 @@ type Sender struct {
 }
 
 // Send posts a JSON body and reads the response, which may be an event stream.
-// A failure is an *Error, or ctx.Err() if ctx ended before anything was sent.
-func (s *Sender) Send(ctx context.Context, body []byte) (*Response, error) {
+// more is written at the body's end on the wire, where it asks for the stream:
+// fields of JSON, "" for none. It does not change body, or copy it. A failure is an *Error, or ctx.Err() if ctx ended before anything was sent.
+func (s *Sender) Send(ctx context.Context, body []byte, more string) (*Response, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -42,9 +43,8 @@ func (s *Sender) Send(ctx context.Context, body []byte) (*Response, error) {
 		return nil, unanswered(ctx, s.API, false, err)
 	}
 	req.Header = s.Header.Clone()
-	out := &outgoing{data: body}
-	out.attach(req)
-	resp, err := s.client().Do(req)
+	out := extended(body, more)
+	resp, err := s.client().Do(out.attach(req))
 	if err != nil {
 		return nil, unanswered(ctx, s.API, out.seal(), watch.cause(err))
 	}

@@ -106,8 +106,7 @@ func (t *Transport) send(r *http.Request, body []byte) (*received, error) {
 	}
 	r.Header.Set("Accept-Encoding", "identity") // the body is read here
 	out := &outgoing{data: body}
-	out.attach(r)
-	resp, err := t.base().RoundTrip(r)
+	resp, err := t.base().RoundTrip(out.attach(r))
 	if err != nil {
 		return nil, unanswered(ctx, t.API, out.seal(), err)
 	}

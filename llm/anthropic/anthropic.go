@@ -100,9 +100,9 @@ func (m *Model) Encode(req llm.Request) (json.RawMessage, error) {
 // A call that may be long (see [Config]) is streamed on the wire, and the
 // stream put together to the response that it would have been otherwise.
 func (m *Model) Send(ctx context.Context, body json.RawMessage) (*llm.Response, error) {
-	wire := body
+	more := ""
 	if size := (API{}).Measure(body); m.streamOver > 0 && size.MaxTokens > m.streamOver {
-		wire = llm.Append(body, `"stream":true`)
+		more = `"stream":true`
 	}
-	return m.sender.Send(ctx, wire)
+	return m.sender.Send(ctx, body, more)
 }
