@@ -99,7 +99,7 @@ func (a *attempt) unanswered(name, api string, settle Settlement, err error) err
 		if settle.Outcome != CallNotSent {
 			s.calls++
 		}
-		if settle.Outcome == CallUnknown {
+		if settle.Outcome == CallUnknown || call.Class == llm.Ambiguous {
 			s.unknown++
 		}
 	})
@@ -110,9 +110,10 @@ func (a *attempt) unanswered(name, api string, settle Settlement, err error) err
 }
 
 func outcomeOf(e *llm.Error) CallOutcome {
-	switch e.Class {
-	case llm.Throttled:
+	if e.Pauses() {
 		return CallThrottled
+	}
+	switch e.Class {
 	case llm.Blocked:
 		return CallBlocked
 	case llm.NotSent:
