@@ -72,6 +72,9 @@ func TestCrashAfterTheResponseIsStored(t *testing.T) {
 		if last := r.LastAttempt(); last.Calls != 0 || last.Saved != 1 || last.Spared.Total() == 0 || last.Spared != r.Steps[0].Usage || last.Usage.Total() != 0 {
 			t.Errorf("last attempt = %+v; want one saved call and its tokens spared", last)
 		}
+		if lost := r.Attempts[0]; lost.Calls != 1 || r.Usage() != sim.Stats().Billed {
+			t.Errorf("lost attempt = %+v, usage of all %+v; want its call counted, %+v", lost, r.Usage(), sim.Stats().Billed)
+		}
 		if s := sim.Stats(); s.Requests != 1 || s.PaidTwice != 0 {
 			t.Errorf("the provider got %d calls, %d of them paid twice; want 1, 0", s.Requests, s.PaidTwice)
 		}

@@ -74,12 +74,19 @@ func (r *TaskRow) BeFinished(now time.Time, f Finish) {
 }
 
 // BeLost takes the row back from a worker whose lease ended with unknown calls
-// open. It is pending again, cancelled if that was asked for, expired, or poisoned.
+// open. It is pending again, cancelled if that was asked for, expired, or
+// poisoned. The attempt keeps what its stored calls have used.
 func (r *TaskRow) BeLost(now time.Time, unknown int) {
 	r.Deaths++
 	a := Attempt{Class: Lost, Unknown: unknown, Message: fmt.Sprintf("worker %s stopped beating", r.Worker)}
 	if unknown > 0 {
 		a.Message += fmt.Sprintf("; outcome unknown of %d calls, possibly billed", unknown)
+	}
+	for i := range r.Steps {
+		if s := &r.Steps[i]; s.Call && s.Attempt == r.Attempt {
+			a.Calls++
+			a.Usage = a.Usage.Add(s.Usage)
+		}
 	}
 	switch {
 	case r.Cancelling:
