@@ -1,0 +1,162 @@
+package storetest
+
+import (
+	"strings"
+	"time"
+
+	"github.com/pawlhq/pawl"
+)
+
+var leaseRules = []rule{
+	{"a claim leases", "the row that a worker gets is the task as it stands, with the lease that fences it", func(t *trial) {
+		id := t.put()
+		r := t.take()
+		is(t, "ID", r.ID, id)
+		is(t, "State", r.State, pawl.Running)
+		is(t, "Attempt", r.Attempt, 1)
+		is(t, "Worker", r.Worker, "w1")
+		isTime(t, "Started", r.Started, t.now)
+		isTime(t, "LeaseUntil", r.LeaseUntil, t.now.Add(lease))
+		t.none()
+	}},
+	{"expiry is found by a claim", "no task may hang on a worker that died: whoever asks for work finds it", func(t *trial) {
+		id := t.put()
+		t.take()
+		t.pass(lease - time.Millisecond)
+		t.none()
+		t.pass(time.Millisecond)
+		r := t.take()
+		is(t, "ID", r.ID, id)
+		is(t, "Attempt", r.Attempt, 2)
+	}},
+	{"Next tells the lease's end", "a worker that sleeps must wake up when a dead one's task comes free", func(t *trial) {
+		t.put()
+		t.take()
+		isTime(t, "Next", t.none(), t.now.Add(lease))
+		t.pass(time.Second)
+		t.put()
+		t.take()
+		isTime(t, "Next", t.none(), start.Add(lease))
+	}},
+	{"a beat prolongs", "a worker that lives keeps its tasks, however long they take", func(t *trial) {
+		t.put()
+		r := t.take()
+		for range 5 {
+			t.pass(lease - time.Second)
+			if b := t.beat(r); b != (pawl.Beat{}) {
+				t.Fatalf("Beat = %+v; want the lease held", b)
+			}
+		}
+		isTime(t, "LeaseUntil", t.row(r.ID).LeaseUntil, t.now.Add(lease))
+		isTime(t, "Next", t.none(), t.now.Add(lease))
+		t.pass(lease)
+		t.take()
+	}},
+	{"a beat of another length", "leases are as long as their holder says, and each ends at its own time", func(t *trial) {
+		long, short := t.put(), t.put()
+		a := ask(1)
+		a.Lease = time.Hour
+		t.took(t.claimAs(a), long)
+		t.took(t.claim(1), short)
+		isTime(t, "Next", t.none(), t.now.Add(lease))
+		beats, err := t.store.Beat(t.ctx, t.now, time.Minute, []pawl.Lease{{Task: short, Attempt: 1}})
+		t.must("Beat", err)
+		is(t, "Beat", beats[0], pawl.Beat{})
+		t.pass(lease)
+		isTime(t, "Next", t.none(), start.Add(time.Minute))
+		t.pass(time.Minute - lease)
+		t.took(t.claim(2), short)
+	}},
+	{"a lost lease writes nothing", "a worker that comes back after its lease ended must not undo what another one did", func(t *trial) {
+		id := t.put()
+		old := t.take()
+		t.pass(lease)
+		fenced(t, old, t.tick)
+		t.in(id, pawl.Pending)
+		fenced(t, old, func() pawl.Claimed { return t.claim(1) })
+		t.in(id, pawl.Running)
+		is(t, "Attempt", t.row(id).Attempt, 2)
+	}},
+	{"answers are one by one", "one lost lease in a batch must not cost the others their outcome", func(t *trial) {
+		t.put()
+		lost := t.take()
+		t.pass(lease)
+		t.one(pawl.Cancel, func() pawl.ID { t.tick(); return lost.ID }())
+		t.put()
+		held := t.take()
+		errs, err := t.store.Finish(t.ctx, t.now, []pawl.Finish{outcome(held, pawl.Succeeded), outcome(lost, pawl.Succeeded)})
+		t.must("Finish", err)
+		is(t, "answer to the one that is held", errs[0], nil)
+		t.lost("answer to the other one", errs[1])
+		t.in(held.ID, pawl.Succeeded)
+		t.in(lost.ID, pawl.Cancelled)
+	}},
+	{"a death is recorded", "whoever looks later must see which worker died and when", func(t *trial) {
+		id := t.put()
+		t.take()
+		t.pass(lease)
+		t.tick()
+		r := t.row(id)
+		a := r.LastAttempt()
+		is(t, "Class", a.Class, pawl.Lost)
+		is(t, "Number", a.Number, 1)
+		is(t, "Worker", a.Worker, "w1")
+		is(t, "Used", a.Used || r.Used > 0, false)
+		is(t, "Deaths", r.Deaths, 1)
+		isTime(t, "Started", a.Started, start)
+		isTime(t, "Ended", a.Ended, t.now)
+		if !strings.Contains(a.Message, "w1") {
+			t.Errorf("Message = %q; want the worker's name in it", a.Message)
+		}
+	}},
+	{"poisoned", "a task on which three workers in a row died would kill the next one too", func(t *trial) {
+		id := t.put()
+		for range 3 {
+			t.in(id, pawl.Pending)
+			t.take()
+			t.pass(lease)
+			t.tick()
+		}
+		r := t.row(id)
+		is(t, "State", r.State, pawl.Dead)
+		is(t, "Class", r.LastAttempt().Class, pawl.Poisoned)
+		is(t, "attempts", len(r.Attempts), 3)
+		is(t, "Fingerprint", r.Fingerprint, pawl.Fingerprint(pawl.Poisoned, "work"))
+		isTime(t, "Ended", r.Ended, t.now)
+		t.none()
+	}},
+	{"an outcome resets deaths", "deaths count in a row: a worker that survived the task proves it harmless", func(t *trial) {
+		id := t.put()
+		die := func() {
+			t.take()
+			t.pass(lease)
+			t.tick()
+		}
+		die()
+		die()
+		t.finish(t.take(), pawl.Pending)
+		is(t, "Deaths", t.row(id).Deaths, 0)
+		die()
+		die()
+		t.in(id, pawl.Pending)
+		die()
+		t.in(id, pawl.Dead)
+	}},
+}
+
+// fenced checks that whoever has row's lease can write nothing and learns it,
+// after something happened.
+func fenced(t *trial, row *pawl.TaskRow, happens func() pawl.Claimed) {
+	t.Helper()
+	happens()
+	before := t.list(pawl.Filter{Steps: true})
+	t.lost("Save", t.saveAs(pawl.Save{Lease: row.Lease(), Step: &pawl.StepRow{Key: "k", Name: "k", Result: []byte("1")}}))
+	t.lost("Reserve", t.reserve(row, "k", 1).Err)
+	for _, to := range []pawl.State{pawl.Succeeded, pawl.Dead, pawl.Cancelled, pawl.Scheduled, pawl.Pending} {
+		f := outcome(row, to)
+		f.Follow = []pawl.NewTask{task()}
+		t.lost("Finish", t.finishAs(f))
+	}
+	is(t, "Beat.Lost", t.beat(row).Lost, true)
+	same(t, t.list(pawl.Filter{Steps: true}), before)
+}

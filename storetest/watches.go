@@ -1,0 +1,123 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+
+	"github.com/pawlhq/pawl"
+)
+
+// hints are what a worker watches, and what marks the end of a case.
+var hints = []pawl.EventType{pawl.EventReady, pawl.EventEnded}
+
+var watchRules = []rule{
+	{"not ready otherwise", "workers that have enough to do must not be woken for each of a million tasks", func(t *trial) {
+		w := t.watch(pawl.EventFilter{Types: hints})
+		t.putMany(10)
+		t.claim(5)
+		t.putMany(10)
+		t.finish(t.take(), pawl.Pending)
+		is(t, "events", typesOf(t.seen(w)), "")
+	}},
+	{"ready once", "one hint is enough until a claim has found too little again", func(t *trial) {
+		w := t.watch(pawl.EventFilter{Types: hints})
+		t.none()
+		t.putMany(10)
+		t.put()
+		t.put()
+		is(t, "events", typesOf(t.seen(w)), "ready")
+	}},
+	{"all after Watch", "whoever watches first and looks then misses nothing", func(t *trial) {
+		t.putMany(3)
+		w := t.watch(pawl.EventFilter{Types: []pawl.EventType{pawl.EventAdded}})
+		want := t.putMany(2000)
+		for i := 0; i < len(want); {
+			events, err := t.next(w)
+			t.must("Next", err)
+			for _, e := range events {
+				if e.Task != want[i] {
+					t.Fatalf("event %d is of %s; want %s", i, e.Task, want[i])
+				}
+				i++
+			}
+		}
+	}},
+	{"each watch sees all", "watches are apart: what one has read another one reads too", func(t *trial) {
+		a := t.watch(pawl.EventFilter{Types: taskEvents})
+		b := t.watch(pawl.EventFilter{Types: taskEvents})
+		t.reach(pawl.Succeeded)
+		is(t, "events of a", typesOf(t.seen(a)), "added started ended")
+		a.Close()
+		t.reach(pawl.Cancelled)
+		is(t, "events of b", len(t.seen(b)), 3+2+2)
+	}},
+	{"a slow reader", "a reader that sleeps must not hold up the store, nor go on as if nothing were missing", func(t *trial) {
+		w := t.watch(pawl.EventFilter{Types: []pawl.EventType{pawl.EventRetried, pawl.EventEnded}})
+		t.putMany(1000)
+		written := 0
+		for range 50 {
+			for _, do := range []pawl.ChangeKind{pawl.Cancel, pawl.Retry} {
+				written += len(t.change(do, pawl.Filter{}))
+			}
+		}
+		last := t.put()
+		t.one(pawl.Cancel, last)
+		read, missed := t.drain(w, last)
+		if missed == (read == written) {
+			t.Errorf("read %d of %d events, ErrMissed %v; want all of them or ErrMissed", read, written, missed)
+		}
+		end := t.reach(pawl.Cancelled)
+		if read, missed := t.drain(w, end); read != 0 || missed {
+			t.Errorf("then %d events, ErrMissed %v; want the watch to go on", read, missed)
+		}
+	}},
+	{"close wakes", "whoever waits for an event must be able to stop", func(t *trial) {
+		w := t.watch(pawl.EventFilter{})
+		ended := make(chan error)
+		go func() {
+			_, err := t.next(w)
+			ended <- err
+		}()
+		w.Close()
+		if err := <-ended; !errors.Is(err, pawl.ErrClosed) {
+			t.Errorf("Next of a closed watch = %v; want ErrClosed", err)
+		}
+		w.Close()
+		t.put()
+	}},
+	{"the context wakes", "a wait ends with its context; the watch does not", func(t *trial) {
+		w := t.watch(pawl.EventFilter{Types: []pawl.EventType{pawl.EventEnded}})
+		ctx, cancel := context.WithCancel(t.ctx)
+		ended := make(chan error)
+		go func() {
+			_, err := w.Next(ctx)
+			ended <- err
+		}()
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("Next = %v; want context.Canceled", err)
+		}
+		t.reach(pawl.Cancelled)
+		is(t, "events", typesOf(t.seen(w)), "ended")
+	}},
+}
+
+// drain reads up to a task's end, and returns how many events came before it and
+// whether some were missed.
+func (t *trial) drain(w pawl.Watch, last pawl.ID) (read int, missed bool) {
+	t.Helper()
+	for {
+		events, err := t.next(w)
+		if errors.Is(err, pawl.ErrMissed) {
+			missed = true
+			continue
+		}
+		t.must("Next", err)
+		for _, e := range events {
+			if e.Task == last && e.Type == pawl.EventEnded {
+				return read, missed
+			}
+			read++
+		}
+	}
+}
