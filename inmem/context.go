@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/llm"
@@ -43,7 +42,7 @@ func (s *Store) checkNodes(tasks []pawl.NewTask) error {
 
 // Conversation implements [pawl.Contexts].
 func (s *Store) Conversation(ctx context.Context, head pawl.Hash) ([]pawl.Node, error) {
-	if _, err := s.enter(ctx, time.Time{}); err != nil {
+	if err := s.lock(ctx); err != nil {
 		return nil, err
 	}
 	defer s.mu.Unlock()

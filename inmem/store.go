@@ -83,22 +83,31 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// enter takes the lock, unless the store is closed or ctx has ended, and makes
-// happen what is due by now. The caller unlocks.
+// enter takes the lock, as lock does, and makes happen what is due by now. The
+// caller unlocks.
 func (s *Store) enter(ctx context.Context, now time.Time) (time.Time, error) {
-	if err := ctx.Err(); err != nil {
-		return now, err
-	}
 	if now.IsZero() {
 		now = time.Now()
+	}
+	if err := s.lock(ctx); err != nil {
+		return now, err
+	}
+	s.advance(now)
+	return now, nil
+}
+
+// lock takes the lock, unless the store is closed or ctx has ended. The caller
+// unlocks.
+func (s *Store) lock(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
-		return now, pawl.ErrClosed
+		return pawl.ErrClosed
 	}
-	s.advance(now)
-	return now, nil
+	return nil
 }
 
 // queue is a named line of tasks, as far as it is not in lines.

@@ -36,7 +36,7 @@ type watch struct {
 
 // Watch implements [pawl.Events].
 func (s *Store) Watch(ctx context.Context, f pawl.EventFilter) (pawl.Watch, error) {
-	if _, err := s.enter(ctx, time.Time{}); err != nil {
+	if err := s.lock(ctx); err != nil {
 		return nil, err
 	}
 	defer s.mu.Unlock()

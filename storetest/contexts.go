@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/llm"
@@ -101,6 +102,16 @@ var contextRules = []rule{
 		t.one(pawl.Cancel, id)
 		t.one(pawl.Delete, id)
 		t.talk(t.nodes(chain[1].Hash, "c")[0].Hash, "a", "b", "c")
+	}},
+	{"reading moves no clock", "a conversation is read without a time, so nothing may fall due by it", func(t *trial) {
+		chain := t.nodes(pawl.Hash{}, "a")
+		id := t.put(talk(chain), deadline(t.now.Add(time.Hour)))
+		r := t.take()
+		t.talk(chain[0].Hash, "a")
+		t.in(id, pawl.Running)
+		t.finish(r, pawl.Pending)
+		t.talk(chain[0].Hash, "a")
+		t.in(id, pawl.Pending)
 	}},
 }
 

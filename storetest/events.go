@@ -89,6 +89,18 @@ var eventRules = []rule{
 			Type: pawl.EventJoined, At: t.now, Task: id, Run: id, Operation: "work", Queue: "default", State: pawl.Succeeded, Attempt: 1,
 		})
 	}},
+	{"what follows", "a task that a finish added is added like any other", func(t *trial) {
+		id := t.put()
+		r := t.take()
+		w := t.watch(pawl.EventFilter{Types: taskEvents})
+		next := task(inRun(id))
+		t.finish(r, pawl.Succeeded, func(f *pawl.Finish) { f.Follow = []pawl.NewTask{next} })
+		e := pawl.Event{At: t.now, Run: id, Operation: "work", Queue: "default"}
+		ended, added := e, e
+		ended.Type, ended.Task, ended.State, ended.Attempt = pawl.EventEnded, id, pawl.Succeeded, 1
+		added.Type, added.Task, added.State = pawl.EventAdded, next.Row.ID, pawl.Pending
+		t.events(w, ended, added)
+	}},
 	{"nothing happened", "what changed nothing is no event: rejected, repeated, fenced", func(t *trial) {
 		n := task(identity(1))
 		t.add(n)

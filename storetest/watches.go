@@ -3,14 +3,71 @@ package storetest
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/limit"
 )
 
 // hints are what a worker watches, and what marks the end of a case.
 var hints = []pawl.EventType{pawl.EventReady, pawl.EventEnded}
 
 var watchRules = []rule{
+	{"ready after a hungry claim", "a worker that found too little sleeps; what there is to do must wake it, whatever brought it", func(t *trial) {
+		held := pawl.Setting{Limit: "held", Hold: "budget"}
+		for name, arrive := range map[string]func(){
+			"an added task":     func() { t.put() },
+			"a scheduled task":  func() { t.put(delay(time.Hour)) },
+			"a retry":           func() { t.one(pawl.Retry, t.list(pawl.Filter{States: []pawl.State{pawl.Dead}})[0].ID) },
+			"a task given back": func() { t.finish(t.list(pawl.Filter{States: []pawl.State{pawl.Running}})[0], pawl.Pending) },
+			"a backoff":         func() { t.finish(t.list(pawl.Filter{States: []pawl.State{pawl.Running}})[0], pawl.Scheduled) },
+			"a limit resumed":   func() { t.configure(pawl.Setting{Limit: "held", Resume: true}) },
+			"a queue resumed":   func() { t.configure(pawl.Setting{Queue: "default"}) },
+		} {
+			t.reach(pawl.Dead)
+			t.reach(pawl.Running)
+			t.configure(held)
+			w := t.watch(pawl.EventFilter{Types: hints})
+			t.none()
+			arrive()
+			got := t.seenUntil(w, func(pawl.Event) bool { return true })
+			if got[0].Type != pawl.EventReady || !got[0].Task.IsZero() {
+				t.Errorf("after %s came %+v; want ready, without a task", name, got[0])
+			}
+			w.Close()
+			t.clear()
+		}
+	}},
+	{"ready when a place comes free", "a limit of calls in flight opens when a call ends, and nobody knows when that is", func(t *trial) {
+		t.configure(set("lim", limit.Config{InFlight: 1}))
+		for _, end := range []func(*pawl.TaskRow){
+			func(r *pawl.TaskRow) { t.finish(r, pawl.Succeeded) },
+			func(r *pawl.TaskRow) {
+				t.reserve(r, "a", 1)
+				t.settle(r, pawl.Settlement{Key: "a", Outcome: pawl.CallAnswered})
+			},
+		} {
+			t.put(on("lim"))
+			t.put(on("lim"))
+			r := t.take()
+			w := t.watch(pawl.EventFilter{Types: hints})
+			t.none()
+			end(r)
+			is(t, "event", t.seenUntil(w, func(pawl.Event) bool { return true })[0].Type, pawl.EventReady)
+			w.Close()
+			t.clear()
+		}
+	}},
+	{"ready after a call was turned away", "a call that waits for a place is as hungry as a claim", func(t *trial) {
+		t.configure(set("lim", limit.Config{InFlight: 1}))
+		t.put(on("lim"))
+		r := t.take()
+		t.reserve(r, "a", 1)
+		t.wantGrant(t.reserve(r, "b", 1), false, 0, "in flight")
+		w := t.watch(pawl.EventFilter{Types: hints})
+		t.settle(r, pawl.Settlement{Key: "a", Outcome: pawl.CallAnswered})
+		is(t, "event", t.seenUntil(w, func(pawl.Event) bool { return true })[0].Type, pawl.EventReady)
+	}},
 	{"not ready otherwise", "workers that have enough to do must not be woken for each of a million tasks", func(t *trial) {
 		w := t.watch(pawl.EventFilter{Types: hints})
 		t.putMany(10)
@@ -99,6 +156,11 @@ var watchRules = []rule{
 		}
 		t.reach(pawl.Cancelled)
 		is(t, "events", typesOf(t.seen(w)), "ended")
+	}},
+	{"watching moves no clock", "a watch is started without a time, so nothing may fall due by it", func(t *trial) {
+		id := t.reach(pawl.Running)
+		t.watch(pawl.EventFilter{})
+		t.in(id, pawl.Running)
 	}},
 }
 
