@@ -157,7 +157,8 @@ func (l *line) start(u *turn, t *task) {
 	heap.Fix(&l.waiting, u.at)
 }
 
-// correct charges a user what a task did use, in place of what was expected.
+// correct charges a user what a task did use, in place of what was expected. The
+// task has not returned to its line, where it may be expected to use something else.
 func (t *task) correct(used float64) {
 	u := t.turn
 	u.charged += used - t.cost

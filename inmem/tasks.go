@@ -202,10 +202,10 @@ func (s *Store) finish(now time.Time, f *pawl.Finish) error {
 		return err
 	}
 	s.abandon(now, t)
-	s.update(now, t, func(r *pawl.TaskRow) { r.BeFinished(now, *f) })
 	if f.Attempt.Calls > 0 || !f.Attempt.Used {
 		t.correct(float64(f.Attempt.Usage.Total()))
 	}
+	s.update(now, t, func(r *pawl.TaskRow) { r.BeFinished(now, *f) })
 	if !t.row.State.Ended() {
 		s.emit(now, pawl.EventRetried, t)
 		return nil

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/limit"
 	"github.com/pawlhq/pawl/llm"
 )
 
@@ -89,6 +90,21 @@ var turnRules = []rule{
 			t.finish(r, pawl.Pending)
 		}
 		is(t, "tasks of b that were done", len(t.list(pawl.Filter{User: "b", States: []pawl.State{pawl.Succeeded}})) <= 5, true)
+	}},
+	{"turned away gives no credit", "a task that returns larger than it was must not pay its user for it", func(t *trial) {
+		t.configure(tokensPerSecond("lim"))
+		t.putMany(20, user("a"), on("lim"), tokens(10))
+		t.putMany(60, user("b"), on("lim"), tokens(10))
+		c := t.claim(4)
+		is(t, "users", usersOf(c), "abab")
+		t.finish(c.Tasks[0], pawl.Succeeded, usage(500))
+		away := c.Tasks[2]
+		if g := t.reserveAs(pawl.Reservation{Lease: away.Lease(), Key: "k", Limit: "lim", Size: limit.Size{Output: 5000}}); g.OK {
+			t.Fatalf("Reserve of more than there is, without patience = %+v; want not OK", g)
+		}
+		t.finish(away, pawl.Pending)
+		t.one(pawl.Cancel, away.ID)
+		near(t, strings.Count(usersOf(t.claim(20)), "a"), 0, 1)
 	}},
 	{"no credit for idle time", "a user who was away must not push all others aside on coming back", func(t *trial) {
 		t.put(user("a"), tokens(10))
