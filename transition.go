@@ -38,10 +38,17 @@ func (r *TaskRow) BeClaimed(now time.Time, worker string, lease time.Duration) {
 // Holds reports whether l is the row's present lease.
 func (r *TaskRow) Holds(l Lease) bool { return r.State == Running && r.Attempt == l.Attempt }
 
-// Recorded reports whether the outcome of l's attempt is recorded already.
+// Recorded reports whether the outcome of l's attempt is recorded already by the
+// worker that held it. It is not if the lease ended: then the attempt is lost, or
+// the last straw that killed its task.
 func (r *TaskRow) Recorded(l Lease) bool {
-	last := r.LastAttempt()
-	return r.State != Running && last.Number == l.Attempt && last.Class != Lost
+	for i := range r.Attempts {
+		if a := &r.Attempts[i]; a.Number == l.Attempt {
+			lost := a.Class == Lost || a.Class == Poisoned || a.Class == Expired && r.Deaths > 0
+			return l.Attempt > 0 && !lost
+		}
+	}
+	return false
 }
 
 // BeFinished records how the running attempt ended. The caller has checked the lease.

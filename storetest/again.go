@@ -58,6 +58,18 @@ var againRules = []rule{
 			t.change(pawl.Cancel, pawl.Filter{})
 		}
 	}},
+	{"finish after another attempt began", "what was recorded stays recorded: a late repetition is no lost lease", func(t *trial) {
+		id := t.put()
+		first := outcome(t.take(), pawl.Pending)
+		t.must("Finish", t.finishAs(first))
+		second := t.take()
+		t.must("Finish again", t.finishAs(first))
+		t.in(id, pawl.Running)
+		t.finish(second, pawl.Succeeded)
+		t.must("Finish again", t.finishAs(first))
+		t.in(id, pawl.Succeeded)
+		is(t, "attempts", len(t.row(id).Attempts), 2)
+	}},
 	{"finish twice in one batch", "a batch may hold what an earlier one did, and itself twice", func(t *trial) {
 		id := t.put()
 		f := outcome(t.take(), pawl.Succeeded)

@@ -77,6 +77,17 @@ var leaseRules = []rule{
 		t.in(id, pawl.Running)
 		is(t, "Attempt", t.row(id).Attempt, 2)
 	}},
+	{"a lease that never was", "a lease is a task and the number of its attempt; nothing else holds", func(t *trial) {
+		t.put()
+		r := t.take()
+		r.Attempt++
+		fenced(t, r, t.tick)
+		r.ID, r.Attempt = pawl.NewID(), 1
+		fenced(t, r, t.tick)
+		t.put()
+		waiting := t.list(pawl.Filter{States: []pawl.State{pawl.Pending}})[0]
+		fenced(t, waiting, t.tick)
+	}},
 	{"answers are one by one", "one lost lease in a batch must not cost the others their outcome", func(t *trial) {
 		t.put()
 		lost := t.take()
@@ -124,6 +135,32 @@ var leaseRules = []rule{
 		is(t, "Fingerprint", r.Fingerprint, pawl.Fingerprint(pawl.Poisoned, "work"))
 		isTime(t, "Ended", r.Ended, t.now)
 		t.none()
+	}},
+	{"the poisoner's lease is lost", "the last worker's outcome was not recorded, so it must not hear that it was", func(t *trial) {
+		t.put()
+		for range 2 {
+			t.take()
+			t.pass(lease)
+		}
+		last := t.take()
+		t.pass(lease)
+		t.tick()
+		t.lost("Finish", t.finishAs(outcome(last, pawl.Succeeded)))
+		t.in(last.ID, pawl.Dead)
+	}},
+	{"lost, then expired", "a worker whose lease ended must not take the deadline's record for its own", func(t *trial) {
+		for _, late := range []time.Duration{lease / 2, time.Minute} {
+			id := t.put(deadline(t.now.Add(late)))
+			old := t.take()
+			t.pass(lease)
+			t.tick()
+			t.pass(time.Minute)
+			t.tick()
+			t.in(id, pawl.Dead)
+			is(t, "Class", t.row(id).LastAttempt().Class, pawl.Expired)
+			t.lost("Finish", t.finishAs(outcome(old, pawl.Succeeded)))
+			t.in(id, pawl.Dead)
+		}
 	}},
 	{"an outcome resets deaths", "deaths count in a row: a worker that survived the task proves it harmless", func(t *trial) {
 		id := t.put()
