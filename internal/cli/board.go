@@ -1,0 +1,254 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/limit"
+	"github.com/pawlhq/pawl/llm"
+)
+
+// board is how the work goes, as the queue's events tell it. It is safe for
+// concurrent use.
+type board struct {
+	began time.Time
+
+	mu      sync.Mutex
+	now     progress
+	tasks   map[pawl.ID]pawl.State
+	titles  map[pawl.ID]string // by run
+	notes   []note             // not yet taken
+	notSent time.Time          // since when no call has reached the provider; zero if one has
+	why     string
+}
+
+// progress is a board at one time.
+type progress struct {
+	operations                          []operation
+	answered, retries, throttles, joins int
+}
+
+// operation is how the tasks of one operation stand.
+type operation struct {
+	name                                   string
+	planned, succeeded, dead, running, due int
+}
+
+// note is something worth a line.
+type note struct {
+	at   time.Duration
+	kind string
+	text string
+}
+
+func newBoard(began time.Time, operations ...string) *board {
+	b := &board{began: began, titles: map[pawl.ID]string{}, tasks: map[pawl.ID]pawl.State{}}
+	for _, name := range operations {
+		b.now.operations = append(b.now.operations, operation{name: name})
+	}
+	return b
+}
+
+// follow reads events until they end.
+func (b *board) follow(events iter.Seq2[pawl.Event, error]) {
+	for e, err := range events {
+		b.mu.Lock()
+		if err != nil {
+			b.say("events", err.Error())
+		} else {
+			b.take(e)
+		}
+		b.mu.Unlock()
+	}
+}
+
+// name tells what a run is about.
+func (b *board) name(title string, run pawl.ID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.titles[run] = title
+}
+
+// plan says that n more tasks of an operation will come.
+func (b *board) plan(name string, n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if o := b.operation(name); o != nil {
+		o.planned += n
+	}
+}
+
+// dead returns how many dead letters there are.
+func (p progress) dead() (n int) {
+	for _, o := range p.operations {
+		n += o.dead
+	}
+	return n
+}
+
+func (b *board) operation(name string) *operation {
+	for i := range b.now.operations {
+		if b.now.operations[i].name == name {
+			return &b.now.operations[i]
+		}
+	}
+	return nil
+}
+
+func (b *board) take(e pawl.Event) {
+	switch e.Type {
+	case pawl.EventJoined:
+		b.now.joins++
+		b.say("joined", fmt.Sprintf("%s was sent twice: one analysis for both", b.about(e)))
+	case pawl.EventStarted:
+		b.move(e, pawl.Running)
+	case pawl.EventStep:
+		if e.Step == "ask" {
+			b.now.answered++
+			b.notSent = time.Time{}
+		}
+	case pawl.EventRetried:
+		b.retried(e)
+	case pawl.EventEnded:
+		b.move(e, e.State)
+		if e.State == pawl.Dead {
+			b.say("dead", b.reason(e))
+		}
+	}
+}
+
+// move counts a task where it stands now. What follows an analysis in its flow
+// is not to be expected while that is dead.
+func (b *board) move(e pawl.Event, to pawl.State) {
+	from := b.tasks[e.Task]
+	b.tasks[e.Task] = to
+	for i := range b.now.operations {
+		o := &b.now.operations[i]
+		if o.name == e.Operation {
+			o.count(from, -1)
+			o.count(to, +1)
+		} else if e.Operation == analyze.Name && o.planned > 0 {
+			o.planned += moved(from) - moved(to)
+		}
+	}
+}
+
+func moved(s pawl.State) int {
+	if s == pawl.Dead {
+		return 1
+	}
+	return 0
+}
+
+func (o *operation) count(s pawl.State, n int) {
+	switch s {
+	case pawl.Running:
+		o.running += n
+	case pawl.Succeeded:
+		o.succeeded += n
+	case pawl.Dead:
+		o.dead += n
+	case pawl.Pending, pawl.Scheduled: // they were running before
+		o.due += n
+	}
+}
+
+func (b *board) retried(e pawl.Event) {
+	again := b.tasks[e.Task] == pawl.Dead
+	b.move(e, e.State)
+	if again {
+		b.say("again", fmt.Sprintf("%s %s", e.Operation, b.about(e)))
+		return
+	}
+	if e.Class != llm.NotSent {
+		b.notSent = time.Time{}
+	} else if b.notSent.IsZero() {
+		b.notSent, b.why = time.Now(), e.Message
+	}
+	if e.Class == llm.Throttled {
+		b.now.throttles++
+		b.say("throttled", b.reason(e))
+		return
+	}
+	b.now.retries++
+	b.say("retry", b.reason(e))
+}
+
+func (b *board) reason(e pawl.Event) string {
+	return fmt.Sprintf("%s %s: %s: %s", e.Operation, b.about(e), e.Class, brief(e.Message, e.Class))
+}
+
+// noise is what of an error's words tells nothing here: where the call went, and
+// through which sockets.
+var noise = regexp.MustCompile(`^(?:anthropic|openai): |(?:Post|POST) "[^"]*": |read tcp \S+: `)
+
+// brief shortens an error's message.
+func brief(message string, class llm.Class) string {
+	return noise.ReplaceAllString(strings.TrimSuffix(message, fmt.Sprintf(" (%s)", class)), "")
+}
+
+func (b *board) about(e pawl.Event) string {
+	if title := b.titles[e.Run]; title != "" {
+		return "“" + title + "”"
+	}
+	return e.Task.String()
+}
+
+// say notes something. The caller holds the lock.
+func (b *board) say(kind, text string) {
+	b.notes = append(b.notes, note{time.Since(b.began), kind, printable(text)})
+}
+
+// snapshot returns how the work stands, and what happened since the last call.
+func (b *board) snapshot() (progress, []note) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.now
+	p.operations = append([]operation(nil), p.operations...)
+	notes := b.notes
+	b.notes = nil
+	return p, notes
+}
+
+// unsent returns since when no call has reached the provider, and why.
+func (b *board) unsent() (since time.Time, why string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.notSent, b.why
+}
+
+// gates is how the limit stands.
+type gates struct {
+	levels []limit.Level
+	closed string // why nothing is sent; "" if it is open
+}
+
+func gatesOf(ctx context.Context, c *pawl.Client, now time.Time) gates {
+	status, err := c.Status(ctx)
+	if err != nil {
+		return gates{}
+	}
+	for _, l := range status.Limits {
+		if l.Name != limitName {
+			continue
+		}
+		g := gates{levels: l.State.Levels(now, l.Config)}
+		switch left := l.State.PausedUntil.Sub(now); {
+		case l.State.Held:
+			g.closed = "held: " + l.State.HoldReason
+		case left > 0:
+			g.closed = fmt.Sprintf("paused for %s: %s", seconds(left), l.State.PauseReason)
+		case l.State.Probe.Until.After(now):
+			g.closed = "one call goes first to try"
+		}
+		g.closed = printable(g.closed)
+		return g
+	}
+	return gates{}
+}

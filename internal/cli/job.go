@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pawlhq/pawl"
+)
+
+// job is one document that somebody sent.
+type job struct {
+	title, user, text string
+	expect            string // how it must end; "" for success at once
+
+	run     *pawl.Run[Summary] // what gives the summary; nil until it was added
+	runs    []pawl.ID          // all runs that were added for it
+	again   bool               // it is worked on for the second time
+	summary string
+	err     error
+	took    time.Duration // from the start to its end
+}
+
+// done reports whether it ended as it should.
+func (j *job) done() bool { return j.err == nil && j.summary != "" }
+
+// dead reports whether it ended as a dead letter.
+func (j *job) dead() bool {
+	var dead *pawl.DeadError
+	return errors.As(j.err, &dead)
+}
+
+// joined reports whether another job that is identical does its work.
+func (j *job) joined() bool { return j.run != nil && j.run.As == pawl.AsJoined && !j.again }
+
+const (
+	// partSize is the size of a document's parts in bytes: about 5,000 tokens,
+	// which a small account lets pass without a long wait.
+	partSize = 20_000
+
+	// mostPoints is how many points one summary is made of. If there are more,
+	// they are analysed in their turn.
+	mostPoints = 16
+)
+
+// parted reports whether the document is too large for one call.
+func (j *job) parted() bool { return len(j.text) > partSize }
+
+// send adds a document that takes one call to analyse. The flow goes on by itself.
+func (s *session) send(ctx context.Context, j *job) error {
+	run, err := digest.Add(ctx, s.client, Document{j.text}, pawl.User(j.user))
+	if err != nil {
+		return err
+	}
+	j.run = run
+	j.runs = append(j.runs, run.ID)
+	s.board.name(j.title, run.ID)
+	if run.As == pawl.AsNew {
+		s.board.plan(analyze.Name, 1)
+		s.board.plan(summarize.Name, 1)
+	}
+	return nil
+}
+
+// work sees a job to its end.
+func (s *session) work(ctx context.Context, j *job) {
+	var out Summary
+	if j.parted() {
+		out, j.err = s.workInParts(ctx, j)
+	} else {
+		out, j.err = wait(ctx, j.run)
+	}
+	j.summary, j.took = strings.TrimSpace(out.Text), time.Since(s.began)
+}
+
+// workInParts analyses the parts of a document, and the points of the parts until
+// there are few enough for one summary.
+func (s *session) workInParts(ctx context.Context, j *job) (Summary, error) {
+	points, err := s.pointsOf(ctx, j, split(j.text, partSize))
+	for err == nil && len(points) > mostPoints {
+		var fewer []string
+		fewer, err = s.pointsOf(ctx, j, split(strings.Join(points, "\n"), partSize))
+		if len(fewer) >= len(points) {
+			points = points[:mostPoints]
+			break
+		}
+		points = fewer
+	}
+	if err != nil {
+		return Summary{}, err
+	}
+	s.board.plan(summarize.Name, 1)
+	run, err := summarize.Add(ctx, s.client, Points{points}, pawl.User(j.user), s.reuse(j))
+	if err != nil {
+		return Summary{}, err
+	}
+	j.runs = append(j.runs, run.ID)
+	s.board.name(j.title, run.ID)
+	return wait(ctx, run)
+}
+
+// pointsOf analyses texts, each as a task, and returns their points in order.
+func (s *session) pointsOf(ctx context.Context, j *job, texts []string) ([]string, error) {
+	ins := make([]Document, len(texts))
+	for i, text := range texts {
+		ins[i] = Document{text}
+	}
+	runs, err := analyze.AddMany(ctx, s.client, ins, pawl.User(j.user), s.reuse(j))
+	if err != nil {
+		return nil, err
+	}
+	for i, run := range runs {
+		j.runs = append(j.runs, run.ID)
+		s.board.name(fmt.Sprintf("%s, %d of %d", j.title, i+1, len(runs)), run.ID)
+		if run.As == pawl.AsNew {
+			s.board.plan(analyze.Name, 1)
+		}
+	}
+	var points []string
+	var failed error
+	for _, run := range runs {
+		found, err := wait(ctx, run)
+		if err != nil && failed == nil {
+			failed = err
+		}
+		points = append(points, found.Items...)
+	}
+	return slices.Clip(points), failed
+}
+
+// reuse has a job that is worked on again take what it has got already.
+func (s *session) reuse(j *job) pawl.Reuse {
+	if j.again {
+		return pawl.Reuse(time.Hour)
+	}
+	return 0
+}
+
+// lastLook is for what was recorded at the moment when ctx ended.
+const lastLook = 50 * time.Millisecond
+
+func wait[T any](ctx context.Context, run *pawl.Run[T]) (T, error) {
+	out, err := run.Wait(ctx)
+	if err == nil || ctx.Err() == nil {
+		return out, err
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastLook)
+	defer cancel()
+	return run.Wait(last)
+}

@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/llm"
+)
+
+// Document is what is analysed.
+type Document struct{ Text string }
+
+// Points are the most important points of a document.
+type Points struct{ Items []string }
+
+// Summary is what is made of points.
+type Summary struct{ Text string }
+
+// Summaries come first, so that what was begun is finished before more is begun.
+var (
+	analyze   = pawl.Operation[Document, Points]{Name: "analyze", Attempts: 6, Tokens: 250}
+	summarize = pawl.Operation[Points, Summary]{Name: "summarize", Attempts: 6, Tokens: 200, Priority: pawl.High}
+	digest    = pawl.Then(analyze, summarize)
+)
+
+// worker is what the handlers need.
+type worker struct {
+	model  llm.Model
+	points int // how many an analysis asks for
+	shelf  *shelf
+}
+
+// handle gives the operations their handlers.
+func (w *worker) handle(c *pawl.Client, backoff pawl.Backoff) {
+	a, s := analyze, summarize
+	a.Backoff, s.Backoff = backoff, backoff
+	a.Handle(c, w.analyze)
+	s.Handle(c, w.summarize)
+}
+
+func (w *worker) analyze(ctx context.Context, t *pawl.Task[Document]) (Points, error) {
+	prompt := fmt.Sprintf("Extract the %d most important points of the following text as a numbered list:\n\n%s", w.points, t.Input.Text)
+	reply, err := t.Ask(ctx, w.model, prompt)
+	if err != nil {
+		return Points{}, err
+	}
+	if err := refused(reply); err != nil {
+		return Points{}, err
+	}
+	points, err := parsePoints(reply.Text())
+	if err != nil {
+		return Points{}, err
+	}
+	// If this fails, the retry gets the model's answer from the store.
+	_, err = pawl.Step(ctx, "shelve", func(context.Context) (int, error) {
+		return len(points), w.shelf.put(t.Input.Text, points)
+	})
+	return Points{points}, err
+}
+
+func (w *worker) summarize(ctx context.Context, t *pawl.Task[Points]) (Summary, error) {
+	talk, err := t.Conversation(ctx)
+	if err != nil {
+		return Summary{}, err
+	}
+	prompt := "Now write a concise two-paragraph summary of those points."
+	if len(talk) == 0 { // the points of a document's parts
+		prompt = "Write a concise two-paragraph summary of these points:\n\n" + numbered(t.Input.Items)
+	}
+	reply, err := t.Ask(ctx, w.model, prompt)
+	if err != nil {
+		return Summary{}, err
+	}
+	if err := refused(reply); err != nil {
+		return Summary{}, err
+	}
+	if strings.TrimSpace(reply.Text()) == "" {
+		return Summary{}, pawl.Permanent(errors.New("the model's answer is empty"))
+	}
+	return Summary{reply.Text()}, nil
+}
+
+// refused returns an error if the model would not answer. The answer is stored:
+// asking again would give the same one.
+func refused(r *llm.Response) error {
+	if r.StopReason == "refusal" || r.StopReason == "content_filter" {
+		return pawl.Permanent(fmt.Errorf("the model refused to answer (%s)", r.StopReason))
+	}
+	return nil
+}
+
+var marker = regexp.MustCompile(`^\s*(?:\d+[.)]|[-*•])\s+`)
+
+// parsePoints reads a list. Lines without a number or a bullet are what the model
+// said around it, unless there is no list at all.
+func parsePoints(text string) ([]string, error) {
+	var items, lines []string
+	for line := range strings.Lines(text) {
+		plain := strings.TrimSpace(marker.ReplaceAllString(line, ""))
+		if plain == "" {
+			continue
+		}
+		lines = append(lines, plain)
+		if marker.MatchString(line) {
+			items = append(items, plain)
+		}
+	}
+	if len(items) > 0 {
+		return items, nil
+	}
+	if len(lines) == 0 {
+		return nil, pawl.Permanent(errors.New("the model's answer has no points"))
+	}
+	return lines, nil
+}
+
+func numbered(points []string) string {
+	var b strings.Builder
+	for i, p := range points {
+		fmt.Fprintf(&b, "%d. %s\n", i+1, p)
+	}
+	return b.String()
+}
+
+// scaled is d of the provider's time in real time.
+func scaled(d time.Duration, speed float64) time.Duration {
+	return time.Duration(float64(d) / speed)
+}

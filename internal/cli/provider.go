@@ -1,0 +1,199 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/pawlhq/pawl/limit"
+	"github.com/pawlhq/pawl/llm"
+	"github.com/pawlhq/pawl/llm/anthropic"
+	"github.com/pawlhq/pawl/llm/openai"
+	"github.com/pawlhq/pawl/llmsim"
+)
+
+// The names of the providers on the command line.
+const (
+	simulated     = "simulated"
+	nameAnthropic = "anthropic"
+	nameOpenAI    = "openai"
+)
+
+// provider is what the demo calls.
+type provider struct {
+	title string // what it is, for the screen
+	note  string // what calling it means
+	model llm.Model
+	limit limit.Config
+	speed float64        // of its clock
+	sim   *llmsim.Server // nil if it is a real one
+	close func() error
+}
+
+// maxTokens is the most that one answer may have.
+const maxTokens = 1024
+
+// reals are the providers that cost money.
+var reals = map[string]struct {
+	api, key, url, model string
+	charge               limit.Charge
+}{
+	nameAnthropic: {"Anthropic's API", "ANTHROPIC_API_KEY", "https://api.anthropic.com", "claude-haiku-4-5", limit.InputThenOutput},
+	nameOpenAI:    {"OpenAI's API", "OPENAI_API_KEY", "https://api.openai.com/v1", "gpt-4.1-mini", limit.MaxOrChars},
+}
+
+// open returns the provider that the flags name, ready to be called.
+func (d *demoCommand) open(ctx context.Context, t *terminal, jobs []*job) (*provider, error) {
+	if d.Provider == simulated {
+		return d.simulate(jobs)
+	}
+	real := reals[d.Provider]
+	key := t.env(real.key)
+	if key == "" && d.BaseURL == "" {
+		return nil, usagef("%s is not set; --provider %s needs a key (or leave the flag out: the simulated provider needs none)", real.key, d.Provider)
+	}
+	at, model := d.BaseURL, d.Model
+	if at == "" {
+		at = real.url
+	}
+	if model == "" {
+		model = real.model
+	}
+	if err := probe(ctx, at); err != nil {
+		return nil, err
+	}
+	p := &provider{
+		title: fmt.Sprintf("%s at %s, model %s", real.api, at, model),
+		note:  "calls are real and may cost money",
+		limit: limit.Config{Requests: d.Requests, Tokens: d.Tokens, Charge: real.charge},
+		speed: 1,
+		close: func() error { return nil },
+	}
+	if d.Provider == nameOpenAI {
+		p.model = openai.New(openai.Config{APIKey: key, Model: model, BaseURL: d.BaseURL, MaxTokens: maxTokens})
+	} else {
+		p.model = anthropic.New(anthropic.Config{APIKey: key, Model: model, BaseURL: d.BaseURL, MaxTokens: maxTokens})
+	}
+	return p, nil
+}
+
+// probeTime is how long a provider has to take a connection.
+const probeTime = 10 * time.Second
+
+// probe asks whether there is anybody at a URL. Any answer will do.
+func probe(ctx context.Context, at string) error {
+	u, err := url.Parse(at)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return usagef("--base-url is %q; want a URL such as https://host/path", at)
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodHead, at, nil)
+	if err != nil {
+		return usagef("--base-url is %q: %w", at, err)
+	}
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	defer client.CloseIdleConnections()
+	resp, err := client.Do(req)
+	if err != nil {
+		return fmt.Errorf("the provider at %s cannot be reached: %w", at, err)
+	}
+	return resp.Body.Close()
+}
+
+// mishaps are the faults of the demo's provider that --faults gives a chance.
+var mishaps = []llmsim.Fault{
+	llmsim.RateLimited, llmsim.RateLimitedBlind, llmsim.Overloaded, llmsim.ServerError,
+	llmsim.ResetBefore, llmsim.ResetAfter, llmsim.Slow, llmsim.CutStream,
+}
+
+// simulate starts the simulated provider on a free port of this machine.
+func (d *demoCommand) simulate(jobs []*job) (*provider, error) {
+	speed := d.speed(jobs)
+	chance := defaultFaults
+	if d.Faults != nil {
+		chance = *d.Faults
+	}
+	config := llmsim.Config{
+		Limits:  llmsim.Limits{Requests: int64(d.Requests), Tokens: int64(d.Tokens)},
+		Latency: llmsim.Latency{FirstToken: 600 * time.Millisecond, TokensPerSecond: 80, Spread: 0.3, Slow: 8 * time.Second},
+		Faults:  llmsim.Faults{},
+		Decide:  refuse(jobs),
+		Scale:   speed,
+		Seed:    d.Seed,
+	}
+	for _, f := range mishaps {
+		config.Faults[f] = chance
+	}
+	if len(d.Files) == 0 {
+		config.Context = shortContext
+	}
+	sim := llmsim.New(config)
+	at, stop, err := serve(sim)
+	if err != nil {
+		return nil, err
+	}
+	return &provider{
+		title: "simulated, as Anthropic's API at " + at,
+		note:  fmt.Sprintf("no key, no cost; %d kinds of fault, each with a chance of %s %% a call", len(mishaps), decimal(100*chance)),
+		// Streams, so that they can be cut.
+		model: anthropic.New(anthropic.Config{Model: "simulated", BaseURL: at, MaxTokens: maxTokens, StreamOver: 1}),
+		limit: limit.Config{Requests: math.Trunc(d.Requests), Tokens: math.Trunc(d.Tokens), Per: scaled(time.Minute, speed)},
+		speed: speed,
+		sim:   sim,
+		close: stop,
+	}, nil
+}
+
+// serve runs a simulated provider on a free port until stop is called.
+func serve(sim *llmsim.Server) (at string, stop func() error, err error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, fmt.Errorf("open a port for the simulated provider: %w", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- sim.Run(ctx, l) }()
+	return "http://" + l.Addr().String(), func() error {
+		cancel()
+		return <-ended
+	}, nil
+}
+
+// pace is how long the work should take, were the simulated provider's limits
+// all that it waits for; mostFast is how fast its clock goes for that at most.
+const (
+	pace     = 25 * time.Second
+	mostFast = 60
+)
+
+// speed is how fast the simulated provider's clock goes: as --speed says, else
+// fast enough for the work to be done in about half a minute.
+func (d *demoCommand) speed(jobs []*job) float64 {
+	if d.Speed != nil {
+		return *d.Speed
+	}
+	calls, tokens := 0, 0
+	seen := map[string]bool{}
+	for _, j := range jobs {
+		if seen[j.text] {
+			continue
+		}
+		seen[j.text] = true
+		parts := (len(j.text) + partSize - 1) / partSize
+		calls += parts + 1
+		tokens += len(j.text)/4 + 500*parts + 500
+	}
+	minutes := 0.0
+	if d.Requests > 0 {
+		minutes = float64(calls) / d.Requests
+	}
+	if d.Tokens > 0 {
+		minutes = max(minutes, float64(tokens)/d.Tokens)
+	}
+	return min(max(math.Round(10*minutes*60/pace.Seconds())/10, 1), mostFast)
+}

@@ -1,0 +1,233 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/llmsim"
+)
+
+// report prints what came of the work so far.
+func (s *session) report(ctx context.Context) {
+	rows, err := s.client.List(ctx, pawl.Filter{})
+	if err != nil {
+		fmt.Fprintf(s.t.err, "pawl: list tasks: %v\n", err)
+		return
+	}
+	a := accountOf(rows)
+	s.reportDocuments(a)
+	s.reportUsers()
+	s.reportWork(a)
+	s.reportDead(ctx, rows)
+	s.reportProvider()
+}
+
+func (s *session) heading(title string) {
+	fmt.Fprintf(s.t.out, "\n %s\n\n", s.t.palette.bold(strings.ToUpper(title)))
+}
+
+// line prints a label and what belongs to it, wrapped beside it.
+func (s *session) line(label, text string) {
+	s.row([]string{label}, wrap(text, s.t.width()-labelWidth-3))
+}
+
+const labelWidth = 26
+
+// row prints two columns of lines, of which the left one is labelWidth wide.
+func (s *session) row(left, right []string) {
+	for i := range max(len(left), len(right)) {
+		l, r := "", ""
+		if i < len(left) {
+			l = left[i]
+		}
+		if i < len(right) {
+			r = right[i]
+		}
+		l = pad(clip(l, labelWidth), labelWidth)
+		if i > 0 {
+			l = s.t.palette.dim(l)
+		}
+		fmt.Fprintln(s.t.out, strings.TrimRight(" "+l+"  "+r, " "))
+	}
+}
+
+func (s *session) reportDocuments(a account) {
+	s.heading("documents")
+	for _, j := range s.jobs {
+		if j.joined() {
+			continue // its summary stands with the one that it joined
+		}
+		s.reportDocument(a, j)
+	}
+}
+
+func (s *session) reportDocument(a account, j *job) {
+	did := a.of(j)
+	left := append(wrap(j.title, labelWidth), j.user, fmt.Sprintf("%s, %s tokens", plural(did.answered, "call"), thousands(did.paid.Total())))
+	if n := did.attempts - did.tasks; n > 0 {
+		left = append(left, plural(n, "more attempt"))
+	}
+	if copies := s.copies(j); copies > 0 {
+		left = append(left, fmt.Sprintf("sent %d times", copies+1))
+	}
+	s.row(left, s.outcome(j))
+	fmt.Fprintln(s.t.out)
+}
+
+// copies returns how many jobs joined this one.
+func (s *session) copies(j *job) (n int) {
+	for _, other := range s.jobs {
+		if other != j && other.joined() && j.run != nil && other.run.ID == j.run.ID {
+			n++
+		}
+	}
+	return n
+}
+
+// outcome is a job's summary, or why there is none.
+func (s *session) outcome(j *job) []string {
+	width := s.t.width() - labelWidth - 3
+	switch {
+	case j.done():
+		return wrap(j.summary, width)
+	case j.dead():
+		return []string{s.t.palette.red("none: a dead letter, see below")}
+	case j.err != nil:
+		return wrap("none: it was not finished", width)
+	}
+	return wrap("none: it was not begun", width)
+}
+
+func (s *session) reportUsers() {
+	users := usersOf(s.jobs)
+	if len(users) < 2 {
+		return
+	}
+	s.heading("users take turns")
+	fmt.Fprintln(s.t.out, s.t.palette.dim(fmt.Sprintf(" %-12s %10s %8s %8s %14s %14s", "user", "documents", "joined", "ended", "first after", "all after")))
+	for _, u := range users {
+		fmt.Fprintf(s.t.out, " %-12s %10d %8d %8d %14s %14s\n", clip(u.name, 12), u.sent, u.joined, u.ended, seconds(u.first), seconds(u.last))
+	}
+}
+
+func (s *session) reportWork(a account) {
+	copies, joined := a.joined(s.jobs)
+	s.heading("calls and tokens")
+	fmt.Fprintln(s.t.out, s.t.palette.dim(fmt.Sprintf(" %-47s %7s %14s", "", "calls", "tokens")))
+	all := a.all
+	for _, r := range []struct {
+		what   string
+		calls  int
+		tokens string
+	}{
+		{"sent", all.sent, ""},
+		{"answered, and paid", all.answered, thousands(all.paid.Total())},
+		{"not paid again: a retry had the answer stored", all.saved, thousands(all.spared.Total())},
+		{"not paid again: joined by " + plural(copies, "copy"), s.joinedCalls(a), thousands(joined.Total())},
+		{"no answer came: possibly billed, and paid twice", all.unknown, "unknown"},
+		{"throttled, which uses no attempt", all.throttled, ""},
+	} {
+		if r.calls == 0 && r.tokens == "unknown" {
+			r.tokens = "0"
+		}
+		fmt.Fprintln(s.t.out, strings.TrimRight(fmt.Sprintf(" %-47s %7s %14s", r.what, thousands(r.calls), r.tokens), " "))
+	}
+}
+
+func (s *session) joinedCalls(a account) (n int) {
+	for _, j := range s.jobs {
+		if j.joined() {
+			n += a.of(j).answered
+		}
+	}
+	return n
+}
+
+func (s *session) reportDead(ctx context.Context, rows []*pawl.TaskRow) {
+	groups, err := s.client.Groups(ctx, pawl.Filter{})
+	if err != nil {
+		fmt.Fprintf(s.t.err, "pawl: group dead letters: %v\n", err)
+		return
+	}
+	s.heading("dead letters by cause")
+	if len(groups) == 0 {
+		fmt.Fprintln(s.t.out, " none")
+	}
+	for _, g := range groups {
+		s.row([]string{fmt.Sprintf("%d × %s", g.Count, g.Class), g.Fingerprint}, wrap(brief(g.Message, g.Class), s.t.width()-labelWidth-3))
+		for _, row := range rows {
+			if row.State == pawl.Dead && row.Fingerprint == g.Fingerprint {
+				s.row(nil, []string{s.t.palette.dim(clip("· "+row.Operation+" "+s.title(row.Run), s.t.width()-labelWidth-3))})
+			}
+		}
+	}
+}
+
+// title names the document that a run is about.
+func (s *session) title(run pawl.ID) string {
+	for _, j := range s.jobs {
+		if slices.Contains(j.runs, run) {
+			return "“" + j.title + "”"
+		}
+	}
+	return run.String()
+}
+
+// settleTime is how long the simulated provider may take to close its books.
+const settleTime = 2 * time.Second
+
+// stats returns the simulated provider's count once no call is open.
+func stats(sim *llmsim.Server) llmsim.Stats {
+	timeout := time.NewTimer(settleTime)
+	defer timeout.Stop()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		st := sim.Stats()
+		if st.Open == 0 {
+			return st
+		}
+		select {
+		case <-tick.C:
+		case <-timeout.C:
+			return st
+		}
+	}
+}
+
+func (s *session) reportProvider() {
+	if s.p.sim == nil {
+		return
+	}
+	st := stats(s.p.sim)
+	s.heading("the simulated provider's own count")
+	for _, r := range ledger(st) {
+		s.line(r[0], r[1])
+	}
+}
+
+// ledger is a bill in rows.
+func ledger(st llmsim.Stats) [][2]string {
+	var faults []string
+	for _, f := range slices.Sorted(maps.Keys(st.Faults)) {
+		faults = append(faults, fmt.Sprintf("%d %s", st.Faults[f], f))
+	}
+	if len(faults) == 0 {
+		faults = []string{"none"}
+	}
+	return [][2]string{
+		{"calls", thousands(st.Requests)},
+		{"answered", thousands(st.Answered)},
+		{"faults it was told to make", strings.Join(faults, ", ")},
+		{"429s it was not told to", thousands(st.Limited)},
+		{"invalid requests", thousands(st.Invalid)},
+		{"tokens billed", thousands(st.Billed.Total())},
+		{"billed, not delivered", fmt.Sprintf("%s, %s tokens", plural(st.Undelivered, "answer"), thousands(st.UndeliveredTokens))},
+		{"delivered and paid twice", fmt.Sprintf("%s, %s tokens", plural(st.PaidTwice, "answer"), thousands(st.PaidTwiceTokens))},
+	}
+}

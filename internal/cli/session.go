@@ -1,0 +1,168 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/inmem"
+	"github.com/pawlhq/pawl/limit"
+)
+
+// session is one run of the demo.
+type session struct {
+	t      *terminal
+	p      *provider
+	jobs   []*job
+	store  pawl.Store
+	client *pawl.Client
+	board  *board
+	log    *bytes.Buffer // the engine's errors; read it when the engine has ended
+	began  time.Time
+}
+
+const (
+	handlers  = 16
+	grace     = 10 * time.Second // for calls under way after an interrupt
+	limitName = "default"        // of the operations
+	shelfFail = 6                // the simulated shelf fails for one text in this many
+)
+
+func newSession(t *terminal, p *provider, jobs []*job, points int) *session {
+	s := &session{t: t, p: p, jobs: jobs, store: inmem.New(), log: &bytes.Buffer{}, began: time.Now()}
+	s.client = pawl.New(s.store, pawl.Config{
+		Workers: handlers, Grace: grace,
+		Limits: map[string]limit.Config{limitName: p.limit},
+		Logger: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelError})),
+	})
+	w := &worker{model: p.model, points: points, shelf: newShelf(0)}
+	if p.sim != nil {
+		w.shelf = newShelf(shelfFail)
+	}
+	w.handle(s.client, pawl.Backoff{Base: scaled(time.Second, p.speed), Max: scaled(30*time.Second, p.speed)})
+	s.board = newBoard(s.began, analyze.Name, summarize.Name)
+	return s
+}
+
+var errDone = errors.New("all is done")
+
+// run works on the jobs until they have ended, or ctx has and what was under way
+// is over, and shows what came of it.
+func (s *session) run(ctx context.Context) error {
+	defer s.store.Close()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	// alive ends when nobody works any more, which is after ctx.
+	alive, died := context.WithCancel(context.WithoutCancel(ctx))
+	defer died()
+
+	var loops sync.WaitGroup
+	events := s.client.Events(alive)
+	loops.Go(func() { s.board.follow(events) })
+	loops.Go(func() {
+		defer died()
+		if err := s.client.Run(ctx); err != nil {
+			stop(err)
+		}
+	})
+	loops.Go(func() { s.guard(ctx, stop) })
+
+	err := s.show(alive, func() error { return s.process(alive, s.jobs) })
+	if ctx.Err() != nil {
+		<-alive.Done()
+	}
+	s.report(context.WithoutCancel(ctx))
+	if ctx.Err() == nil && err == nil {
+		err = s.mend(alive)
+	}
+	stop(errDone)
+	loops.Wait()
+	return s.verdict(err, context.Cause(ctx))
+}
+
+// process adds jobs and waits until all of them have ended.
+func (s *session) process(ctx context.Context, jobs []*job) error {
+	for _, j := range jobs {
+		if j.run == nil && !j.parted() {
+			if err := s.send(ctx, j); err != nil {
+				return err
+			}
+		}
+	}
+	var all sync.WaitGroup
+	for _, j := range jobs {
+		all.Go(func() { s.work(ctx, j) })
+	}
+	all.Wait()
+	return nil
+}
+
+const (
+	guardEvery = 200 * time.Millisecond
+	unsentMost = 5 * time.Second // how long no call may reach the provider
+	heldMost   = time.Minute     // the longest hold that is worth a wait
+)
+
+// guard ends the run where waiting is in vain: nothing reaches the provider, or
+// the account is blocked.
+func (s *session) guard(ctx context.Context, stop context.CancelCauseFunc) {
+	tick := time.NewTicker(guardEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			if err := s.vain(ctx, now); err != nil {
+				stop(err)
+				return
+			}
+		}
+	}
+}
+
+func (s *session) vain(ctx context.Context, now time.Time) error {
+	if since, message := s.board.unsent(); !since.IsZero() && now.Sub(since) > unsentMost {
+		return fmt.Errorf("the provider cannot be reached: %s", printable(message))
+	}
+	status, err := s.client.Status(ctx)
+	if err != nil {
+		return nil // ctx has ended
+	}
+	for _, l := range status.Limits {
+		if l.State.Held && (l.State.HeldUntil.IsZero() || l.State.HeldUntil.Sub(now) > heldMost) {
+			return fmt.Errorf("the provider has blocked the account: %s", printable(l.State.HoldReason))
+		}
+	}
+	return nil
+}
+
+// verdict is how the command ends: well only if every job ended as expected.
+func (s *session) verdict(err, cause error) error {
+	if s.log.Len() > 0 {
+		fmt.Fprintf(s.t.err, "pawl: the engine reports:\n%s", s.log)
+	}
+	missing := 0
+	for _, j := range s.jobs {
+		if !j.done() && !(j.expect == expectRefused && j.dead()) {
+			missing++
+		}
+	}
+	switch {
+	case errors.Is(cause, errInterrupted):
+		fmt.Fprintf(s.t.err, "pawl: interrupted; %d of %s are without a summary\n", missing, plural(len(s.jobs), "document"))
+		return errInterrupted
+	case !errors.Is(cause, errDone):
+		return cause
+	case err != nil:
+		return err
+	case missing > 0:
+		return fmt.Errorf("%d of %s ended otherwise than expected", missing, plural(len(s.jobs), "document"))
+	}
+	return nil
+}

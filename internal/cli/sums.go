@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"time"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/llm"
+)
+
+// sums is what tasks did and cost, from their attempts.
+type sums struct {
+	tasks, attempts int
+	sent            int // calls
+	answered        int // calls whose answer is stored
+	throttled       int // attempts that a limit ended
+	unknown         int // calls whose outcome is unknown
+	saved           int // calls and steps that were answered from the store
+	paid, spared    llm.Usage
+}
+
+func (s *sums) add(row *pawl.TaskRow) {
+	s.tasks++
+	for _, a := range row.Attempts {
+		s.attempts++
+		s.sent += a.Calls
+		s.unknown += a.Unknown
+		s.saved += a.Saved
+		s.paid = s.paid.Add(a.Usage)
+		s.spared = s.spared.Add(a.Spared)
+		if a.Class == llm.Throttled {
+			s.throttled++
+		}
+		if a.Usage.Total() > 0 {
+			s.answered++
+		}
+	}
+}
+
+// account is the sums of all tasks, and of the tasks of each run.
+type account struct {
+	all  sums
+	runs map[pawl.ID]*sums
+}
+
+func accountOf(rows []*pawl.TaskRow) account {
+	a := account{runs: map[pawl.ID]*sums{}}
+	for _, row := range rows {
+		a.all.add(row)
+		if a.runs[row.Run] == nil {
+			a.runs[row.Run] = &sums{}
+		}
+		a.runs[row.Run].add(row)
+	}
+	return a
+}
+
+// of returns the sums of a job's runs.
+func (a account) of(j *job) sums {
+	var s sums
+	for _, id := range j.runs {
+		if run := a.runs[id]; run != nil {
+			s.tasks += run.tasks
+			s.attempts += run.attempts
+			s.answered += run.answered
+			s.paid = s.paid.Add(run.paid)
+		}
+	}
+	return s
+}
+
+// joined returns what jobs did not have to pay because others that are identical
+// did their work.
+func (a account) joined(jobs []*job) (copies int, spared llm.Usage) {
+	for _, j := range jobs {
+		if j.joined() {
+			copies++
+			spared = spared.Add(a.of(j).paid)
+		}
+	}
+	return copies, spared
+}
+
+// userSums is how one user fared.
+type userSums struct {
+	name                string
+	sent, joined, ended int
+	first, last         time.Duration // until a document of theirs had ended
+}
+
+func usersOf(jobs []*job) []userSums {
+	var users []userSums
+	at := map[string]int{}
+	for _, j := range jobs {
+		i, ok := at[j.user]
+		if !ok {
+			i, at[j.user] = len(users), len(users)
+			users = append(users, userSums{name: j.user})
+		}
+		u := &users[i]
+		u.sent++
+		if j.joined() {
+			u.joined++
+		}
+		if !j.done() && !j.dead() {
+			continue
+		}
+		if u.ended++; u.ended == 1 || j.took < u.first {
+			u.first = j.took
+		}
+		u.last = max(u.last, j.took)
+	}
+	return users
+}
