@@ -118,6 +118,7 @@ func (r *TaskRow) BeExpired(now time.Time) {
 	a.Message = fmt.Sprintf("deadline passed while %s", r.State)
 	r.append(a)
 	r.State, r.Ended, r.Fingerprint = Dead, now, Fingerprint(Expired, r.Operation)
+	r.Due = time.Time{}
 }
 
 // BeCancelled cancels a row that waits; one that runs is only marked.
@@ -126,7 +127,7 @@ func (r *TaskRow) BeCancelled(now time.Time) {
 		r.Cancelling = true
 		return
 	}
-	r.State, r.Ended = Cancelled, now
+	r.State, r.Ended, r.Due = Cancelled, now, time.Time{}
 }
 
 // BeRetried makes a dead or cancelled row pending again, in its old place. With

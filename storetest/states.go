@@ -104,6 +104,8 @@ func (t *trial) reach(s pawl.State, with ...change) pawl.ID {
 func insane(r *pawl.TaskRow) string {
 	s := r.State
 	switch {
+	case r.Due.IsZero() == (s == pawl.Scheduled):
+		return "Due is set if and only if it is scheduled"
 	case r.LeaseUntil.IsZero() == (s == pawl.Running):
 		return "LeaseUntil is set if and only if it runs"
 	case r.Ended.IsZero() == s.Ended():
