@@ -77,6 +77,22 @@ var timeRules = []rule{
 		t.finish(r, pawl.Succeeded)
 		t.in(id, pawl.Succeeded)
 	}},
+	{"given back after its deadline", "a task that comes back too late is not started once more", func(t *trial) {
+		for _, back := range []func(*pawl.TaskRow){
+			func(r *pawl.TaskRow) { t.finish(r, pawl.Pending) },
+			func(r *pawl.TaskRow) { t.finish(r, pawl.Scheduled) },
+			func(*pawl.TaskRow) { t.pass(lease) },
+		} {
+			id := t.put(deadline(t.now.Add(time.Second)))
+			r := t.take()
+			t.pass(2 * time.Second)
+			t.tick()
+			back(r)
+			t.none()
+			t.in(id, pawl.Dead)
+			is(t, "Class", t.row(id).LastAttempt().Class, pawl.Expired)
+		}
+	}},
 	{"the deadline wins", "a task whose delay and deadline are at one time is not started", func(t *trial) {
 		id := t.put(delay(time.Minute), deadline(t.now.Add(time.Minute)))
 		t.pass(time.Minute)
