@@ -98,16 +98,33 @@ func (s *Store) reserve(now time.Time, r pawl.Reservation) pawl.Grant {
 
 // convert turns what the claim reserved into the reservation of the first call.
 func (l *limited) convert(now time.Time, c *call, r pawl.Reservation) pawl.Grant {
-	before := c.cost
-	charged, at := l.state.Adjust(now, l.config, before, l.config.Estimate(r.Size))
+	stood, before, wanted := l.state, c.cost, l.config.Estimate(r.Size)
+	charged, at := l.state.Adjust(now, l.config, before, wanted)
 	g := pawl.Grant{OK: !at.IsZero(), Wait: until(now, at)}
+	if !g.OK || g.Wait > 0 {
+		g.Gate = gate(now, stood, l.config, before, wanted)
+		g.Gate.Until = at
+	}
 	if !g.OK || g.Wait > r.Patience {
 		c.cost, _ = l.state.Adjust(now, l.config, charged, before)
-		_, g.Gate = l.state.Next(now, l.config, before)
 		g.OK = false
 		return g
 	}
 	c.key, c.size, c.cost, c.at = r.Key, r.Size, charged, at
+	return g
+}
+
+// gate returns what keeps a call that was charged something from being charged
+// what it wants, by the state before that.
+func gate(now time.Time, s limit.State, c limit.Config, charged, wanted limit.Cost) limit.Gate {
+	s.Waiting = time.Time{} // only new tasks stand back for others
+	if charged.Probe {
+		s.Probe = limit.Probe{}
+	}
+	_, g := s.Next(now, c, limit.Cost{
+		Requests: wanted.Requests - charged.Requests, Tokens: wanted.Tokens - charged.Tokens,
+		Input: wanted.Input - charged.Input, Output: wanted.Output - charged.Output,
+	})
 	return g
 }
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/limit"
 )
 
 var pauseRules = []rule{
@@ -56,6 +57,16 @@ var pauseRules = []rule{
 		t.pass(time.Second)
 		t.finish(t.take(), pawl.Succeeded)
 		is(t, "tasks", len(t.claim(5).Tasks), 1)
+	}},
+	{"calls wait for the end of a pause", "a running task's next call has its turn when the pause is over", func(t *trial) {
+		t.configure(set("lim", limit.Config{}))
+		t.put(on("lim"))
+		t.put(on("lim"))
+		c := t.claim(2)
+		a, b := c.Tasks[0], c.Tasks[1]
+		t.reserve(a, "a", 1)
+		t.settle(a, pawl.Settlement{Key: "a", Outcome: pawl.CallThrottled, After: 5 * time.Second})
+		t.wantGrant(t.reserve(b, "b", 1), true, 5*time.Second, "paused")
 	}},
 	{"hold", "an operator stops a limit: its tasks wait, nothing fails, and nobody polls", func(t *trial) {
 		id := t.put(on("lim"))

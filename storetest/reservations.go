@@ -30,6 +30,27 @@ var reservationRules = []rule{
 		t.wantGrant(t.reserve(t.take(), "a", 900), true, 0, "")
 		t.level("lim", 100)
 	}},
+	{"a larger call waits", "what the bucket does not hold is charged ahead, and the call waits exactly its turn", func(t *trial) {
+		t.configure(tokensPerSecond("lim"))
+		t.put(on("lim"), tokens(100))
+		t.put(on("lim"), tokens(700))
+		r := t.claim(2).Tasks[0]
+		t.wantGrant(t.reserve(r, "a", 600), true, 3*time.Second, "tokens")
+		t.level("lim", -300)
+		t.pass(time.Second)
+		t.wantWait(t.reserve(r, "a", 600), 2*time.Second)
+	}},
+	{"a larger call without patience", "a call that would wait too long is not charged: its task goes back instead", func(t *trial) {
+		t.configure(tokensPerSecond("lim"))
+		t.put(on("lim"), tokens(100))
+		t.put(on("lim"), tokens(700))
+		r := t.claim(2).Tasks[0]
+		impatient := pawl.Reservation{Lease: r.Lease(), Key: "a", Limit: "lim", Size: limit.Size{Output: 600}, Patience: 2 * time.Second}
+		t.wantGrant(t.reserveAs(impatient), false, 3*time.Second, "tokens")
+		t.level("lim", 200)
+		t.finish(r, pawl.Pending)
+		t.level("lim", 300)
+	}},
 	{"turned away, it waits for what it needs", "a task whose call was too large must not be claimed and turned away over and over", func(t *trial) {
 		t.configure(tokensPerSecond("lim"))
 		t.put(on("lim"), tokens(100))
