@@ -2,6 +2,9 @@ GO      ?= go
 TIMEOUT ?= 10m
 # How long each fuzz target runs: a duration, or a count such as 20000x.
 FUZZTIME ?= 60s
+# How many seeds each random run has in a soak, and which tests these are.
+SEEDS ?= 500
+RANDOM_RUNS = WholeAgent|FlakyStore
 # Arguments of the demo: make demo ARGS="--help".
 ARGS ?=
 
@@ -14,7 +17,7 @@ RACE = $(shell test "$$($(GO) env CGO_ENABLED)" = 1 && \
 	printf '\043include <stdlib.h>\n' | $$($(GO) env CC) -fsyntax-only -x c - 2>/dev/null && echo -race)
 
 .NOTPARALLEL:
-.PHONY: help check test fuzz bench demo fmt cover format vet staticcheck tidy race-ready
+.PHONY: help check test fuzz soak bench demo fmt cover format vet staticcheck tidy race-ready
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -38,6 +41,9 @@ fuzz: ## each fuzz target for FUZZTIME (60s)
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1000x "$$pkg" </dev/null || exit 1; \
 		done); \
 	done
+
+soak: ## the random runs in virtual time, SEEDS of each (500)
+	PAWL_SEEDS=$(SEEDS) $(GO) test -v -run '$(RANDOM_RUNS)' -timeout 0 .
 
 bench: ## every benchmark, then the programs under internal/bench
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 0 ./...
