@@ -133,7 +133,8 @@ func kindOfTask(w string) taskKind {
 }
 
 // countOf finds a number that is followed by one of the nouns, at most four
-// words on. It returns 0 if there is none.
+// words on, and by no other thing that is counted before it: "a two-paragraph
+// summary of the points" counts no points. It returns 0 if there is none.
 func countOf(words []string, nouns map[string]bool) int {
 	for i, w := range words {
 		n := number(w)
@@ -143,6 +144,9 @@ func countOf(words []string, nouns map[string]bool) int {
 		for _, noun := range words[i+1 : min(len(words), i+6)] {
 			if nouns[noun] {
 				return n
+			}
+			if countWords[noun] || paragraphWords[noun] {
+				break
 			}
 		}
 	}

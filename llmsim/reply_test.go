@@ -93,6 +93,16 @@ func TestSummaryOfPointsMadeBefore(t *testing.T) {
 	}
 }
 
+// A number of paragraphs is no number of points, even where points follow it.
+func TestSummaryOfAllPoints(t *testing.T) {
+	question := "Extract the five most important points.\n\n" + prose
+	said := reply(question)
+	want := reply(question, said, "Summarize this in two paragraphs.")
+	if got := reply(question, said, "Now write a concise two-paragraph summary of those points."); got != want {
+		t.Errorf("the summary is\n%s\nwant all points:\n%s", got, want)
+	}
+}
+
 func TestShortening(t *testing.T) {
 	points := "1. However, the pump (an old one) broke the main valve, which nobody had seen before.\n" +
 		"2. The main valve broke by the pump.\n" +
