@@ -144,9 +144,7 @@ func (s *Store) change(now time.Time, t *task, c pawl.Change) bool {
 			return false
 		}
 		s.update(now, t, func(r *pawl.TaskRow) { r.BeRetried(c) })
-		if !t.row.Identity.IsZero() && s.same[t.row.Identity] == nil {
-			s.same[t.row.Identity] = t
-		}
+		s.twins.add(t)
 		s.emit(now, pawl.EventRetried, t)
 	case pawl.Delete:
 		if !t.row.State.Ended() {
@@ -159,9 +157,7 @@ func (s *Store) change(now time.Time, t *task, c pawl.Change) bool {
 
 func (s *Store) delete(t *task) {
 	delete(s.tasks, t.row.ID)
-	if s.same[t.row.Identity] == t {
-		delete(s.same, t.row.Identity)
-	}
+	s.twins.forget(t)
 	if run := s.runs[t.row.Run]; run != nil {
 		run = slices.DeleteFunc(run, func(other *task) bool { return other == t })
 		if s.runs[t.row.Run] = run; len(run) == 0 {

@@ -26,8 +26,8 @@ type Store struct {
 	seq    int64
 
 	tasks map[pawl.ID]*task
-	runs  map[pawl.ID][]*task   // of more than one task, in the order in which they were added
-	same  map[pawl.Hash]*task   // the latest task with an identity, in flight or succeeded
+	runs  map[pawl.ID][]*task // of more than one task, in the order in which they were added
+	twins twins
 	nodes map[pawl.Hash]node    // conversations
 	texts map[pawl.Hash]message // messages, each once
 
@@ -52,6 +52,8 @@ type task struct {
 	turn   *turn   // of its user, in its line
 	inLine bool
 
+	newer, older *task // of the same identity, in flight
+
 	lease      *leases // the list that it is in while running
 	prev, next *task
 }
@@ -61,7 +63,7 @@ func New() *Store {
 	return &Store{
 		tasks:   map[pawl.ID]*task{},
 		runs:    map[pawl.ID][]*task{},
-		same:    map[pawl.Hash]*task{},
+		twins:   twins{},
 		nodes:   map[pawl.Hash]node{},
 		texts:   map[pawl.Hash]message{},
 		queues:  map[string]*queue{},

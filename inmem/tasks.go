@@ -39,9 +39,6 @@ func (s *Store) add(now time.Time, t *task, n *pawl.NewTask) pawl.Added {
 	s.seq++
 	t.row = n.Row
 	s.tasks[t.row.ID] = t
-	if !t.row.Identity.IsZero() {
-		s.same[t.row.Identity] = t
-	}
 	if t.row.Run != t.row.ID {
 		s.join(t)
 	}
@@ -49,24 +46,25 @@ func (s *Store) add(now time.Time, t *task, n *pawl.NewTask) pawl.Added {
 		s.deadlines.push(t.row.Deadline, t)
 	}
 	s.update(now, t, func(r *pawl.TaskRow) { r.BeAdded(now, n.Delay, s.seq) })
+	s.twins.add(t)
 	s.emit(now, pawl.EventAdded, t)
 	return pawl.Added{ID: t.row.ID, Run: t.row.Run, As: as}
 }
 
-// twin returns the task that a new one duplicates, nil if there is none: one in
-// flight, or one whose result is young enough.
+// twin returns the task that a new one duplicates, nil if there is none: the
+// latest in flight, or one whose result is young enough.
 func (s *Store) twin(now time.Time, n *pawl.NewTask) *task {
 	if n.Row.Identity.IsZero() || n.Duplicates == pawl.Keep {
 		return nil
 	}
-	t := s.same[n.Row.Identity]
-	switch {
-	case t == nil:
-		return nil
-	case !t.row.State.Ended() && !t.row.Cancelling:
-		return t
-	case t.row.State == pawl.Succeeded && now.Sub(t.row.Ended) < n.Reuse:
-		return t
+	a := s.twins[n.Row.Identity]
+	for t := a.newest; t != nil; t = t.older {
+		if !t.row.Cancelling {
+			return t
+		}
+	}
+	if a.result != nil && now.Sub(a.result.row.Ended) < n.Reuse {
+		return a.result
 	}
 	return nil
 }
@@ -219,11 +217,9 @@ func (s *Store) finish(now time.Time, f *pawl.Finish) error {
 	return nil
 }
 
-// ended tells of a task that has ended; what did not succeed is nobody's twin.
+// ended tells of a task that has ended.
 func (s *Store) ended(now time.Time, t *task) {
-	if t.row.State != pawl.Succeeded && s.same[t.row.Identity] == t {
-		delete(s.same, t.row.Identity)
-	}
+	s.twins.end(t)
 	s.emit(now, pawl.EventEnded, t)
 }
 

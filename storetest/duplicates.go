@@ -100,6 +100,24 @@ var duplicateRules = []rule{
 		second := t.put(identity(1), duplicates(pawl.Keep))
 		t.joins(task(identity(1)), second)
 	}},
+	{"one kept beside another", "the end of one of two identical tasks must not hide the other, which is in flight still", func(t *trial) {
+		first := t.put(identity(1))
+		for _, s := range []pawl.State{pawl.Dead, pawl.Cancelled, pawl.Succeeded} {
+			second := t.put(identity(1), duplicates(pawl.Keep), priority(pawl.High))
+			r := t.take()
+			is(t, "ID", r.ID, second)
+			t.finish(r, s)
+			t.joins(task(identity(1)), first)
+		}
+		t.change(pawl.Delete, pawl.Filter{States: []pawl.State{pawl.Dead, pawl.Cancelled, pawl.Succeeded}})
+		t.joins(task(identity(1)), first)
+	}},
+	{"a result beside a failure", "a later identical task that failed must not hide the result of the one before", func(t *trial) {
+		first := t.reach(pawl.Succeeded, identity(1))
+		t.reach(pawl.Dead, identity(1))
+		a := t.add(task(identity(1), reuse(time.Minute)))[0]
+		is(t, "Added", a, pawl.Added{ID: first, Run: first, As: pawl.AsReused})
+	}},
 	{"retried ones are joined again", "a dead letter that is tried again is in flight", func(t *trial) {
 		id := t.reach(pawl.Dead, identity(1))
 		t.one(pawl.Retry, id)
