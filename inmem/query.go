@@ -3,6 +3,7 @@ package inmem
 import (
 	"bytes"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -19,13 +20,19 @@ func (s *Store) List(ctx context.Context, now time.Time, f pawl.Filter) ([]*pawl
 	found := s.find(f)
 	rows := make([]*pawl.TaskRow, len(found))
 	for i, t := range found {
-		row := t.row
-		if !f.Steps {
-			row.Steps = nil
-		}
-		rows[i] = &row
+		rows[i] = copyOf(&t.row, f.Steps)
 	}
 	return rows, nil
+}
+
+// copyOf returns a copy of a row that shares only the bytes of its values.
+func copyOf(r *pawl.TaskRow, steps bool) *pawl.TaskRow {
+	c := *r
+	c.Attempts, c.Next, c.Data = slices.Clone(r.Attempts), slices.Clone(r.Next), maps.Clone(r.Data)
+	if c.Steps = nil; steps {
+		c.Steps = slices.Clone(r.Steps)
+	}
+	return &c
 }
 
 // find returns the tasks that f selects, by id.

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -94,6 +95,37 @@ var queryRules = []rule{
 			t.Errorf("List, Groups, Change = %#v, %#v, %#v; want empty slices", rows, groups, changed)
 		}
 	}},
+	{"rows are copies", "what a caller does to a row must not change what is stored", func(t *trial) {
+		n := wholeTask(t)
+		t.add(n)
+		r := t.take()
+		t.must("Save", t.saveAs(pawl.Save{Lease: r.Lease(), Step: &pawl.StepRow{Key: "k", Name: "k", Result: []byte("1")}}))
+		t.finish(r, pawl.Pending)
+		again := t.take()
+		stored := func() string {
+			b, err := json.Marshal(t.row(n.Row.ID))
+			t.must("Marshal", err)
+			return string(b)
+		}
+		before := stored()
+		listed := t.row(n.Row.ID)
+		for i := range listed.Attempts {
+			listed.Attempts[i].Message = "spoilt"
+		}
+		for i := range listed.Steps {
+			listed.Steps[i].Key = "spoilt"
+		}
+		for i := range listed.Next {
+			listed.Next[i].Operation = "spoilt"
+		}
+		clear(listed.Data)
+		for _, row := range []*pawl.TaskRow{listed, r, again} {
+			row.Attempts = append(row.Attempts, pawl.Attempt{})
+			row.Steps = append(row.Steps, pawl.StepRow{})
+			*row = pawl.TaskRow{}
+		}
+		is(t, "row", stored(), before)
+	}},
 	{"a run", "a run is found by its first task, in the order in which its tasks were made", func(t *trial) {
 		first := t.put()
 		t.put()
@@ -121,23 +153,6 @@ func wholeTask(t *trial) pawl.NewTask {
 	r.Size = limit.Size{Chars: 1, MaxTokens: 2, Output: 3}
 	r.Deadline = t.now.Add(time.Hour)
 	return n
-}
-
-// spoil changes all that a row's owner may change.
-func spoil(r *pawl.TaskRow) {
-	for i := range r.Attempts {
-		r.Attempts[i].Message = "spoilt"
-	}
-	for i := range r.Steps {
-		r.Steps[i].Key = "spoilt"
-	}
-	for i := range r.Next {
-		r.Next[i].Operation = "spoilt"
-	}
-	clear(r.Data)
-	r.Attempts = append(r.Attempts, pawl.Attempt{})
-	r.Steps = append(r.Steps, pawl.StepRow{})
-	*r = pawl.TaskRow{}
 }
 
 // found checks which tasks a filter selects, in order.
