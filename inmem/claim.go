@@ -2,6 +2,7 @@ package inmem
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -73,15 +74,31 @@ func (c *claim) drain(rank int) {
 	}
 	clear((*lines)[len(kept):])
 	*lines = kept
+	open = slices.DeleteFunc(open, func(l *line) bool { return c.owed(l) && !c.takeFrom(l) })
 	for i := int(c.claims); len(open) > 0 && len(c.tasks) < c.ask.Max; i++ {
 		at := i % len(open)
-		t := open[at].take(c.operations, c.admit)
-		if t == nil {
+		if !c.takeFrom(open[at]) {
 			open = append(open[:at], open[at+1:]...)
-			continue
 		}
-		c.lease(t)
 	}
+}
+
+// takeFrom takes a line's first task and reports whether there was one.
+func (c *claim) takeFrom(l *line) bool {
+	t := l.take(c.operations, c.admit)
+	if t == nil {
+		return false
+	}
+	c.lease(t)
+	return true
+}
+
+// owed reports whether a line comes first because its limit turned its first task
+// away before. Else smaller tasks of other lines could use up for ever what that
+// task waits for.
+func (c *claim) owed(l *line) bool {
+	limit := c.limits[l.limit]
+	return limit != nil && limit.owes == l && len(c.tasks) < c.ask.Max
 }
 
 // admit takes a task's first call from its limit. A limit that turns a task away
@@ -98,9 +115,12 @@ func (c *claim) admit(t *task) bool {
 	cost := l.config.Estimate(t.row.Size)
 	charged, gate, ok := l.state.Admit(c.now, l.config, cost)
 	if !ok {
-		l.closedIn = c.claims
+		l.closedIn, l.owes = c.claims, t.turn.line
 		c.next = earlier(c.next, gate.Until)
 		return false
+	}
+	if l.owes == t.turn.line {
+		l.owes = nil
 	}
 	t.calls = append(t.calls[:0], call{limit: l, size: t.row.Size, cost: charged, at: c.now})
 	return true

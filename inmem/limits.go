@@ -18,6 +18,7 @@ type limited struct {
 	config   limit.Config
 	state    limit.State
 	closedIn int64 // the claim that it turned a task away in
+	owes     *line // whose first task it turned away last
 }
 
 // call is a call that has been reserved and not settled.

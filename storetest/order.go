@@ -154,6 +154,25 @@ var orderRules = []rule{
 		t.pass(time.Second)
 		t.took(t.claim(10), small, low)
 	}},
+	{"no overtaking from another queue", "a limit that two queues share must not starve a large task in one of them", func(t *trial) {
+		t.configure(tokensPerSecond("lim"))
+		t.put(on("lim"), tokens(1000))
+		t.take()
+		large := t.put(on("lim"), queue("x"), tokens(900))
+		t.none()
+		for range 90 {
+			t.put(on("lim"), queue("y"), tokens(50))
+		}
+		for range 9 {
+			t.pass(time.Second)
+			for _, r := range t.claim(10).Tasks {
+				if r.ID == large {
+					return
+				}
+			}
+		}
+		t.Errorf("the large task did not start by the time that its limit held enough for it")
+	}},
 }
 
 // keepsPlace is the case of a task that goes back and is claimed before what
