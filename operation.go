@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Operation is a named kind of work with a typed input and output. It is a
@@ -74,6 +76,8 @@ func (s spec) validate() error {
 	switch {
 	case s.Name == "":
 		return fmt.Errorf("pawl: Operation.Name is empty; want a name")
+	case !isText(s.Name):
+		return fmt.Errorf("pawl: Operation.Name is %q; want UTF-8 without zero bytes", s.Name)
 	case s.Attempts < 0:
 		return fmt.Errorf("pawl: operation %s: Attempts is %d; want 1 or more, or 0 for the default", s.Name, s.Attempts)
 	case s.Priority < Low || s.Priority > High:
@@ -91,6 +95,10 @@ func (s spec) validate() error {
 	}
 	return nil
 }
+
+// isText reports whether every store can keep s as a name, and tell it from
+// every other.
+func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
 func (s spec) stage() Stage {
 	return Stage{

@@ -180,6 +180,11 @@ func TestAddRefuses(t *testing.T) {
 		{op{Name: "o", Backoff: pawl.Backoff{Base: 2, Max: 1}}, 1, nil, "pawl: operation o: Backoff is from 2ns to 1ns; want 0 ≤ Base ≤ Max"},
 		{op{Name: "o"}, make(chan int), nil, "pawl: input of o: json: unsupported type: chan int"},
 		{op{Name: "o"}, 1, pawl.Messages{{}}, `pawl: operation o: append message: canonical JSON: "" is not JSON`},
+		{op{Name: "\xff"}, 1, nil, `pawl: Operation.Name is "\xff"; want UTF-8 without zero bytes`},
+		{op{Name: "o"}, 1, pawl.User("\xff"), `pawl: operation o: User is "\xff"; want UTF-8 without zero bytes`},
+		{op{Name: "o"}, 1, pawl.Queue("a\x00"), `pawl: operation o: Queue is "a\x00"; want UTF-8 without zero bytes`},
+		{op{Name: "o"}, 1, pawl.Limit("a\x00"), `pawl: operation o: Limit is "a\x00"; want UTF-8 without zero bytes`},
+		{op{Name: "o"}, 1, pawl.Key("\xfe"), `pawl: operation o: Key is "\xfe"; want UTF-8 without zero bytes`},
 		{op{Name: "o"}, 1, pawl.Data{"k": json.RawMessage("{")}, `pawl: operation o: Data["k"] is not JSON`},
 	}
 	c := newClient(inmem.New(), pawl.Config{})

@@ -163,6 +163,11 @@ func (a *addition) validate(plan []spec) error {
 	if a.spec.Queue == "" || a.spec.Limit == "" {
 		return fmt.Errorf("pawl: operation %s: Queue is %q and Limit is %q; want names", a.spec.Name, a.spec.Queue, a.spec.Limit)
 	}
+	for _, n := range []struct{ field, name string }{{"User", a.row.User}, {"Queue", a.spec.Queue}, {"Limit", a.spec.Limit}, {"Key", a.key}} {
+		if !isText(n.name) {
+			return fmt.Errorf("pawl: operation %s: %s is %q; want UTF-8 without zero bytes", a.spec.Name, n.field, n.name)
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(a.row.Data)) {
 		if !json.Valid(a.row.Data[name]) {
 			return fmt.Errorf("pawl: operation %s: Data[%q] is not JSON", a.spec.Name, name)
