@@ -42,9 +42,10 @@ type operation struct {
 
 // note is something worth a line.
 type note struct {
-	at   time.Duration
-	kind string
-	text string
+	at    time.Duration
+	kind  string
+	title string
+	text  string
 }
 
 func newBoard(began time.Time, operations ...string) *board {
@@ -60,7 +61,7 @@ func (b *board) follow(events iter.Seq2[pawl.Event, error]) {
 	for e, err := range events {
 		b.mu.Lock()
 		if err != nil {
-			b.say("events", err.Error())
+			b.say("events", "", err.Error())
 		} else {
 			b.take(e)
 		}
@@ -72,7 +73,9 @@ func (b *board) follow(events iter.Seq2[pawl.Event, error]) {
 func (b *board) name(title string, run pawl.ID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.titles[run] = title
+	if b.titles[run] == "" { // else the run is joined
+		b.titles[run] = title
+	}
 }
 
 // plan says that n more tasks of an operation will come.
@@ -105,7 +108,7 @@ func (b *board) take(e pawl.Event) {
 	switch e.Type {
 	case pawl.EventJoined:
 		b.now.joins++
-		b.say("joined", fmt.Sprintf("%s was sent twice: one analysis for both", b.about(e)))
+		b.say("joined", b.about(e), "sent twice: one analysis for both")
 	case pawl.EventStarted:
 		b.move(e, pawl.Running)
 	case pawl.EventStep:
@@ -118,7 +121,7 @@ func (b *board) take(e pawl.Event) {
 	case pawl.EventEnded:
 		b.move(e, e.State)
 		if e.State == pawl.Dead {
-			b.say("dead", b.reason(e))
+			b.say("dead", b.about(e), reason(e))
 		}
 	}
 }
@@ -163,7 +166,7 @@ func (b *board) retried(e pawl.Event) {
 	again := b.tasks[e.Task] == pawl.Dead
 	b.move(e, e.State)
 	if again {
-		b.say("again", fmt.Sprintf("%s %s", e.Operation, b.about(e)))
+		b.say("again", b.about(e), e.Operation)
 		return
 	}
 	if e.Class != llm.NotSent {
@@ -173,15 +176,15 @@ func (b *board) retried(e pawl.Event) {
 	}
 	if e.Class == llm.Throttled {
 		b.now.throttles++
-		b.say("throttled", b.reason(e))
+		b.say("throttled", b.about(e), reason(e))
 		return
 	}
 	b.now.retries++
-	b.say("retry", b.reason(e))
+	b.say("retry", b.about(e), reason(e))
 }
 
-func (b *board) reason(e pawl.Event) string {
-	return fmt.Sprintf("%s %s: %s: %s", e.Operation, b.about(e), e.Class, brief(e.Message, e.Class))
+func reason(e pawl.Event) string {
+	return fmt.Sprintf("%s: %s: %s", e.Operation, e.Class, brief(e.Message, e.Class))
 }
 
 // noise is what of an error's words tells nothing here: where the call went, and
@@ -195,14 +198,14 @@ func brief(message string, class llm.Class) string {
 
 func (b *board) about(e pawl.Event) string {
 	if title := b.titles[e.Run]; title != "" {
-		return "“" + title + "”"
+		return title
 	}
 	return e.Task.String()
 }
 
 // say notes something. The caller holds the lock.
-func (b *board) say(kind, text string) {
-	b.notes = append(b.notes, note{time.Since(b.began), kind, printable(text)})
+func (b *board) say(kind, title, text string) {
+	b.notes = append(b.notes, note{time.Since(b.began), kind, printable(title), printable(text)})
 }
 
 // snapshot returns how the work stands, and what happened since the last call.
@@ -243,7 +246,7 @@ func gatesOf(ctx context.Context, c *pawl.Client, now time.Time) gates {
 		case l.State.Held:
 			g.closed = "held: " + l.State.HoldReason
 		case left > 0:
-			g.closed = fmt.Sprintf("paused for %s: %s", seconds(left), l.State.PauseReason)
+			g.closed = fmt.Sprintf("paused for %s: %s", seconds(left), brief(l.State.PauseReason, llm.Throttled))
 		case l.State.Probe.Until.After(now):
 			g.closed = "one call goes first to try"
 		}

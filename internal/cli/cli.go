@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/alecthomas/kong"
 )
@@ -20,9 +21,6 @@ const (
 
 // errInterrupted ends a command that was interrupted and has said so.
 var errInterrupted = errors.New("interrupted")
-
-// errShown ends a command that failed and has said why.
-var errShown = errors.New("failed")
 
 type commands struct {
 	Demo     demoCommand     `cmd:"" help:"Analyse and summarise documents through the queue: those that it brings along, or yours."`
@@ -85,19 +83,17 @@ func hint(args []string) string {
 // explain prints why a command failed and returns the exit code.
 func (t *terminal) explain(err error) int {
 	var usage usageError
+	code := exitFailed
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errInterrupted):
 		return exitInterrupted
-	case errors.Is(err, errShown):
-		return exitFailed
 	case errors.As(err, &usage):
-		fmt.Fprintf(t.err, "pawl: %v\n", err)
-		return exitUsage
+		code = exitUsage
 	}
-	fmt.Fprintf(t.err, "pawl: %v\n", err)
-	return exitFailed
+	fmt.Fprintf(t.err, "pawl: %s\n", strings.ReplaceAll(err.Error(), "\n", "\npawl: "))
+	return code
 }
 
 // usageError is something on the command line that cannot be used.

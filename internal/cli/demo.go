@@ -11,7 +11,7 @@ const defaultFaults = 0.05
 
 type demoCommand struct {
 	Files    []string `arg:"" optional:"" name:"file" help:"Text files in UTF-8 to work on, instead of the documents that the demo brings along. A large one is worked on in parts."`
-	Provider string   `enum:"simulated,anthropic,openai" default:"simulated" help:"Who answers: ${enum}. The real ones need ANTHROPIC_API_KEY or OPENAI_API_KEY and may cost money."`
+	Provider string   `enum:"simulated,anthropic,openai" default:"simulated" help:"Who answers: simulated, anthropic or openai. The real ones need ANTHROPIC_API_KEY or OPENAI_API_KEY and may cost money."`
 	Model    string   `help:"The real provider's model." placeholder:"NAME"`
 	BaseURL  string   `name:"base-url" help:"Where the real provider, or a server that speaks its API, is." placeholder:"URL"`
 	Requests float64  `default:"50" help:"The account's limit of requests a minute; 0 for none."`

@@ -111,7 +111,11 @@ func (s *session) reportUsers() {
 	s.heading("users take turns")
 	fmt.Fprintln(s.t.out, s.t.palette.dim(fmt.Sprintf(" %-12s %10s %8s %8s %14s %14s", "user", "documents", "joined", "ended", "first after", "all after")))
 	for _, u := range users {
-		fmt.Fprintf(s.t.out, " %-12s %10d %8d %8d %14s %14s\n", clip(u.name, 12), u.sent, u.joined, u.ended, seconds(u.first), seconds(u.last))
+		first, last := "-", "-"
+		if u.ended > 0 {
+			first, last = seconds(u.first), seconds(u.last)
+		}
+		fmt.Fprintf(s.t.out, " %-12s %10d %8d %8d %14s %14s\n", clip(u.name, 12), u.sent, u.joined, u.ended, first, last)
 	}
 }
 

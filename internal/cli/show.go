@@ -4,13 +4,15 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 )
 
 const (
-	redraw    = 100 * time.Millisecond // of the live view
-	plainLine = time.Second            // between lines that say how the work stands, where there is no live view
+	redraw     = 100 * time.Millisecond // of the live view
+	plainTitle = 30                     // columns
+	plainLine  = time.Second            // between lines that say how the work stands, where there is no live view
 )
 
 // show does work and shows how it goes meanwhile.
@@ -52,12 +54,17 @@ func (v *view) draw(ctx context.Context) {
 		return
 	}
 	for _, n := range notes {
-		fmt.Fprintf(v.s.t.out, "%9s  %-9s  %s\n", seconds(n.at), n.kind, n.text)
+		fmt.Fprintln(v.s.t.out, n.line(plainTitle))
 	}
 	if line := p.line(); line != v.said && (v.last || time.Since(v.told) >= plainLine) {
 		v.told, v.said = time.Now(), line
 		fmt.Fprintf(v.s.t.out, "%9s  %-9s  %s\n", seconds(time.Since(v.s.began)), "progress", line)
 	}
+}
+
+// line is a note in one line, with so many columns for the title.
+func (n note) line(title int) string {
+	return fmt.Sprintf("%9s  %-9s  %s  %s", seconds(n.at), n.kind, pad(clip(n.title, title), title), n.text)
 }
 
 // line is the progress in one line.
@@ -101,7 +108,7 @@ func (v *view) end() {
 
 // frame is the live view: lines of at most width columns, painted.
 func (p progress) frame(g gates, notes []note, elapsed time.Duration, width int, c palette) []string {
-	bar := min(max(width-44, 6), 40)
+	bar := min(max(width-54, 6), 40)
 	var lines []string
 	for _, o := range p.operations {
 		lines = append(lines, o.row(bar, width, c))
@@ -123,8 +130,7 @@ func (p progress) frame(g gates, notes []note, elapsed time.Duration, width int,
 	for i := range recent {
 		line := ""
 		if i < len(notes) {
-			n := notes[i]
-			line = clip(fmt.Sprintf(" %7s  %-9s  %s", seconds(n.at), n.kind, n.text), width)
+			line = clip(notes[i].line(max(width/4, 12)), width)
 		}
 		lines = append(lines, c.dim(line))
 	}
@@ -163,7 +169,7 @@ func share(part, whole float64, size int) int {
 
 func decimals(x float64) string {
 	if x < 100 {
-		return decimal(x)
+		return strconv.FormatFloat(x, 'f', 1, 64)
 	}
 	return thousands(int64(x))
 }
