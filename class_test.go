@@ -207,7 +207,7 @@ func TestAThrottlePausesTheLimit(t *testing.T) {
 		for s.Limits[i].Name != "default" {
 			i++
 		}
-		if st := s.Limits[i].State; st.PausedUntil.Sub(time.Now()) != 30*time.Second {
+		if st := s.Limits[i].State; time.Until(st.PausedUntil) != 30*time.Second {
 			t.Errorf("limit is %+v; want a pause of 30s", st)
 		}
 		result(t, run)
