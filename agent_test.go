@@ -207,8 +207,8 @@ func (a *agency) run(documents int) []*pawl.TaskRow {
 			}
 		}),
 		a.every(ctx, 10*time.Second, 5, func(*rand.Rand) {
-			if err := a.user.ResumeLimit(ctx, "default"); err != nil && ctx.Err() == nil {
-				a.Errorf("ResumeLimit: %v", err)
+			if err := a.operate(ctx); err != nil && ctx.Err() == nil {
+				a.Errorf("the operator: %v", err)
 			}
 		}),
 	}
@@ -228,6 +228,20 @@ func (a *agency) run(documents int) []*pawl.TaskRow {
 	rows, err := a.user.List(a.Context(), pawl.Filter{Steps: true})
 	must(a.T, err)
 	return rows
+}
+
+// operate resumes limits that a blocked account holds, and no others.
+func (a *agency) operate(ctx context.Context) error {
+	status, err := a.user.Status(ctx)
+	if err != nil {
+		return err
+	}
+	for _, l := range status.Limits {
+		if l.State.Held {
+			err = errors.Join(err, a.user.ResumeLimit(ctx, l.Name))
+		}
+	}
+	return err
 }
 
 func (a *agency) delay(i int) time.Duration {
