@@ -184,11 +184,12 @@ func (t *trial) seenUntil(w pawl.Watch, last func(pawl.Event) bool) []pawl.Event
 }
 
 // seen returns all events so far of a watch that sees ends: it adds a task, ends
-// it, and reads up to there.
+// and deletes it, and reads up to there.
 func (t *trial) seen(w pawl.Watch) []pawl.Event {
 	t.Helper()
 	id := t.put(operation("the last"))
 	t.one(pawl.Cancel, id)
+	t.one(pawl.Delete, id)
 	all := t.seenUntil(w, func(e pawl.Event) bool { return e.Task == id && e.Type == pawl.EventEnded })
 	kept := all[:0]
 	for _, e := range all {

@@ -46,6 +46,7 @@ var groups = []struct {
 	{"events", eventRules},
 	{"watches", watchRules},
 	{"closing", closingRules},
+	{"random", randomRules},
 	{"concurrent", concurrentRules},
 }
 
