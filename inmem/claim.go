@@ -74,6 +74,11 @@ func (c *claim) drain(rank int) {
 	}
 	clear((*lines)[len(kept):])
 	*lines = kept
+	defer func() {
+		for _, l := range kept {
+			l.restore()
+		}
+	}()
 	open = slices.DeleteFunc(open, func(l *line) bool { return c.owed(l) && !c.takeFrom(l) })
 	for i := int(c.claims); len(open) > 0 && len(c.tasks) < c.ask.Max; i++ {
 		at := i % len(open)

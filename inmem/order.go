@@ -31,6 +31,7 @@ type line struct {
 	lineKey
 	users   map[string]*turn
 	waiting turns   // users with tasks in the line, a heap
+	aside   []*turn // during a claim: users who wait for other workers
 	started float64 // the tag of the task that was started last
 	arrived int64   // counts users that join waiting, to break ties
 	listed  bool    // whether it is in byPriority
@@ -117,20 +118,15 @@ func (l *line) forget() {
 }
 
 // take removes the next task of one of the operations and charges its user; it
-// returns nil if there is none, or if admit turns the first one away.
+// returns nil if there is none, or if admit turns the first one away. Users who
+// have nothing for this worker are set aside, for restore to put back.
 func (l *line) take(operations map[string]bool, admit func(*task) bool) *task {
-	var others []*turn // users who wait for other workers
-	defer func() {
-		for _, u := range others {
-			heap.Push(&l.waiting, u)
-		}
-	}()
 	for len(l.waiting) > 0 {
 		u := l.waiting[0]
 		t := u.first(operations)
 		if t == nil {
+			l.aside = append(l.aside, u)
 			heap.Pop(&l.waiting)
-			others = append(others, u)
 			continue
 		}
 		if !admit(t) {
@@ -140,6 +136,14 @@ func (l *line) take(operations map[string]bool, admit func(*task) bool) *task {
 		return t
 	}
 	return nil
+}
+
+// restore puts back the users that take has set aside, at the end of a claim.
+func (l *line) restore() {
+	for _, u := range l.aside {
+		heap.Push(&l.waiting, u)
+	}
+	l.aside = nil
 }
 
 // start takes the first task of a user, the head of the heap, out of the line.
