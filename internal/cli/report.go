@@ -103,26 +103,29 @@ func (s *session) outcome(j *job) []string {
 	return wrap("none: it was not begun", width)
 }
 
+const userRow = " %-10s %9s %7s %6s %12s %10s"
+
 func (s *session) reportUsers() {
 	users := usersOf(s.jobs)
 	if len(users) < 2 {
 		return
 	}
 	s.heading("users take turns")
-	fmt.Fprintln(s.t.out, s.t.palette.dim(fmt.Sprintf(" %-12s %10s %8s %8s %14s %14s", "user", "documents", "joined", "ended", "first after", "all after")))
+	fmt.Fprintln(s.t.out, s.t.palette.dim(fmt.Sprintf(userRow, "user", "documents", "joined", "ended", "first after", "all after")))
 	for _, u := range users {
 		first, last := "-", "-"
 		if u.ended > 0 {
 			first, last = seconds(u.first), seconds(u.last)
 		}
-		fmt.Fprintf(s.t.out, " %-12s %10d %8d %8d %14s %14s\n", clip(u.name, 12), u.sent, u.joined, u.ended, first, last)
+		fmt.Fprintf(s.t.out, userRow+"\n", clip(u.name, 10), thousands(u.sent), thousands(u.joined), thousands(u.ended), first, last)
 	}
 }
 
 func (s *session) reportWork(a account) {
 	copies, joined := a.joined(s.jobs)
 	s.heading("calls and tokens")
-	fmt.Fprintln(s.t.out, s.t.palette.dim(fmt.Sprintf(" %-47s %7s %14s", "", "calls", "tokens")))
+	label := min(47, s.t.width()-22)
+	fmt.Fprintln(s.t.out, s.t.palette.dim(fmt.Sprintf(" %s %6s %13s", pad("", label), "calls", "tokens")))
 	all := a.all
 	for _, r := range []struct {
 		what   string
@@ -139,7 +142,7 @@ func (s *session) reportWork(a account) {
 		if r.calls == 0 && r.tokens == "unknown" {
 			r.tokens = "0"
 		}
-		fmt.Fprintln(s.t.out, strings.TrimRight(fmt.Sprintf(" %-47s %7s %14s", r.what, thousands(r.calls), r.tokens), " "))
+		fmt.Fprintln(s.t.out, strings.TrimRight(fmt.Sprintf(" %s %6s %13s", pad(clip(r.what, label), label), thousands(r.calls), r.tokens), " "))
 	}
 }
 
