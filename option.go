@@ -3,6 +3,7 @@ package pawl
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/pawlhq/pawl/llm"
@@ -88,4 +89,4 @@ func (o Duplicates) apply(a *addition) { a.spec.Duplicates = o }
 func (o Reuse) apply(a *addition)      { a.spec.Reuse = time.Duration(o) }
 func (o Key) apply(a *addition)        { a.key = string(o) }
 func (o Messages) apply(a *addition)   { a.messages = o }
-func (o Data) apply(a *addition)       { a.row.Data = o }
+func (o Data) apply(a *addition)       { a.row.Data = maps.Clone(o) }
