@@ -184,7 +184,11 @@ func (b *board) retried(e pawl.Event) {
 }
 
 func reason(e pawl.Event) string {
-	return fmt.Sprintf("%s: %s: %s", e.Operation, e.Class, brief(e.Message, e.Class))
+	message := brief(e.Message, e.Class)
+	if e.Class == llm.Throttled {
+		return e.Operation + ": " + message
+	}
+	return fmt.Sprintf("%s: %s: %s", e.Operation, e.Class, message)
 }
 
 // noise is what of an error's words tells nothing here: where the call went, and

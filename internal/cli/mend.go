@@ -31,6 +31,7 @@ func (s *session) mend(ctx context.Context) error {
 		}
 		j.again = true
 	}
+	fmt.Fprintln(s.t.out)
 	if err := s.show(ctx, func() error { return s.process(ctx, again) }); err != nil {
 		return err
 	}

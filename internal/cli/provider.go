@@ -137,9 +137,13 @@ func (d *demoCommand) simulate(jobs []*job) (*provider, error) {
 	if err != nil {
 		return nil, err
 	}
+	note := "no key, no cost, no faults"
+	if chance > 0 {
+		note = fmt.Sprintf("no key, no cost; %d kinds of fault, each with a chance of %s %% a call", len(mishaps), decimal(100*chance))
+	}
 	return &provider{
 		title: "simulated, as Anthropic's API at " + at,
-		note:  fmt.Sprintf("no key, no cost; %d kinds of fault, each with a chance of %s %% a call", len(mishaps), decimal(100*chance)),
+		note:  note,
 		// Streams, so that they can be cut.
 		model: anthropic.New(anthropic.Config{Model: "simulated", BaseURL: at, MaxTokens: maxTokens, StreamOver: 1}),
 		limit: limit.Config{Requests: math.Trunc(d.Requests), Tokens: math.Trunc(d.Tokens), Per: scaled(time.Minute, speed)},

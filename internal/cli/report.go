@@ -235,6 +235,6 @@ func ledger(st llmsim.Stats) [][2]string {
 		{"invalid requests", thousands(st.Invalid)},
 		{"tokens billed", thousands(st.Billed.Total())},
 		{"billed, not delivered", fmt.Sprintf("%s, %s tokens", plural(st.Undelivered, "answer"), thousands(st.UndeliveredTokens))},
-		{"delivered and paid twice", fmt.Sprintf("%s, %s tokens", plural(st.PaidTwice, "answer"), thousands(st.PaidTwiceTokens))},
+		{"delivered and paid twice", fmt.Sprintf("%s, %s tokens", plural(st.PaidTwice, "request"), thousands(st.PaidTwiceTokens))},
 	}
 }

@@ -26,6 +26,7 @@ func (s *session) show(ctx context.Context, work func() error) error {
 	for {
 		select {
 		case err := <-done:
+			<-tick.C // the last events are on their way
 			v.last = true
 			v.draw(ctx)
 			return err
@@ -124,7 +125,7 @@ func (p progress) frame(g gates, notes []note, elapsed time.Duration, width int,
 		gate = c.yellow(clip(g.closed, width-11))
 	}
 	lines = append(lines, " "+pad("limit", 10)+gate, "")
-	counts := fmt.Sprintf(" %s   %s answered   %s   %s   %d joined   ",
+	counts := fmt.Sprintf(" %s   %s   %s   %s   %d joined   ",
 		seconds(elapsed), plural(p.answered, "call"), plural(p.retries, "retry"), plural(p.throttles, "throttle"), p.joins)
 	lines = append(lines, c.bold(clip(counts, width))+c.red(clip(plural(p.dead(), "dead letter"), width-columns(counts))), "")
 	for i := range recent {
