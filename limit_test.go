@@ -315,3 +315,25 @@ func TestSetLimitIsForAllAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// Without any configuration the provider's refusals are what limits: slower,
+// and nothing is lost.
+func TestNothingConfiguredWorks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := llmsim.New(llmsim.Config{Limits: llmsim.Limits{Requests: 50, Tokens: 40_000}, Latency: llmsim.Latency{FirstToken: time.Second}})
+		c := one(asks, asking(simModel(sim, 300)))
+		start(t, c)
+		ins := make([]string, 100)
+		for i := range ins {
+			ins[i] = "Extract the five most important points:\n\n" + document(i, 5+i%20)
+		}
+		runs, err := asks.AddMany(t.Context(), c, ins)
+		must(t, err)
+		for _, run := range runs {
+			result(t, run)
+			if r := row(t, c, run.ID); r.Used != 1 {
+				t.Errorf("used %d attempts; want 1", r.Used)
+			}
+		}
+	})
+}
