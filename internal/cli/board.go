@@ -23,6 +23,7 @@ type board struct {
 	now     progress
 	tasks   map[pawl.ID]pawl.State
 	titles  map[pawl.ID]string // by run
+	resumed bool               // dead letters are run again
 	notes   []note             // not yet taken
 	notSent time.Time          // since when no call has reached the provider; zero if one has
 	why     string
@@ -78,6 +79,13 @@ func (b *board) name(title string, run pawl.ID) {
 	}
 }
 
+// resume says that dead letters are run again from now on.
+func (b *board) resume() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.resumed = true
+}
+
 // plan says that n more tasks of an operation will come.
 func (b *board) plan(name string, n int) {
 	b.mu.Lock()
@@ -107,8 +115,11 @@ func (b *board) operation(name string) *operation {
 func (b *board) take(e pawl.Event) {
 	switch e.Type {
 	case pawl.EventJoined:
+		if b.resumed {
+			return // it takes what it has got already
+		}
 		b.now.joins++
-		b.say("joined", b.about(e), "sent twice: one analysis for both")
+		b.say("joined", b.about(e), "identical: one analysis for both")
 	case pawl.EventStarted:
 		b.move(e, pawl.Running)
 	case pawl.EventStep:

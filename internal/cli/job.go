@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/llm"
 )
 
 // job is one document that somebody sent.
@@ -33,17 +34,30 @@ func (j *job) dead() bool {
 	return errors.As(j.err, &dead)
 }
 
+// permanent reports whether trying it again as it is cannot help.
+func (j *job) permanent() bool {
+	var dead *pawl.DeadError
+	return errors.As(j.err, &dead) && dead.Task.LastAttempt().Class == llm.Permanent
+}
+
 // joined reports whether another job that is identical does its work.
 func (j *job) joined() bool { return j.run != nil && j.run.As == pawl.AsJoined && !j.again }
+
+// add says that a run is the job's. Parts that are identical share one.
+func (j *job) add(run pawl.ID) {
+	if !slices.Contains(j.runs, run) {
+		j.runs = append(j.runs, run)
+	}
+}
 
 const (
 	// partSize is the size of a document's parts in bytes: about 5,000 tokens,
 	// which a small account lets pass without a long wait.
 	partSize = 20_000
 
-	// mostPoints is how many points one summary is made of. If there are more,
-	// they are analysed in their turn.
-	mostPoints = 16
+	// mostPoints is how many points one summary is made of, or as many as one
+	// analysis gives. If there are more, they are analysed in their turn.
+	mostPoints = 10
 )
 
 // parted reports whether the document is too large for one call.
@@ -56,7 +70,7 @@ func (s *session) send(ctx context.Context, j *job) error {
 		return err
 	}
 	j.run = run
-	j.runs = append(j.runs, run.ID)
+	j.add(run.ID)
 	s.board.name(j.title, run.ID)
 	if run.As == pawl.AsNew {
 		s.board.plan(analyze.Name, 1)
@@ -79,12 +93,13 @@ func (s *session) work(ctx context.Context, j *job) {
 // workInParts analyses the parts of a document, and the points of the parts until
 // there are few enough for one summary.
 func (s *session) workInParts(ctx context.Context, j *job) (Summary, error) {
+	most := max(mostPoints, s.points)
 	points, err := s.pointsOf(ctx, j, split(j.text, partSize))
-	for err == nil && len(points) > mostPoints {
+	for err == nil && len(points) > most {
 		var fewer []string
 		fewer, err = s.pointsOf(ctx, j, split(strings.Join(points, "\n"), partSize))
 		if len(fewer) >= len(points) {
-			points = points[:mostPoints]
+			points = points[:most]
 			break
 		}
 		points = fewer
@@ -97,7 +112,7 @@ func (s *session) workInParts(ctx context.Context, j *job) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	j.runs = append(j.runs, run.ID)
+	j.add(run.ID)
 	s.board.name(j.title, run.ID)
 	return wait(ctx, run)
 }
@@ -113,8 +128,8 @@ func (s *session) pointsOf(ctx context.Context, j *job, texts []string) ([]strin
 		return nil, err
 	}
 	for i, run := range runs {
-		j.runs = append(j.runs, run.ID)
-		s.board.name(fmt.Sprintf("%s, %d of %d", j.title, i+1, len(runs)), run.ID)
+		j.add(run.ID)
+		s.board.name(fmt.Sprintf("%d/%d %s", i+1, len(runs), j.title), run.ID)
 		if run.As == pawl.AsNew {
 			s.board.plan(analyze.Name, 1)
 		}

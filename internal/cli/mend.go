@@ -11,19 +11,19 @@ import (
 const shortened = 5_000
 
 // mend shows how a dead letter is run again: the document that was too long with
-// its beginning only. Other dead letters that nobody expected are run again as
-// they are, unless that would cost money.
+// its beginning only. Others that nobody expected are run again as they are where
+// that can help, unless it would cost money.
 func (s *session) mend(ctx context.Context) error {
 	var again []*job
 	for _, j := range s.jobs {
-		if !j.dead() || j.expect == expectRefused || j.expect == "" && s.p.sim == nil {
-			continue
+		if j.dead() && (j.expect == expectTooLong || j.expect == "" && s.p.sim != nil && !j.permanent()) {
+			again = append(again, j)
 		}
-		again = append(again, j)
 	}
 	if len(again) == 0 {
 		return nil
 	}
+	s.board.resume()
 	s.heading("dead letters run again")
 	for _, j := range again {
 		if err := s.requeue(ctx, j); err != nil {

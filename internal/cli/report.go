@@ -68,7 +68,8 @@ func (s *session) reportDocuments(a account) {
 
 func (s *session) reportDocument(a account, j *job) {
 	did := a.of(j)
-	left := append(wrap(j.title, labelWidth), j.user, fmt.Sprintf("%s, %s tokens", plural(did.answered, "call"), thousands(did.paid.Total())))
+	left := append(wrap(j.title, labelWidth), j.user)
+	left = append(left, wrap(fmt.Sprintf("%s, %s tokens", plural(did.answered, "call"), thousands(did.paid.Total())), labelWidth)...)
 	if n := did.attempts - did.tasks; n > 0 {
 		left = append(left, plural(n, "more attempt"))
 	}

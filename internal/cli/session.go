@@ -19,6 +19,7 @@ type session struct {
 	t      *terminal
 	p      *provider
 	jobs   []*job
+	points int // an analysis gives
 	store  pawl.Store
 	client *pawl.Client
 	board  *board
@@ -34,7 +35,7 @@ const (
 )
 
 func newSession(t *terminal, p *provider, jobs []*job, points int) *session {
-	s := &session{t: t, p: p, jobs: jobs, store: inmem.New(), log: &bytes.Buffer{}, began: time.Now()}
+	s := &session{t: t, p: p, jobs: jobs, points: points, store: inmem.New(), log: &bytes.Buffer{}, began: time.Now()}
 	s.client = pawl.New(s.store, pawl.Config{
 		Workers: handlers, Grace: grace,
 		Limits: map[string]limit.Config{limitName: p.limit},
@@ -155,14 +156,14 @@ func (s *session) verdict(err, cause error) error {
 	}
 	switch {
 	case errors.Is(cause, errInterrupted):
-		fmt.Fprintf(s.t.err, "pawl: interrupted; %d of %s are without a summary\n", missing, plural(len(s.jobs), "document"))
+		fmt.Fprintf(s.t.err, "pawl: interrupted; documents without a summary: %d of %d\n", missing, len(s.jobs))
 		return errInterrupted
 	case !errors.Is(cause, errDone):
 		return cause
 	case err != nil:
 		return err
 	case missing > 0:
-		return fmt.Errorf("%d of %s ended otherwise than expected", missing, plural(len(s.jobs), "document"))
+		return fmt.Errorf("documents that ended otherwise than expected: %d of %d", missing, len(s.jobs))
 	}
 	return nil
 }
