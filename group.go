@@ -18,17 +18,22 @@ type waiting[In, Out any] struct {
 	done func(Out)
 }
 
-// do has item committed and calls done with the answer. It may commit the items
-// of other callers on the way, and another caller may commit this one after do
-// has returned.
+// do has item committed and calls done with the answer, in a goroutine that
+// ends when nothing is waiting: no caller is kept by those who come after it.
 func (g *group[In, Out]) do(item In, done func(Out)) {
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	g.waiting = append(g.waiting, waiting[In, Out]{item, done})
-	if g.busy {
-		g.mu.Unlock()
-		return
+	if !g.busy {
+		g.busy = true
+		go g.lead()
 	}
-	g.busy = true
+}
+
+// lead commits one batch after the other until nothing is waiting.
+func (g *group[In, Out]) lead() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	for len(g.waiting) > 0 {
 		batch := g.take()
 		g.mu.Unlock()
@@ -36,7 +41,6 @@ func (g *group[In, Out]) do(item In, done func(Out)) {
 		g.mu.Lock()
 	}
 	g.busy = false
-	g.mu.Unlock()
 }
 
 // wait has item committed and returns the answer.
