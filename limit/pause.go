@@ -8,12 +8,14 @@ import (
 // Probe is the one call that tries a limit after a pause.
 type Probe struct {
 	Wanted bool      `json:",omitempty"` // the next call to go is the probe, and nothing else goes
-	Until  time.Time `json:",omitzero"`  // a probe is out, and counts as lost then
+	Until  time.Time `json:",omitzero"`  // a probe is out, and keeps others back until then
 }
 
-// ProbeTime is how long after its turn a probe may take. Then it counts as
-// lost and another one may go, so that a lost one never closes the limit.
-const ProbeTime = time.Minute
+// ProbeTime is how long after its turn a probe keeps others back. Providers
+// refuse at once: a probe without an answer by then was let in and is being
+// worked on, or is lost. Then another one may go, so that neither a slow probe
+// nor a lost one closes the limit for long.
+const ProbeTime = 5 * time.Second
 
 // Refuse ends a call that the provider throttled. Its request stays charged,
 // for failed calls count; its tokens are refunded. The limit pauses until
