@@ -21,10 +21,10 @@ type Points struct{ Items []string }
 // Summary is what is made of points.
 type Summary struct{ Text string }
 
-// Summaries come first, so that what was begun is finished before more is begun.
+// Both have one priority: above it users would not take turns.
 var (
 	analyze   = pawl.Operation[Document, Points]{Name: "analyze", Attempts: 6, Tokens: 250}
-	summarize = pawl.Operation[Points, Summary]{Name: "summarize", Attempts: 6, Tokens: 200, Priority: pawl.High}
+	summarize = pawl.Operation[Points, Summary]{Name: "summarize", Attempts: 6, Tokens: 200}
 	digest    = pawl.Then(analyze, summarize)
 )
 
