@@ -22,7 +22,7 @@ type Config struct {
 	Lease   time.Duration           // after which a silent worker's tasks are given to others; default 10 s
 	Grace   time.Duration           // how long handlers may go on when Run's context ends; default 30 s, negative for none
 	Limits  map[string]limit.Config // set in the store when Run starts; default none: nothing is limited until the provider says so
-	Logger  *slog.Logger            // default slog.Default()
+	Logger  *slog.Logger            // told of dead letters, blocked accounts and stores that fail; default slog.Default()
 
 	// Patience is the longest that a call waits for its limit inside a handler.
 	// Beyond it the call fails as throttled and the task goes back to its place,
@@ -98,6 +98,8 @@ type Client struct {
 
 	waits waits
 	gates gates
+
+	notices notices
 
 	mu       sync.Mutex
 	handlers map[string]*handler

@@ -3,6 +3,7 @@ package pawl
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/pawlhq/pawl/llm"
@@ -61,11 +62,12 @@ type DeadError struct {
 	Task *TaskRow // the dead letter
 }
 
-// Error names the task and says why it died.
+// Error names the task and says why it died: the class and the first line of its
+// last attempt's message.
 func (e *DeadError) Error() string {
 	last := e.Task.LastAttempt()
-	return fmt.Sprintf("pawl: %s (%s) is dead after %d attempts: %s: %s",
-		e.Task.ID, e.Task.Operation, len(e.Task.Attempts), last.Class, last.Message)
+	message, _, _ := strings.Cut(last.Message, "\n")
+	return fmt.Sprintf("pawl: %s (%s) is dead: %s: %s", e.Task.ID, e.Task.Operation, last.Class, message)
 }
 
 // verdict is what a handler says of its own failure.

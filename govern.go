@@ -95,6 +95,7 @@ func (a *attempt) unanswered(name, api string, settle Settlement, err error) err
 		return errors.Join(failed, a.save(Save{Settle: &settle}))
 	}
 	settle.Outcome, settle.After, settle.Reason, settle.Seen = outcomeOf(call), call.RetryAfter, call.Error(), call.Limits
+	a.client.notices.failed(a.client, a.row, settle.Outcome, call)
 	a.count(func(s *tally) {
 		if settle.Outcome != CallNotSent {
 			s.calls++

@@ -95,7 +95,7 @@ func TestWaitSaysHowARunEnded(t *testing.T) {
 		}
 		start(t, c)
 		_, err := run.Wait(t.Context())
-		want := fmt.Sprintf("pawl: %s (ask) is dead after 1 attempts: permanent: no such page", run.ID)
+		want := fmt.Sprintf("pawl: %s (ask) is dead: permanent: no such page", run.ID)
 		if err == nil || err.Error() != want {
 			t.Errorf("Wait of a dead run = %v; want %s", err, want)
 		}

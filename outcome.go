@@ -80,6 +80,10 @@ func (w *worker) finish(o *outcome) (f Finish, ok bool) {
 		f = judge(a.row, backoff, failure{o.err, o.cause, a.lastFailure()}, time.Now(), jitter())
 	}
 	a.report(&f.Attempt)
+	if f.To == Dead {
+		w.log.Warn("task is dead", "task", a.row.ID, "operation", a.row.Operation, "queue", a.row.Queue,
+			"attempt", a.row.Attempt, "class", f.Attempt.Class, "error", f.Attempt.Message)
+	}
 	return f, true
 }
 
