@@ -89,6 +89,9 @@ func announce(t *terminal, d *demoCommand, p *provider, jobs []*job) {
 	if p.sim != nil {
 		rows = append(rows, [2]string{"clock", fmt.Sprintf("%s × real time: the account's minute lasts %s (--speed)", decimal(p.speed), seconds(p.limit.Per))})
 	}
+	if p.jams {
+		rows = append(rows, [2]string{"shelf", "the demo's own filing step is made to fail once for some documents, to show that a retry takes the model's answer from the store"})
+	}
 	fmt.Fprintln(t.out)
 	for _, r := range rows {
 		for i, line := range wrap(r[1], t.width()-12) {

@@ -121,7 +121,15 @@ func (r result) checkBooks(t *testing.T) {
 	const (
 		sent, answered = "sent  ", "answered, and paid"
 		billed, lost   = "tokens billed", "billed, not delivered"
+		noAnswer       = "no answer came: possibly billed, so possibly paid twice"
 	)
+	all := 0
+	for _, what := range []string{answered, noAnswer, "throttled, which uses no attempt", "refused for good", "blocked with the account", "failed otherwise"} {
+		all += r.number(t, what, 0)
+	}
+	if n := r.number(t, sent, 0); n != all {
+		t.Errorf("%d calls were sent, and the rows add up to %d", n, all)
+	}
 	if ours, theirs := r.number(t, sent, 0), r.number(t, "calls  ", 0); ours != theirs {
 		t.Errorf("%d calls were sent, and the provider counts %d", ours, theirs)
 	}
@@ -132,7 +140,7 @@ func (r result) checkBooks(t *testing.T) {
 	if all := r.number(t, billed, 0); paid+undelivered != all || paid == 0 {
 		t.Errorf("%d tokens paid and %d lost; the provider billed %d", paid, undelivered, all)
 	}
-	if unknown, lost := r.number(t, "no answer came: possibly billed, and paid twice", 0), r.number(t, lost, 0); unknown < lost {
+	if unknown, lost := r.number(t, noAnswer, 0), r.number(t, lost, 0); unknown < lost {
 		t.Errorf("%d calls are possibly billed; %d answers were billed and not delivered", unknown, lost)
 	}
 	for _, none := range []string{"429s it was not told to", "invalid requests", "delivered and paid twice"} {

@@ -31,6 +31,7 @@ type provider struct {
 	limit limit.Config
 	speed float64        // of its clock
 	sim   *llmsim.Server // nil if it is a real one
+	jams  bool           // the shelf fails once for some documents
 	close func() error
 }
 
@@ -149,6 +150,7 @@ func (d *demoCommand) simulate(jobs []*job) (*provider, error) {
 		limit: limit.Config{Requests: math.Trunc(d.Requests), Tokens: math.Trunc(d.Tokens), Per: scaled(time.Minute, speed)},
 		speed: speed,
 		sim:   sim,
+		jams:  chance > 0,
 		close: stop,
 	}, nil
 }

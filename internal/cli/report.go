@@ -70,8 +70,8 @@ func (s *session) reportDocument(a account, j *job) {
 	did := a.of(j)
 	left := append(wrap(j.title, labelWidth), j.user)
 	left = append(left, wrap(fmt.Sprintf("%s, %s tokens", plural(did.answered, "call"), thousands(did.paid.Total())), labelWidth)...)
-	if n := did.attempts - did.tasks; n > 0 {
-		left = append(left, plural(n, "more attempt"))
+	if did.more > 0 {
+		left = append(left, plural(did.more, "more attempt"))
 	}
 	if copies := s.copies(j); copies > 0 {
 		left = append(left, fmt.Sprintf("sent %d times", copies+1))
@@ -125,7 +125,7 @@ func (s *session) reportUsers() {
 func (s *session) reportWork(a account) {
 	copies, joined := a.joined(s.jobs)
 	s.heading("calls and tokens")
-	label := min(47, s.t.width()-22)
+	label := min(55, s.t.width()-22)
 	fmt.Fprintln(s.t.out, s.t.palette.dim(fmt.Sprintf(" %s %6s %13s", pad("", label), "calls", "tokens")))
 	all := a.all
 	for _, r := range []struct {
@@ -135,10 +135,13 @@ func (s *session) reportWork(a account) {
 	}{
 		{"sent", all.sent, ""},
 		{"answered, and paid", all.answered, thousands(all.paid.Total())},
+		{"no answer came: possibly billed, so possibly paid twice", all.unknown, "unknown"},
+		{"throttled, which uses no attempt", all.throttled, ""},
+		{"refused for good", all.refused, ""},
+		{"blocked with the account", all.blocked, ""},
+		{"failed otherwise", all.failed, ""},
 		{"not paid again: a retry had the answer stored", all.saved, thousands(all.spared.Total())},
 		{"not paid again: joined by " + plural(copies, "copy"), s.joinedCalls(a), thousands(joined.Total())},
-		{"no answer came: possibly billed, and paid twice", all.unknown, "unknown"},
-		{"throttled, which uses no attempt", all.throttled, ""},
 	} {
 		if r.calls == 0 && r.tokens == "unknown" {
 			r.tokens = "0"

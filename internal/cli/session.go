@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +22,6 @@ type session struct {
 	store  pawl.Store
 	client *pawl.Client
 	board  *board
-	log    *bytes.Buffer // the engine's errors; read it when the engine has ended
 	began  time.Time
 }
 
@@ -35,14 +33,14 @@ const (
 )
 
 func newSession(t *terminal, p *provider, jobs []*job, points int) *session {
-	s := &session{t: t, p: p, jobs: jobs, points: points, store: inmem.New(), log: &bytes.Buffer{}, began: time.Now()}
+	s := &session{t: t, p: p, jobs: jobs, points: points, store: inmem.New(), began: time.Now()}
 	s.client = pawl.New(s.store, pawl.Config{
 		Workers: handlers, Grace: grace,
 		Limits: map[string]limit.Config{limitName: p.limit},
-		Logger: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelError})),
+		Logger: slog.New(slog.DiscardHandler),
 	})
 	w := &worker{model: p.model, points: points, shelf: newShelf(0)}
-	if p.sim != nil {
+	if p.jams {
 		w.shelf = newShelf(shelfFail)
 	}
 	w.handle(s.client, pawl.Backoff{Base: scaled(time.Second, p.speed), Max: scaled(30*time.Second, p.speed)})
@@ -145,9 +143,6 @@ func (s *session) vain(ctx context.Context, now time.Time) error {
 
 // verdict is how the command ends: well only if every job ended as expected.
 func (s *session) verdict(err, cause error) error {
-	if s.log.Len() > 0 {
-		fmt.Fprintf(s.t.err, "pawl: the engine reports:\n%s", s.log)
-	}
 	missing := 0
 	for _, j := range s.jobs {
 		if !j.done() && !(j.expect == expectRefused && j.dead()) {

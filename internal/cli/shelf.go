@@ -17,7 +17,7 @@ type shelf struct {
 	filed  int
 }
 
-var errShelf = errors.New("the database is locked")
+var errShelf = errors.New("the demo's shelf was jammed on purpose")
 
 func newShelf(oneIn uint32) *shelf { return &shelf{oneIn: oneIn, failed: map[uint32]bool{}} }
 

@@ -9,30 +9,50 @@ import (
 
 // sums is what tasks did and cost, from their attempts.
 type sums struct {
-	tasks, attempts int
-	sent            int // calls
-	answered        int // calls whose answer is stored
-	throttled       int // attempts that a limit ended
-	unknown         int // calls whose outcome is unknown
-	saved           int // calls and steps that were answered from the store
-	paid, spared    llm.Usage
+	more         int // attempts that count, after a task's first
+	saved        int // calls and steps that were answered from the store
+	paid, spared llm.Usage
+
+	sent int // calls; each of them is in one of the counts below
+	answered,
+	unknown, // no answer came
+	throttled,
+	refused, // for good
+	blocked, // with the account
+	failed int // otherwise
 }
 
 func (s *sums) add(row *pawl.TaskRow) {
-	s.tasks++
+	used := 0
 	for _, a := range row.Attempts {
-		s.attempts++
-		s.sent += a.Calls
-		s.unknown += a.Unknown
+		if a.Used {
+			used++
+		}
 		s.saved += a.Saved
 		s.paid = s.paid.Add(a.Usage)
 		s.spared = s.spared.Add(a.Spared)
-		if a.Class == llm.Throttled {
-			s.throttled++
-		}
-		if a.Usage.Total() > 0 {
-			s.answered++
-		}
+		s.count(a)
+	}
+	s.more += max(used-1, 0)
+}
+
+// count says what became of an attempt's calls. An attempt makes one here, and
+// it can fail after that was answered.
+func (s *sums) count(a pawl.Attempt) {
+	s.sent += a.Calls
+	unknown := min(a.Unknown, a.Calls)
+	s.unknown += unknown
+	switch n := a.Calls - unknown; {
+	case a.Usage.Total() > 0 || a.Class == "":
+		s.answered += n
+	case a.Class == llm.Throttled:
+		s.throttled += n
+	case a.Class == llm.Permanent:
+		s.refused += n
+	case a.Class == llm.Blocked:
+		s.blocked += n
+	default:
+		s.failed += n
 	}
 }
 
@@ -59,8 +79,7 @@ func (a account) of(j *job) sums {
 	var s sums
 	for _, id := range j.runs {
 		if run := a.runs[id]; run != nil {
-			s.tasks += run.tasks
-			s.attempts += run.attempts
+			s.more += run.more
 			s.answered += run.answered
 			s.paid = s.paid.Add(run.paid)
 		}

@@ -142,5 +142,9 @@ func seconds(d time.Duration) string {
 
 // decimal writes a number with few decimals, as short as it can be.
 func decimal(x float64) string {
-	return strconv.FormatFloat(x, 'g', 3, 64)
+	x, _ = strconv.ParseFloat(strconv.FormatFloat(x, 'g', 3, 64), 64)
+	if x >= 1000 {
+		return thousands(int64(x))
+	}
+	return strconv.FormatFloat(x, 'f', -1, 64)
 }
