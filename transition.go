@@ -89,12 +89,7 @@ func (r *TaskRow) BeLost(now time.Time, unknown int) {
 	if unknown > 0 {
 		a.Message += fmt.Sprintf("; outcome unknown of %d calls, possibly billed", unknown)
 	}
-	for i := range r.Steps {
-		if s := &r.Steps[i]; s.Call && s.Attempt == r.Attempt {
-			a.Calls++
-			a.Usage = a.Usage.Add(s.Usage)
-		}
-	}
+	a.Calls, a.Usage = r.Stored()
 	switch {
 	case r.Cancelling:
 		r.State, r.Ended, r.Cancelling = Cancelled, now, false
@@ -110,6 +105,17 @@ func (r *TaskRow) BeLost(now time.Time, unknown int) {
 		r.State = Pending
 	}
 	r.record(now, a)
+}
+
+// Stored returns how many calls the present attempt has stored, and what they used.
+func (r *TaskRow) Stored() (calls int, usage llm.Usage) {
+	for i := range r.Steps {
+		if s := &r.Steps[i]; s.Call && s.Attempt == r.Attempt {
+			calls++
+			usage = usage.Add(s.Usage)
+		}
+	}
+	return calls, usage
 }
 
 // BeExpired makes the row, which has not ended, a dead letter.

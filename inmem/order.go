@@ -10,13 +10,16 @@ import (
 // lines holds the pending tasks.
 //
 // Each queue, limit and priority has a line of its own. In a line, users take
-// turns by start-time fair queueing: a user's next task has a start tag, the
-// tokens that the user has been charged, but at least the tag of the task that
-// was started last; the lowest tag starts next. So a user who comes new is next,
-// however many tasks of others wait, and users with much to do get equal shares
-// of tokens. A task is charged what it is expected to use, corrected when its
-// attempt ends. Each user's tasks stand first in, first out, by Seq, to which a
-// retry returns.
+// turns by fair queueing: a user's next task has a start tag, the tokens that the
+// user has been charged, and the lowest tag starts next. A user who comes into
+// the line is charged at least its virtual time, which moves on with each task by
+// its tokens divided by the users who wait: what somebody who has waited all
+// along would be charged by now. So a user who comes new is among the next,
+// however many tasks of others wait; a stream of new users passes nobody for
+// ever; and users with much to do get equal shares of tokens.
+//
+// A task is charged what it is expected to use, corrected when its attempt ends.
+// Each user's tasks stand first in, first out, by Seq, to which a retry returns.
 type lines struct {
 	byKey      map[lineKey]*line
 	byPriority [3][]*line // those with tasks, highest priority first
@@ -32,9 +35,10 @@ type line struct {
 	users   map[string]*turn
 	waiting turns   // users with tasks in the line, a heap
 	aside   []*turn // during a claim: users who wait for other workers
-	started float64 // the tag of the task that was started last
+	virtual float64 // virtual time: what a user who has waited all along would be charged by now
 	arrived int64   // counts users that join waiting, to break ties
 	listed  bool    // whether it is in byPriority
+	sweep   int     // how many users make it worth to look for those to forget
 }
 
 // turn is a user's place in a line.
@@ -43,6 +47,7 @@ type turn struct {
 	user    string
 	charged float64 // the user's finish tag: the tokens charged so far
 	start   float64 // the tag of the next task, while in the heap
+	joined  float64 // the virtual time when the user came into the heap
 	arrival int64
 	at      int    // index in the heap; -1 if the user has no task in the line
 	works   []work // by operation
@@ -84,7 +89,8 @@ func (ls *lines) add(t *task) {
 	u.work(r.Operation).push(t)
 	u.tasks++
 	if u.at < 0 {
-		u.start = max(l.started, u.charged)
+		u.joined = l.virtual
+		u.start = max(u.joined, u.charged)
 		l.arrived++
 		u.arrival = l.arrived
 		heap.Push(&l.waiting, u)
@@ -107,14 +113,15 @@ func (ls *lines) remove(t *task) {
 // forget drops users without tasks whose charge no longer matters, once there
 // are many of them.
 func (l *line) forget() {
-	if len(l.users) < 1024 || len(l.users) < 2*len(l.waiting) {
+	if len(l.users) < max(1024, l.sweep) {
 		return
 	}
 	for name, u := range l.users {
-		if u.at < 0 && u.charged <= l.started {
+		if u.at < 0 && u.charged <= l.virtual {
 			delete(l.users, name)
 		}
 	}
+	l.sweep = 2 * len(l.users)
 }
 
 // take removes the next task of one of the operations and charges its user; it
@@ -150,7 +157,8 @@ func (l *line) restore() {
 func (l *line) start(u *turn, t *task) {
 	u.work(t.row.Operation).pop()
 	t.inLine = false
-	l.started = max(l.started, u.start)
+	t.share = 1 / float64(len(l.waiting)+len(l.aside))
+	l.virtual = max(l.virtual, u.start) + t.cost*t.share
 	u.charged = u.start + t.cost
 	u.start = u.charged
 	if u.tasks--; u.tasks == 0 {
@@ -166,8 +174,9 @@ func (l *line) start(u *turn, t *task) {
 func (t *task) correct(used float64) {
 	u := t.turn
 	u.charged += used - t.cost
+	u.line.virtual += min(used-t.cost, 0) * t.share
 	if u.at >= 0 {
-		u.start = max(u.line.started, u.charged)
+		u.start = max(u.joined, u.charged)
 		heap.Fix(&u.line.waiting, u.at)
 	}
 }

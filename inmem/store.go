@@ -49,6 +49,7 @@ type task struct {
 	row    pawl.TaskRow
 	calls  []call  // reserved and not settled
 	cost   float64 // tokens that its user's turn is charged for it until they are known
+	share  float64 // of its tokens by which virtual time moves on: one part in the users who waited
 	turn   *turn   // of its user, in its line
 	inLine bool
 

@@ -120,7 +120,8 @@ func (s *Store) advance(now time.Time) {
 // for calls that may have been sent stays charged.
 func (s *Store) lose(now time.Time, t *task) {
 	unknown := s.abandon(now, t)
-	t.correct(float64(t.row.LastAttempt().Usage.Total()))
+	_, used := t.row.Stored()
+	t.correct(float64(used.Total()))
 	s.update(now, t, func(r *pawl.TaskRow) { r.BeLost(now, unknown) })
 	if t.row.State.Ended() {
 		s.ended(now, t)

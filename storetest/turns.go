@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/limit"
@@ -128,6 +130,26 @@ var turnRules = []rule{
 		t.putMany(60, user("a"), tokens(10))
 		t.putMany(60, user("b"), tokens(10))
 		near(t, strings.Count(usersOf(t.claim(40)), "a"), 0, 1)
+	}},
+	{"newcomers starve nobody", "a stream of users with one task each must not pass a waiting user for ever", func(t *trial) {
+		t.putMany(2, user("old"), tokens(100))
+		t.take()
+		for i := range 20 {
+			t.put(user(fmt.Sprint("new ", i)), tokens(100))
+			if t.take().User == "old" {
+				return
+			}
+		}
+		t.Error("20 users who came later went before the second task of one who waited")
+	}},
+	{"a lost attempt's calls count", "tokens were used even if the worker died afterwards", func(t *trial) {
+		t.put(user("a"), tokens(10))
+		r := t.take()
+		err := t.saveAs(pawl.Save{Lease: r.Lease(), Step: &pawl.StepRow{Key: "k", Name: "ask", Call: true, Attempt: r.Attempt, Usage: llm.Usage{Output: 1000}}})
+		t.must("Save", err)
+		t.pass(time.Hour)
+		t.putMany(2, user("b"), tokens(10))
+		is(t, "users", usersOf(t.claim(3)), "bba")
 	}},
 	{"turns are of a queue and limit", "what a user does in one queue does not count in another", func(t *trial) {
 		t.putMany(10, user("a"), queue("x"), tokens(1000))
