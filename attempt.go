@@ -2,6 +2,7 @@ package pawl
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -19,13 +20,16 @@ type attempt struct {
 	cancel context.CancelCauseFunc
 	beaten time.Time // when the lease was last prolonged, by this machine's clock; guarded by worker.mu
 
-	mu     sync.Mutex
-	sum    tally
-	seen   map[string]int        // how often each step was asked for, by its key without the count
-	failed map[string]*llm.Error // calls that failed in this attempt, by key
-	last   *llm.Error            // the latest call's failure; nil if it was answered
-	talk   *conversation         // nil until the conversation is needed
-	data   Data                  // what the handler set; nil if nothing
+	mu       sync.Mutex
+	sum      tally
+	seen     map[string]int        // how often each step was asked for, by its key without the count
+	free     map[string][]string   // keys that were given back, by the same
+	failed   map[string]*llm.Error // calls that failed in this attempt, by key
+	last     *llm.Error            // the latest failure that no later call made up for; nil if there is none
+	clock    int                   // counts failures
+	failedAt int                   // the clock at the latest one
+	talk     *conversation         // nil until the conversation is needed
+	data     Data                  // what the handler set; nil if nothing
 }
 
 // attemptFrom returns the attempt whose handler has ctx. An attempt is the
@@ -86,8 +90,10 @@ func (w *worker) prepare(ctx *handlerContext) {
 		return
 	}
 	go func() {
-		output, err := call(ctx, work)
-		w.conclude(ctx, output, err)
+		var output any
+		err := errExited
+		defer func() { w.conclude(ctx, output, err) }()
+		output, err = call(ctx, work)
 	}()
 }
 
@@ -96,9 +102,18 @@ func decode(h *handler, a *attempt) (f work, err error) {
 	return h.prepare(a)
 }
 
+// errExited is the failure of a handler that ended its goroutine.
+var errExited = errors.New("the handler called runtime.Goexit")
+
 func call(ctx context.Context, f work) (output any, err error) {
 	defer recovered(&err)
-	return f(ctx)
+	if output, err = f(ctx); err != nil {
+		// An error whose own methods panic, such as a nil *llm.Error, is a panic
+		// of the handler.
+		_ = err.Error()
+		errors.Is(err, errExited)
+	}
+	return output, err
 }
 
 // recovered turns a panic into an error with the panic's stack.

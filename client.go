@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pawlhq/pawl/limit"
@@ -99,6 +100,9 @@ type Client struct {
 	waits waits
 	gates gates
 
+	parked atomic.Int64  // running attempts that wait for a run, without a place
+	freed  chan struct{} // holds one signal: a place is free
+
 	notices notices
 
 	mu       sync.Mutex
@@ -126,7 +130,7 @@ type addAnswer struct {
 // tasks and waiting for them needs no Run in this process. What is wrong with
 // config is reported by Run.
 func New(store Store, config Config) *Client {
-	c := &Client{store: store, config: config.withDefaults(), handlers: map[string]*handler{}}
+	c := &Client{store: store, config: config.withDefaults(), handlers: map[string]*handler{}, freed: make(chan struct{}, 1)}
 	c.log = c.config.Logger
 	c.adds = group[*NewTask, addAnswer]{commit: c.commitAdds, most: batchMost}
 	c.saves = group[Save, error]{commit: c.commitSaves, most: batchMost}

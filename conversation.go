@@ -39,14 +39,16 @@ func (c *conversation) append(m llm.Message) {
 	c.chars += len(m.JSON())
 }
 
-// heading returns the conversation that follows this attempt and its size.
-func (a *attempt) heading() (Hash, int) {
+// heading returns the conversation that follows this attempt, its size, and the
+// messages of it that are not stored.
+func (a *attempt) heading() (head Hash, chars int, unsaved []Node, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.talk == nil {
-		return a.row.Conversation, max(a.row.Size.Chars-len(a.row.Input), 0)
+		return a.row.Conversation, max(a.row.Size.Chars-len(a.row.Input), 0), nil, nil
 	}
-	return a.talk.head, a.talk.chars
+	unsaved, head, err = appendNodes(a.talk.head, a.talk.unsaved)
+	return head, a.talk.chars, unsaved, err
 }
 
 // dataNow returns the task's data with what the handler has set.
@@ -54,9 +56,9 @@ func (a *attempt) dataNow() Data {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.data == nil {
-		return a.row.Data
+		return maps.Clone(Data(a.row.Data))
 	}
-	return a.data
+	return maps.Clone(a.data)
 }
 
 // Conversation returns the messages so far, those that came along and those
@@ -72,7 +74,8 @@ func (t *Task[In]) Conversation(ctx context.Context) ([]llm.Message, error) {
 }
 
 // Append adds messages, such as the results of tools, to the conversation
-// without calling a model. They are stored with the response of the next Ask.
+// without calling a model. They are stored with the response of the next Ask,
+// or with the task that follows in the flow.
 func (t *Task[In]) Append(ctx context.Context, messages ...llm.Message) error {
 	t.attempt.mu.Lock()
 	defer t.attempt.mu.Unlock()
@@ -89,7 +92,7 @@ func (t *Task[In]) Append(ctx context.Context, messages ...llm.Message) error {
 // Data returns what earlier tasks of the run handed on, with what this handler
 // has set. The map is the caller's own.
 func (t *Task[In]) Data() Data {
-	return maps.Clone(t.attempt.dataNow())
+	return t.attempt.dataNow()
 }
 
 // SetData sets a value that goes along to the tasks that follow in the flow, if
@@ -99,13 +102,13 @@ func (t *Task[In]) SetData(name string, value any) error {
 	if err != nil {
 		return err
 	}
-	data := maps.Clone(t.attempt.dataNow())
-	if data == nil {
-		data = Data{}
+	a := t.attempt
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.data == nil {
+		a.data = Data{}
+		maps.Copy(a.data, a.row.Data)
 	}
-	data[name] = encoded
-	t.attempt.mu.Lock()
-	t.attempt.data = data
-	t.attempt.mu.Unlock()
+	a.data[name] = encoded
 	return nil
 }

@@ -39,13 +39,14 @@ func (a *attempt) govern(ctx context.Context, call llm.Call, send func(context.C
 	if failed := a.failure(name); failed != nil {
 		return nil, failed
 	}
+	began := a.moment()
 	key, stored := a.step(name)
 	if stored != nil {
 		exchange, err := decodeExchange(stored.Result)
 		if err != nil {
 			return nil, Permanent(fmt.Errorf("stored call %s: %w", key, err))
 		}
-		a.answered(func(s *tally) {
+		a.answered(began, func(s *tally) {
 			s.saved++
 			s.spared = s.spared.Add(stored.Usage)
 		})
@@ -53,23 +54,28 @@ func (a *attempt) govern(ctx context.Context, call llm.Call, send func(context.C
 	}
 	settle := Settlement{Key: key + "/" + strconv.Itoa(a.row.Attempt)}
 	if err := a.reserve(ctx, settle.Key, call); err != nil {
+		a.unstep(name, key)
 		return nil, a.fail(name, call.API.Name(), err)
 	}
-	began := time.Now()
+	sent := time.Now()
 	exchange, err := send(ctx)
-	settle.SentAgo = time.Since(began)
+	settle.SentAgo = time.Since(sent)
 	if err != nil {
+		a.unstep(name, key)
 		return nil, a.unanswered(name, call.API.Name(), settle, err)
 	}
-	return exchange, a.store(key, call.Name, exchange, settle, with)
+	a.answered(began, func(s *tally) {
+		s.calls++
+		s.usage = s.usage.Add(exchange.Usage)
+	})
+	if err := a.store(key, call.Name, exchange, settle, with); err != nil {
+		return nil, a.fail(name, call.API.Name(), err)
+	}
+	return exchange, nil
 }
 
 // store writes down an answered call.
 func (a *attempt) store(key, name string, exchange *llm.Exchange, settle Settlement, with func(*Save) error) error {
-	a.answered(func(s *tally) {
-		s.calls++
-		s.usage = s.usage.Add(exchange.Usage)
-	})
 	settle.Outcome, settle.Usage, settle.Seen = CallAnswered, exchange.Usage, exchange.Limits
 	save := Save{Settle: &settle, Step: &StepRow{
 		Key: key, Name: name, Call: true, Usage: exchange.Usage, Took: settle.SentAgo, Result: encodeExchange(exchange),
@@ -146,7 +152,16 @@ func (a *attempt) fail(name, api string, err error) error {
 		a.failed = map[string]*llm.Error{}
 	}
 	a.failed[name], a.last = call, call
+	a.clock++
+	a.failedAt = a.clock
 	return err
+}
+
+// moment returns a number that tells failures before it from those after it.
+func (a *attempt) moment() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.clock
 }
 
 func (a *attempt) failure(name string) error {
@@ -158,10 +173,14 @@ func (a *attempt) failure(name string) error {
 	return nil
 }
 
-func (a *attempt) answered(change func(*tally)) {
+// answered counts a call that was answered. It makes up for failures before the
+// call, not for those of other calls at the same time.
+func (a *attempt) answered(began int, change func(*tally)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.last = nil
+	if a.failedAt <= began {
+		a.last = nil
+	}
 	change(&a.sum)
 }
 

@@ -46,7 +46,12 @@ func identity(row *TaskRow, version, key string, buf []byte) (Hash, []byte, erro
 			if i > 0 {
 				buf = append(buf, ',')
 			}
-			buf = appendString(buf, next.Operation)
+			if next.Version == "" {
+				buf = appendString(buf, next.Operation)
+				continue
+			}
+			buf = appendString(append(buf, '['), next.Operation)
+			buf = append(appendString(append(buf, ','), next.Version), ']')
 		}
 		buf = append(buf, ']')
 	}

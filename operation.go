@@ -102,7 +102,7 @@ func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 
 
 func (s spec) stage() Stage {
 	return Stage{
-		Operation: s.Name, Queue: s.Queue, Limit: s.Limit,
+		Operation: s.Name, Version: s.Version, Queue: s.Queue, Limit: s.Limit,
 		Priority: s.Priority, MaxAttempts: s.Attempts, Tokens: s.Tokens,
 	}
 }

@@ -97,8 +97,12 @@ func (a *attempt) success(output any) (f Finish, err error) {
 	}
 	f = Finish{Lease: a.row.Lease(), To: Succeeded, Output: encoded}
 	f.Attempt.Used = true
-	head, chars := a.heading()
+	head, chars, unsaved, err := a.heading()
+	if err != nil {
+		return f, Permanent(fmt.Errorf("conversation of %s: %w", a.row.Operation, err))
+	}
 	if next, ok := follow(a.row, encoded, head, chars, a.dataNow()); ok {
+		next.Nodes = unsaved
 		f.Follow = []NewTask{next}
 	}
 	return f, nil

@@ -23,7 +23,11 @@ type Run[Out any] struct {
 
 // Wait returns the run's result once it has ended. A run that has a dead
 // letter gives a [DeadError], a cancelled one ErrCancelled. It returns ctx.Err()
-// if ctx ends first; the run itself goes on.
+// if ctx ends first; the run itself goes on. Deadlines are kept by workers: while
+// none works on the store, Wait does not see one pass.
+//
+// A handler that waits gives up its place at the worker, and what its claim
+// reserved for a call, so that parents who wait cannot keep their children out.
 func (r *Run[Out]) Wait(ctx context.Context) (Out, error) {
 	var out Out
 	encoded, err := r.client.wait(ctx, r.ID)
@@ -187,12 +191,9 @@ func (a *addition) validate(plan []spec) error {
 // fill sets the row from the operation, the input and what follows.
 func (a *addition) fill(rest []spec, in any) error {
 	s := a.spec
-	input, ok := in.(json.RawMessage)
-	if !ok || !json.Valid(input) {
-		var err error
-		if input, err = marshal(in); err != nil {
-			return fmt.Errorf("pawl: input of %s: %w", s.Name, err)
-		}
+	input, err := marshal(in)
+	if err != nil {
+		return fmt.Errorf("pawl: input of %s: %w", s.Name, err)
 	}
 	a.row.ID = NewID()
 	a.row.Run = a.row.ID

@@ -14,7 +14,8 @@ import (
 // within one attempt it is a step of its own, the second, third and so on, so
 // the order of equal names must not change between attempts.
 //
-// An error of fn is returned and not stored. fn runs at least once: a crash
+// An error of fn is returned and not stored; tried again within the attempt it is
+// the same step. fn runs at least once: a crash
 // after it and before its result is stored runs it again. Results are JSON.
 func Step[T any](ctx context.Context, name string, fn func(context.Context) (T, error)) (T, error) {
 	var out T
@@ -32,6 +33,7 @@ func Step[T any](ctx context.Context, name string, fn func(context.Context) (T, 
 	}
 	began := time.Now()
 	if out, err = fn(ctx); err != nil {
+		a.unstep("step:"+name, key)
 		return out, err
 	}
 	result, err := marshal(out)
@@ -50,17 +52,32 @@ func Step[T any](ctx context.Context, name string, fn func(context.Context) (T, 
 func (a *attempt) step(name string) (key string, stored *StepRow) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.seen == nil {
-		a.seen = map[string]int{}
+	if free := a.free[name]; len(free) > 0 {
+		key, a.free[name] = free[0], free[1:]
+	} else {
+		if a.seen == nil {
+			a.seen = map[string]int{}
+		}
+		a.seen[name]++
+		key = name + "#" + strconv.Itoa(a.seen[name])
 	}
-	a.seen[name]++
-	key = name + "#" + strconv.Itoa(a.seen[name])
 	for i := range a.row.Steps {
 		if a.row.Steps[i].Key == key {
 			return key, &a.row.Steps[i]
 		}
 	}
 	return key, nil
+}
+
+// unstep gives back a key under which nothing was stored: the next step with
+// this name takes it, as it will in an attempt in which nothing fails.
+func (a *attempt) unstep(name, key string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.free == nil {
+		a.free = map[string][]string{}
+	}
+	a.free[name] = append(a.free[name], key)
 }
 
 // save writes to the store under the attempt's lease. A lost lease ends the

@@ -162,6 +162,7 @@ type StepRow struct {
 // Stage is one operation of a flow, as it is stored with the tasks before it.
 type Stage struct {
 	Operation   string   `json:"operation"`
+	Version     string   `json:"version,omitempty"`
 	Queue       string   `json:"queue"`
 	Limit       string   `json:"limit"`
 	Priority    Priority `json:"priority"`

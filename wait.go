@@ -20,6 +20,12 @@ type waits struct {
 
 // wait returns the output of a run once it has ended.
 func (c *Client) wait(ctx context.Context, run ID) (json.RawMessage, error) {
+	if a, err := attemptFrom(ctx); err == nil && a.client == c {
+		if err := a.park(); err != nil {
+			return nil, err
+		}
+		defer c.parked.Add(-1)
+	}
 	changed, err := c.waits.enter(run)
 	if err != nil {
 		return nil, err
@@ -42,6 +48,18 @@ func (c *Client) wait(ctx context.Context, run ID) (json.RawMessage, error) {
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// park gives up the attempt's place and what its claim reserved, while its
+// handler waits for a run. The place is taken back without asking: for a moment
+// more handlers may run than there are places.
+func (a *attempt) park() error {
+	if err := a.giveBack(""); err != nil {
+		return err
+	}
+	a.client.parked.Add(1)
+	raise(a.client.freed)
+	return nil
 }
 
 // enter registers a waiter. The subscription sees everything from then on.

@@ -22,7 +22,6 @@ type worker struct {
 	outcomes   group[outcome, struct{}]
 
 	ready chan struct{} // holds one signal: there may be something to claim
-	freed chan struct{} // holds one signal: a handler has ended
 	began chan struct{} // holds one signal: a handler runs, where none did
 
 	mu      sync.Mutex
@@ -85,7 +84,6 @@ func (c *Client) newWorker() (*worker, error) {
 	w := &worker{
 		Client:  c,
 		ready:   make(chan struct{}, 1),
-		freed:   make(chan struct{}, 1),
 		began:   make(chan struct{}, 1),
 		running: map[Lease]*attempt{},
 	}
@@ -120,7 +118,7 @@ func (c *Client) setUp(ctx context.Context) (Watch, error) {
 // time that the store named.
 func (w *worker) claim(ctx context.Context) {
 	for ctx.Err() == nil {
-		free := w.config.Workers - w.busy()
+		free := w.config.Workers - w.busy() + int(w.parked.Load())
 		if free <= 0 {
 			wait(ctx, w.freed, 0)
 			continue

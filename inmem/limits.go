@@ -80,6 +80,7 @@ func (s *Store) reserve(now time.Time, r pawl.Reservation) pawl.Grant {
 			return pawl.Grant{OK: true, Wait: until(now, c.at)}
 		}
 		if c.key == "" && c.limit == l {
+			defer s.ready(now) // it may need less than was claimed for it
 			return l.convert(now, c, r)
 		}
 	}

@@ -51,11 +51,7 @@ func (s *Store) find(f pawl.Filter) []*task {
 			keep(s.tasks[id])
 		}
 	case !f.Run.IsZero():
-		run := s.runs[f.Run]
-		if run == nil {
-			run = []*task{s.tasks[f.Run]}
-		}
-		for _, t := range run {
+		for _, t := range s.run(f.Run) {
 			keep(t)
 		}
 	default:
@@ -68,6 +64,17 @@ func (s *Store) find(f pawl.Filter) []*task {
 		found = found[:f.Max]
 	}
 	return found
+}
+
+// run returns the tasks of a run, in the order in which they were added.
+func (s *Store) run(id pawl.ID) []*task {
+	if run := s.runs[id]; run != nil {
+		return run
+	}
+	if t := s.tasks[id]; t != nil {
+		return []*task{t}
+	}
+	return nil
 }
 
 func compareIDs(a, b pawl.ID) int { return bytes.Compare(a[:], b[:]) }

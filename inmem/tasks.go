@@ -63,21 +63,42 @@ func (s *Store) twin(now time.Time, n *pawl.NewTask) *task {
 			return t
 		}
 	}
-	if a.result != nil && now.Sub(a.result.row.Ended) < n.Reuse {
-		return a.result
+	if a.result == nil {
+		return nil
 	}
-	return nil
+	ended, failed := s.runState(a.result)
+	if failed || ended && now.Sub(a.result.row.Ended) >= n.Reuse {
+		return nil
+	}
+	return a.result
+}
+
+// runState returns whether all tasks of t's run have ended, and whether one of
+// them did not succeed.
+func (s *Store) runState(t *task) (ended, failed bool) {
+	ended = true
+	for _, other := range s.run(t.row.Run) {
+		state := other.row.State
+		ended = ended && state.Ended()
+		failed = failed || state == pawl.Dead || state == pawl.Cancelled || other.row.Cancelling
+	}
+	return ended, failed
 }
 
 func (s *Store) duplicate(now time.Time, twin *task, n *pawl.NewTask) pawl.AddedAs {
+	ended, _ := s.runState(twin)
 	switch {
-	case twin.row.State == pawl.Succeeded:
+	case ended:
 		s.emit(now, pawl.EventJoined, twin)
 		return pawl.AsReused
 	case n.Duplicates == pawl.Reject:
 		return pawl.AsRejected
 	case n.Duplicates == pawl.Replace:
-		s.cancel(now, twin)
+		for _, t := range s.run(twin.row.Run) {
+			if !t.row.State.Ended() {
+				s.cancel(now, t)
+			}
+		}
 		return pawl.AsReplacement
 	}
 	s.emit(now, pawl.EventJoined, twin)
