@@ -22,7 +22,7 @@ type Config struct {
 	Queues  []string                // the queues that Run works on; default all
 	Lease   time.Duration           // after which a silent worker's tasks are given to others; default 10 s
 	Grace   time.Duration           // how long handlers may go on when Run's context ends; default 30 s, negative for none
-	Limits  map[string]limit.Config // set in the store when Run starts; default none: nothing is limited until the provider says so
+	Limits  map[string]limit.Config // set in the store when Run starts; default none: limits that only pause when the provider refuses
 	Logger  *slog.Logger            // told of dead letters, blocked accounts and stores that fail; default slog.Default()
 
 	// Patience is the longest that a call waits for its limit inside a handler.

@@ -1,4 +1,4 @@
-// Package pawl is a durable task queue for AI agents. It runs the model calls
+// Package pawl is a task queue for AI agents. It runs the model calls
 // that agents make: by priority, fair between users, inside the provider's
 // limits, never twice for the same thing, each task carrying its whole
 // context, so that a retry goes on where the last attempt stopped. What fails
