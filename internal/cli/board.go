@@ -33,6 +33,8 @@ type board struct {
 type progress struct {
 	operations                          []operation
 	answered, retries, throttles, joins int
+	ending                              bool
+	unsent                              time.Duration // how long no call has reached the provider
 }
 
 // operation is how the tasks of one operation stand.
@@ -229,6 +231,9 @@ func (b *board) snapshot() (progress, []note) {
 	defer b.mu.Unlock()
 	p := b.now
 	p.operations = append([]operation(nil), p.operations...)
+	if !b.notSent.IsZero() {
+		p.unsent = time.Since(b.notSent)
+	}
 	notes := b.notes
 	b.notes = nil
 	return p, notes

@@ -283,6 +283,9 @@ func TestInterrupt(t *testing.T) {
 	if r.code != 130 || !strings.Contains(r.err, "without a summary") {
 		t.Fatalf("exit code %d, stderr %q; want 130 and what is missing", r.code, r.err)
 	}
+	if !regexp.MustCompile(`interrupted: waiting for \d+ calls?; press ctrl-C again`).MatchString(r.out) {
+		t.Errorf("an interrupt is not shown:\n%s", r.out)
+	}
 	r.checkBooks(t)
 }
 

@@ -21,7 +21,7 @@ func (s *session) report(ctx context.Context) {
 	}
 	a := accountOf(rows)
 	s.reportDocuments(a)
-	s.reportUsers()
+	s.reportUsers(a)
 	s.reportWork(a)
 	s.reportDead(ctx, rows)
 	s.reportProvider()
@@ -104,21 +104,24 @@ func (s *session) outcome(j *job) []string {
 	return wrap("none: it was not begun", width)
 }
 
-const userRow = " %-10s %9s %7s %6s %12s %10s"
+const userRow = " %-10s %16s %11s %9s %9s %6s %6s"
 
-func (s *session) reportUsers() {
-	users := usersOf(s.jobs)
+func (s *session) reportUsers(a account) {
+	users := usersOf(s.jobs, a)
 	if len(users) < 2 {
 		return
 	}
 	s.heading("users take turns")
-	fmt.Fprintln(s.t.out, s.t.palette.dim(fmt.Sprintf(userRow, "user", "documents", "joined", "ended", "first after", "all after")))
+	fmt.Fprintln(s.t.out, s.t.palette.dim(fmt.Sprintf(userRow, "user", "first call after", "first ended", "all ended", "documents", "joined", "ended")))
 	for _, u := range users {
-		first, last := "-", "-"
+		began, first, last := "-", "-", "-"
+		if !u.began.IsZero() {
+			began = seconds(max(u.began.Sub(s.began), 0))
+		}
 		if u.ended > 0 {
 			first, last = seconds(u.first), seconds(u.last)
 		}
-		fmt.Fprintf(s.t.out, userRow+"\n", clip(u.name, 10), thousands(u.sent), thousands(u.joined), thousands(u.ended), first, last)
+		fmt.Fprintf(s.t.out, userRow+"\n", clip(u.name, 10), began, first, last, thousands(u.sent), thousands(u.joined), thousands(u.ended))
 	}
 }
 

@@ -70,6 +70,11 @@ func (s *session) run(ctx context.Context) error {
 		}
 	})
 	loops.Go(func() { s.guard(ctx, stop) })
+	defer context.AfterFunc(ctx, func() {
+		if errors.Is(context.Cause(ctx), errInterrupted) {
+			s.board.interrupt()
+		}
+	})()
 
 	err := s.show(alive, func() error { return s.process(alive, s.jobs) })
 	if ctx.Err() != nil {
@@ -103,8 +108,8 @@ func (s *session) process(ctx context.Context, jobs []*job) error {
 
 const (
 	guardEvery = 200 * time.Millisecond
-	unsentMost = 5 * time.Second // how long no call may reach the provider
-	heldMost   = time.Minute     // the longest hold that is worth a wait
+	unsentMost = 20 * time.Second // how long no call may reach the provider
+	heldMost   = time.Minute      // the longest hold that is worth a wait
 )
 
 // guard ends the run where waiting is in vain: nothing reaches the provider, or

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -38,12 +39,13 @@ func (s *session) show(ctx context.Context, work func() error) error {
 
 // view draws a session's progress: in place on a terminal, else as lines.
 type view struct {
-	s     *session
-	last  bool
-	lines int       // of the frame that stands on the terminal
-	told  time.Time // when the last plain line of progress was written
-	said  string
-	notes []note
+	s       *session
+	last    bool
+	lines   int       // of the frame that stands on the terminal
+	told    time.Time // when the last plain line of progress was written
+	said    string
+	noticed string // the kind of notice that was written last
+	notes   []note
 }
 
 func (v *view) draw(ctx context.Context) {
@@ -56,6 +58,12 @@ func (v *view) draw(ctx context.Context) {
 	}
 	for _, n := range notes {
 		fmt.Fprintln(v.s.t.out, n.line(plainTitle))
+	}
+	if notice := p.notice(); notice == "" {
+		v.noticed = ""
+	} else if kind, _, _ := strings.Cut(notice, ":"); kind != v.noticed {
+		v.noticed = kind
+		fmt.Fprintf(v.s.t.out, "%9s  %s\n", seconds(time.Since(v.s.began)), notice)
 	}
 	if line := p.line(); line != v.said && (v.last || time.Since(v.told) >= plainLine) {
 		v.told, v.said = time.Now(), line
@@ -121,8 +129,8 @@ func (p progress) frame(g gates, notes []note, elapsed time.Duration, width int,
 			c.dim(strings.Repeat("▱", bar-share(l.Level, l.Capacity, bar)))+"  "+clip(text, width-13-bar))
 	}
 	gate := c.green("open")
-	if g.closed != "" {
-		gate = c.yellow(clip(g.closed, width-11))
+	if closed := cmp.Or(p.notice(), g.closed); closed != "" {
+		gate = c.yellow(clip(closed, width-11))
 	}
 	lines = append(lines, " "+pad("limit", 10)+gate, "")
 	counts := fmt.Sprintf(" %s   %s   %s   %s   %d joined   ",

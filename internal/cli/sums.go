@@ -12,6 +12,7 @@ type sums struct {
 	more         int // attempts that count, after a task's first
 	saved        int // calls and steps that were answered from the store
 	paid, spared llm.Usage
+	began        time.Time // when the first attempt was started; zero if none was
 
 	sent int // calls; each of them is in one of the counts below
 	answered,
@@ -23,6 +24,9 @@ type sums struct {
 }
 
 func (s *sums) add(row *pawl.TaskRow) {
+	if len(row.Attempts) > 0 {
+		s.start(row.Attempts[0].Started)
+	}
 	used := 0
 	for _, a := range row.Attempts {
 		if a.Used {
@@ -34,6 +38,12 @@ func (s *sums) add(row *pawl.TaskRow) {
 		s.count(a)
 	}
 	s.more += max(used-1, 0)
+}
+
+func (s *sums) start(at time.Time) {
+	if !at.IsZero() && (s.began.IsZero() || at.Before(s.began)) {
+		s.began = at
+	}
 }
 
 // count says what became of an attempt's calls. An attempt makes one here, and
@@ -80,6 +90,7 @@ func (a account) of(j *job) sums {
 	for _, id := range j.runs {
 		if run := a.runs[id]; run != nil {
 			s.more += run.more
+			s.start(run.began)
 			s.answered += run.answered
 			s.paid = s.paid.Add(run.paid)
 		}
@@ -103,10 +114,11 @@ func (a account) joined(jobs []*job) (copies int, spared llm.Usage) {
 type userSums struct {
 	name                string
 	sent, joined, ended int
+	began               time.Time     // when their first call was started
 	first, last         time.Duration // until a document of theirs had ended
 }
 
-func usersOf(jobs []*job) []userSums {
+func usersOf(jobs []*job, a account) []userSums {
 	var users []userSums
 	at := map[string]int{}
 	for _, j := range jobs {
@@ -119,6 +131,8 @@ func usersOf(jobs []*job) []userSums {
 		u.sent++
 		if j.joined() {
 			u.joined++
+		} else if at := a.of(j).began; u.began.IsZero() || !at.IsZero() && at.Before(u.began) {
+			u.began = at
 		}
 		if !j.done() && !j.dead() {
 			continue
