@@ -76,9 +76,7 @@ func (b *board) follow(events iter.Seq2[pawl.Event, error]) {
 func (b *board) name(title string, run pawl.ID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.titles[run] == "" { // else the run is joined
-		b.titles[run] = title
-	}
+	b.titles[run] = title
 }
 
 // resume says that dead letters are run again from now on.
@@ -116,12 +114,6 @@ func (b *board) operation(name string) *operation {
 
 func (b *board) take(e pawl.Event) {
 	switch e.Type {
-	case pawl.EventJoined:
-		if b.resumed {
-			return // it takes what it has got already
-		}
-		b.now.joins++
-		b.say("joined", b.about(e), "identical: one analysis for both")
 	case pawl.EventStarted:
 		b.move(e, pawl.Running)
 	case pawl.EventStep:
@@ -217,7 +209,7 @@ func (b *board) about(e pawl.Event) string {
 	if title := b.titles[e.Run]; title != "" {
 		return title
 	}
-	return e.Task.String()
+	return "a document" // its title is about to come
 }
 
 // say notes something. The caller holds the lock.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -17,15 +18,45 @@ const mostFile = 64 << 20
 func readFiles(paths []string) ([]*job, error) {
 	var jobs []*job
 	var problems []error
-	for _, path := range paths {
+	titles := titlesOf(paths)
+	for i, path := range paths {
 		text, err := readText(path)
 		if err != nil {
 			problems = append(problems, usageError{err})
 			continue
 		}
-		jobs = append(jobs, &job{title: printable(filepath.Base(path)), user: "you", text: text})
+		jobs = append(jobs, &job{title: printable(titles[i]), user: "you", text: text})
 	}
 	return jobs, errors.Join(problems...)
+}
+
+// titlesOf returns the base names of files, with as much of the path before them
+// as it takes to tell different files apart.
+func titlesOf(paths []string) []string {
+	titles := make([]string, len(paths))
+	for i, path := range paths {
+		parts := 1
+		for ambiguous(path, paths, parts) {
+			parts++
+		}
+		titles[i] = tail(path, parts)
+	}
+	return titles
+}
+
+func ambiguous(path string, paths []string, parts int) bool {
+	for _, other := range paths {
+		if filepath.Clean(other) != filepath.Clean(path) && tail(other, parts) == tail(path, parts) {
+			return true
+		}
+	}
+	return false
+}
+
+// tail returns the last parts of a path.
+func tail(path string, parts int) string {
+	all := strings.Split(filepath.ToSlash(filepath.Clean(path)), "/")
+	return strings.Join(all[max(len(all)-parts, 0):], "/")
 }
 
 func readText(path string) (string, error) {

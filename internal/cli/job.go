@@ -19,6 +19,8 @@ type job struct {
 
 	run     *pawl.Run[Summary] // what gives the summary; nil until it was added
 	runs    []pawl.ID          // all runs that were added for it
+	own     []pawl.ID          // those of them that no earlier document or part had added
+	joins   []pawl.ID          // the runs that it joined, one for each time
 	again   bool               // it is worked on for the second time
 	summary string
 	err     error
@@ -41,12 +43,18 @@ func (j *job) permanent() bool {
 }
 
 // joined reports whether another job that is identical does its work.
-func (j *job) joined() bool { return j.run != nil && j.run.As == pawl.AsJoined && !j.again }
+func (j *job) joined() bool { return len(j.runs) > 0 && len(j.own) == 0 && !j.again }
 
 // add says that a run is the job's. Parts that are identical share one.
-func (j *job) add(run pawl.ID) {
+func (j *job) add(run pawl.ID, as pawl.AddedAs) {
 	if !slices.Contains(j.runs, run) {
 		j.runs = append(j.runs, run)
+	}
+	switch {
+	case as == pawl.AsNew:
+		j.own = append(j.own, run)
+	case as == pawl.AsJoined && !j.again:
+		j.joins = append(j.joins, run)
 	}
 }
 
@@ -70,12 +78,14 @@ func (s *session) send(ctx context.Context, j *job) error {
 		return err
 	}
 	j.run = run
-	j.add(run.ID)
-	s.board.name(j.title, run.ID)
-	if run.As == pawl.AsNew {
-		s.board.plan(analyze.Name, 1)
-		s.board.plan(summarize.Name, 1)
+	j.add(run.ID, run.As)
+	if run.As != pawl.AsNew {
+		s.board.join(run.ID, j.title)
+		return nil
 	}
+	s.board.name(j.title, run.ID)
+	s.board.plan(analyze.Name, 1)
+	s.board.plan(summarize.Name, 1)
 	return nil
 }
 
@@ -107,13 +117,17 @@ func (s *session) workInParts(ctx context.Context, j *job) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	s.board.plan(summarize.Name, 1)
 	run, err := summarize.Add(ctx, s.client, Points{points}, pawl.User(j.user), s.reuse(j))
 	if err != nil {
 		return Summary{}, err
 	}
-	j.add(run.ID)
-	s.board.name(j.title, run.ID)
+	j.add(run.ID, run.As)
+	if run.As == pawl.AsNew {
+		s.board.name(j.title, run.ID)
+		s.board.plan(summarize.Name, 1)
+	} else {
+		s.board.join(run.ID, j.title)
+	}
 	return wait(ctx, run)
 }
 
@@ -127,13 +141,7 @@ func (s *session) pointsOf(ctx context.Context, j *job, texts []string) ([]strin
 	if err != nil {
 		return nil, err
 	}
-	for i, run := range runs {
-		j.add(run.ID)
-		s.board.name(fmt.Sprintf("%d/%d %s", i+1, len(runs), j.title), run.ID)
-		if run.As == pawl.AsNew {
-			s.board.plan(analyze.Name, 1)
-		}
-	}
+	s.tell(j, runs)
 	var points []string
 	var failed error
 	for _, run := range runs {
@@ -144,6 +152,23 @@ func (s *session) pointsOf(ctx context.Context, j *job, texts []string) ([]strin
 		points = append(points, found.Items...)
 	}
 	return slices.Clip(points), failed
+}
+
+// tell says what came of adding the parts of a job.
+func (s *session) tell(j *job, runs []*pawl.Run[Points]) {
+	var joined []pawl.ID
+	var titles []string
+	for i, run := range runs {
+		title := fmt.Sprintf("%d/%d %s", i+1, len(runs), j.title)
+		j.add(run.ID, run.As)
+		if run.As == pawl.AsNew {
+			s.board.name(title, run.ID)
+			s.board.plan(analyze.Name, 1)
+		} else {
+			joined, titles = append(joined, run.ID), append(titles, title)
+		}
+	}
+	s.board.joinParts(j.title, joined, titles)
 }
 
 // reuse has a job that is worked on again take what it has got already.

@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"time"
+
+	"github.com/pawlhq/pawl"
 )
 
 // unsentTold is how long no call may reach the provider before that is shown.
@@ -28,4 +30,32 @@ func (b *board) interrupt() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.now.ending = true
+}
+
+// joinsTold is how many of a document's parts that are joined get a line each.
+const joinsTold = 3
+
+// join says that a document takes what a run for an identical one gives.
+func (b *board) join(run pawl.ID, title string) {
+	b.joinParts(title, []pawl.ID{run}, []string{title})
+}
+
+// joinParts says the same of parts of a document.
+func (b *board) joinParts(title string, runs []pawl.ID, titles []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.resumed {
+		return // it takes what it has got already
+	}
+	b.now.joins += len(runs)
+	for i, run := range runs[:min(len(runs), joinsTold)] {
+		text := "identical: one analysis for both"
+		if first := b.titles[run]; first != "" && first != titles[i] {
+			text = "same as " + first
+		}
+		b.say("joined", titles[i], text)
+	}
+	if more := len(runs) - joinsTold; more > 0 {
+		b.say("joined", title, plural(more, "more part")+" that repeat others")
+	}
 }

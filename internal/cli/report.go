@@ -73,21 +73,30 @@ func (s *session) reportDocument(a account, j *job) {
 	if did.more > 0 {
 		left = append(left, plural(did.more, "more attempt"))
 	}
-	if copies := s.copies(j); copies > 0 {
-		left = append(left, fmt.Sprintf("sent %d times", copies+1))
+	for _, c := range s.copies(j) {
+		left = append(left, wrap(c, labelWidth)...)
 	}
 	s.row(left, s.outcome(j))
 	fmt.Fprintln(s.t.out)
 }
 
-// copies returns how many jobs joined this one.
-func (s *session) copies(j *job) (n int) {
+// copies names the jobs that joined this one.
+func (s *session) copies(j *job) (names []string) {
+	same := 0
 	for _, other := range s.jobs {
-		if other != j && other.joined() && j.run != nil && other.run.ID == j.run.ID {
-			n++
+		if other == j || !other.joined() || len(j.own) == 0 || other.runs[len(other.runs)-1] != j.own[len(j.own)-1] {
+			continue
+		}
+		if other.title == j.title {
+			same++
+		} else {
+			names = append(names, "joined "+other.title+": same as "+j.title)
 		}
 	}
-	return n
+	if same > 0 {
+		names = append(names, fmt.Sprintf("sent %d times", same+1))
+	}
+	return names
 }
 
 // outcome is a job's summary, or why there is none.
@@ -144,22 +153,13 @@ func (s *session) reportWork(a account) {
 		{"blocked with the account", all.blocked, ""},
 		{"failed otherwise", all.failed, ""},
 		{"not paid again: a retry had the answer stored", all.saved, thousands(all.spared.Total())},
-		{"not paid again: joined by " + plural(copies, "copy"), s.joinedCalls(a), thousands(joined.Total())},
+		{"not paid again: joined by " + plural(copies, "copy"), joined.answered, thousands(joined.paid.Total())},
 	} {
 		if r.calls == 0 && r.tokens == "unknown" {
 			r.tokens = "0"
 		}
 		fmt.Fprintln(s.t.out, strings.TrimRight(fmt.Sprintf(" %s %6s %13s", pad(clip(r.what, label), label), thousands(r.calls), r.tokens), " "))
 	}
-}
-
-func (s *session) joinedCalls(a account) (n int) {
-	for _, j := range s.jobs {
-		if j.joined() {
-			n += a.of(j).answered
-		}
-	}
-	return n
 }
 
 func (s *session) reportDead(ctx context.Context, rows []*pawl.TaskRow) {

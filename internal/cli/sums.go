@@ -84,10 +84,15 @@ func accountOf(rows []*pawl.TaskRow) account {
 	return a
 }
 
-// of returns the sums of a job's runs.
+// of returns the sums of the runs that a job was the first to add.
 func (a account) of(j *job) sums {
+	return a.sum(j.own)
+}
+
+// sum returns the sums of runs.
+func (a account) sum(runs []pawl.ID) sums {
 	var s sums
-	for _, id := range j.runs {
+	for _, id := range runs {
 		if run := a.runs[id]; run != nil {
 			s.more += run.more
 			s.start(run.began)
@@ -98,13 +103,15 @@ func (a account) of(j *job) sums {
 	return s
 }
 
-// joined returns what jobs did not have to pay because others that are identical
-// did their work.
-func (a account) joined(jobs []*job) (copies int, spared llm.Usage) {
+// joined returns what jobs did not have to ask and pay because others that are
+// identical did their work.
+func (a account) joined(jobs []*job) (copies int, spared sums) {
 	for _, j := range jobs {
-		if j.joined() {
+		for _, run := range j.joins {
 			copies++
-			spared = spared.Add(a.of(j).paid)
+			did := a.sum([]pawl.ID{run})
+			spared.answered += did.answered
+			spared.paid = spared.paid.Add(did.paid)
 		}
 	}
 	return copies, spared
