@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -27,6 +28,8 @@ type commands struct {
 	Simulate simulateCommand `cmd:"" help:"Run the simulated provider on its own until interrupted."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 	Help     helpCommand     `cmd:"" help:"Print the help of pawl or of one of its commands."`
+
+	PrintVersion kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
 const description = `Pawl is a task queue for AI agents. This command shows what it does, on a simulated provider that needs no key and costs nothing.`
@@ -43,13 +46,14 @@ func run(ctx context.Context, t *terminal, args []string) int {
 	if len(args) > 0 && args[0] == "help" {
 		args = append(args[1:len(args):len(args)], "--help")
 	}
+	args = withNegatives(args)
 	code, exited := exitOK, false
 	parser, err := kong.New(&commands{},
 		kong.Name("pawl"), kong.Description(description),
 		kong.Writers(t.out, t.err),
 		kong.Exit(func(c int) { code, exited = c, true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100, NoExpandSubcommands: true}),
-		kong.Vars{"faults": faultKinds()},
+		kong.Vars{"faults": faultKinds(), "mishaps": kinds(mishaps), "version": versionLine()},
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t),
 	)
 	if err != nil {
@@ -68,6 +72,23 @@ func run(ctx context.Context, t *terminal, args []string) int {
 		return exitUsage
 	}
 	return t.explain(parsed.Run())
+}
+
+var negative = regexp.MustCompile(`^-[0-9.]`)
+
+// withNegatives ties a negative number to the flag before it: alone it would be
+// taken for a flag.
+func withNegatives(args []string) []string {
+	var tied []string
+	for _, arg := range args {
+		last := len(tied) - 1
+		if negative.MatchString(arg) && last >= 0 && strings.HasPrefix(tied[last], "--") && !strings.Contains(tied[last], "=") {
+			tied[last] += "=" + arg
+		} else {
+			tied = append(tied, arg)
+		}
+	}
+	return tied
 }
 
 // hint says where the allowed flags are listed.

@@ -18,7 +18,7 @@ type demoCommand struct {
 	Tokens   float64  `default:"40000" help:"The account's limit of tokens a minute; 0 for none."`
 	Points   int      `default:"5" help:"How many points an analysis asks for, 1 to 20."`
 	Speed    *float64 `help:"How many times faster than real time the simulated provider's clock goes, 0.1 to 1000. Default: so that the work takes about half a minute, 60 at most." placeholder:"N"`
-	Faults   *float64 `help:"The chance of each of the simulated provider's 8 kinds of fault at each call, 0 to 0.1. Default: 0.05." placeholder:"P"`
+	Faults   *float64 `help:"The chance of each of the simulated provider's 8 kinds of fault at each call, 0 to 0.1: ${mishaps}. Default: 0.05." placeholder:"P"`
 	Seed     uint64   `default:"9" help:"What the simulated faults are drawn from."`
 }
 
@@ -28,7 +28,10 @@ func (*demoCommand) Help() string {
 shows how the work goes, and then what it made and cost, what failed and why, and how a failed document is mended and run again.
 
 With a simulated provider everything stays in this process and on this machine. An interrupt (ctrl-C) lets the calls under way end and
-shows what there is; a second one ends at once.`
+shows what there is; a second one ends at once.
+
+To see the two sides apart, run pawl simulate in one terminal, and with the URL that it prints pawl demo --provider anthropic
+--base-url URL in another one.`
 }
 
 // Run implements a command of kong.

@@ -240,9 +240,18 @@ func TestDemoWithProvider(t *testing.T) {
 		"openai":    {"OPENAI_API_KEY=secret", at + "/v1"},
 	} {
 		r := pawl(t, []string{c.key}, "demo", "--provider", provider, "--base-url", c.url, "--requests", "0", "--tokens", "0", "documents/bees.txt")
-		if r.code != 0 || !strings.Contains(r.out, "calls are real") || r.number(t, "answered, and paid", 0) != 2 {
+		if r.code != 0 || !strings.Contains(r.out, "calls go to a server on this machine") || r.number(t, "answered, and paid", 0) != 2 {
 			t.Errorf("%s: exit code %d, stderr %q; want 0 and two calls; stdout:\n%s", provider, r.code, r.err, r.out)
 		}
+	}
+}
+
+func TestDemoWithWrongPath(t *testing.T) {
+	t.Parallel()
+	at := serve(t, llmsim.Config{})
+	r := pawl(t, nil, "demo", "--provider", "openai", "--base-url", at, "documents/bees.txt")
+	if r.code != 1 || !strings.Contains(r.err, "1 of 1: 404") || !strings.Contains(r.err, `want "/v1"`) {
+		t.Errorf("exit code %d, stderr %q; want 1, the cause and a hint", r.code, r.err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/pawlhq/pawl/limit"
@@ -28,6 +29,7 @@ type provider struct {
 	title string // what it is, for the screen
 	note  string // what calling it means
 	model llm.Model
+	hint  string // what a 404 of it may mean; "" for nothing
 	limit limit.Config
 	speed float64        // of its clock
 	sim   *llmsim.Server // nil if it is a real one
@@ -69,17 +71,29 @@ func (d *demoCommand) open(ctx context.Context, t *terminal, jobs []*job) (*prov
 	}
 	p := &provider{
 		title: fmt.Sprintf("%s at %s, model %s", real.api, at, model),
-		note:  "calls are real and may cost money",
+		note:  costNote(at),
 		limit: limit.Config{Requests: d.Requests, Tokens: d.Tokens, Charge: real.charge},
 		speed: 1,
 		close: func() error { return nil },
 	}
 	if d.Provider == nameOpenAI {
+		if !strings.HasSuffix(strings.TrimRight(at, "/"), "/v1") {
+			p.hint = `does the base URL want "/v1" at its end?`
+		}
 		p.model = openai.New(openai.Config{APIKey: key, Model: model, BaseURL: d.BaseURL, MaxTokens: maxTokens})
 	} else {
 		p.model = anthropic.New(anthropic.Config{APIKey: key, Model: model, BaseURL: d.BaseURL, MaxTokens: maxTokens})
 	}
 	return p, nil
+}
+
+// costNote says what calls to a URL mean.
+func costNote(at string) string {
+	u, err := url.Parse(at)
+	if err == nil && (u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()) {
+		return "calls go to a server on this machine"
+	}
+	return "calls are real and may cost money"
 }
 
 // probeTime is how long a provider has to take a connection.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -148,12 +149,7 @@ func (s *session) vain(ctx context.Context, now time.Time) error {
 
 // verdict is how the command ends: well only if every job ended as expected.
 func (s *session) verdict(err, cause error) error {
-	missing := 0
-	for _, j := range s.jobs {
-		if !j.done() && !(j.expect == expectRefused && j.dead()) {
-			missing++
-		}
-	}
+	missing, why := s.missing()
 	switch {
 	case errors.Is(cause, errInterrupted):
 		fmt.Fprintf(s.t.err, "pawl: interrupted; documents without a summary: %d of %d\n", missing, len(s.jobs))
@@ -163,7 +159,32 @@ func (s *session) verdict(err, cause error) error {
 	case err != nil:
 		return err
 	case missing > 0:
-		return fmt.Errorf("documents that ended otherwise than expected: %d of %d", missing, len(s.jobs))
+		return fmt.Errorf("documents that ended otherwise than expected: %d of %d%s", missing, len(s.jobs), why)
 	}
 	return nil
+}
+
+// missing returns how many jobs ended otherwise than expected, and the cause of
+// the first dead letter among them.
+func (s *session) missing() (n int, why string) {
+	for _, j := range s.jobs {
+		if j.done() || j.expect == expectRefused && j.dead() {
+			continue
+		}
+		n++
+		var dead *pawl.DeadError
+		if why == "" && errors.As(j.err, &dead) {
+			why = ": " + s.cause(dead.Task.LastAttempt())
+		}
+	}
+	return n, why
+}
+
+// cause is why an attempt failed, with what may help.
+func (s *session) cause(a pawl.Attempt) string {
+	message := printable(brief(a.Message, a.Class))
+	if s.p.hint != "" && strings.HasPrefix(message, "404") {
+		message += " (" + s.p.hint + ")"
+	}
+	return message
 }

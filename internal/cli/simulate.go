@@ -37,9 +37,11 @@ the end. Point any client at it; a header X-Llmsim-Fault names the fault of one 
 }
 
 // faultKinds lists the kinds of fault, for help and errors.
-func faultKinds() string {
+func faultKinds() string { return kinds(llmsim.Kinds()) }
+
+func kinds(faults []llmsim.Fault) string {
 	var names []string
-	for _, k := range llmsim.Kinds() {
+	for _, k := range faults {
 		names = append(names, string(k))
 	}
 	return strings.Join(names, ", ")

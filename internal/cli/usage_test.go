@@ -53,6 +53,7 @@ func TestUsageErrors(t *testing.T) {
 		{"demo --faults 0.5", 2, []string{"--faults", "0 to 0.1"}},
 		{"demo --points 0", 2, []string{"--points", "1 to 20"}},
 		{"demo --requests=-1", 2, []string{"--requests", "0 for no limit"}},
+		{"demo --requests -1", 2, []string{"--requests is -1", "0 for no limit"}},
 		{"demo --tokens 100", 2, []string{"--tokens", "10000 or more"}},
 		{"demo " + filepath.Join(dir, "none.txt"), 2, []string{"none.txt", "no such file"}},
 		{"demo " + dir, 2, []string{"is a directory"}},
@@ -112,7 +113,11 @@ func TestNoCommand(t *testing.T) {
 
 func TestVersionCommand(t *testing.T) {
 	t.Parallel()
-	if r := pawl(t, nil, "version"); r.code != 0 || !strings.HasPrefix(r.out, "pawl ") || !strings.Contains(r.out, "(go1.") {
-		t.Errorf("exit code %d, stdout %q; want 0 and a version", r.code, r.out)
+	for _, arg := range []string{"version", "--version"} {
+		r := pawl(t, nil, arg)
+		if r.code == 0 && strings.HasPrefix(r.out, "pawl ") && strings.Contains(r.out, "(go1.") {
+			continue
+		}
+		t.Errorf("pawl %s: exit code %d, stdout %q; want 0 and a version", arg, r.code, r.out)
 	}
 }

@@ -10,9 +10,13 @@ type versionCommand struct{}
 
 // Run prints the version, the commit where it is known, and Go's version.
 func (versionCommand) Run(t *terminal) error {
-	info, _ := debug.ReadBuildInfo()
-	fmt.Fprintf(t.out, "pawl %s (%s %s/%s)\n", version(info), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintln(t.out, versionLine())
 	return nil
+}
+
+func versionLine() string {
+	info, _ := debug.ReadBuildInfo()
+	return fmt.Sprintf("pawl %s (%s %s/%s)", version(info), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // version names a build: its module's version, else "devel" with the commit.
