@@ -131,3 +131,11 @@ func TestParsePoints(t *testing.T) {
 		t.Errorf("parsePoints of nothing = %q, nil; want an error", got)
 	}
 }
+
+func TestDecimal(t *testing.T) {
+	for x, want := range map[float64]string{0.1: "0.1", 1.3: "1.3", 60: "60", 1000: "1,000", 0.00001: "0.00001"} {
+		if got := decimal(x); got != want {
+			t.Errorf("decimal(%v) = %q; want %q", x, got, want)
+		}
+	}
+}
