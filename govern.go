@@ -214,7 +214,8 @@ func (a *attempt) reserve(ctx context.Context, key string, call llm.Call) error 
 			return a.shut(call, llm.Throttled, grant)
 		}
 		// The limit keeps a call's turn for two seconds.
-		if err := waitOpen(ctx, opened, min(ask.Patience, time.Second)); err != nil {
+		wait(ctx, opened, min(ask.Patience, time.Second))
+		if err := ctx.Err(); err != nil {
 			return err
 		}
 	}
@@ -257,18 +258,6 @@ func (g *gates) open() {
 		close(g.wake)
 		g.wake = nil
 	}
-}
-
-func waitOpen(ctx context.Context, opened <-chan struct{}, patience time.Duration) error {
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case <-opened:
-	case <-timer.C:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	return nil
 }
 
 // exchangeHead is what of an exchange goes before its body into the store: a
