@@ -149,6 +149,11 @@ type Claim struct {
 	Operations []string // those that the worker has handlers for; never empty
 	Max        int
 	Lease      time.Duration
+
+	// Known is for a worker whose last Claim failed, which may have taken effect:
+	// not nil, it lists the leases that Worker knows it holds, and the other tasks
+	// that run under Worker's name are answered first, as they are. Nil for none.
+	Known []Lease
 }
 
 // Claimed is the answer to a Claim. When there are fewer tasks than asked for,
@@ -230,18 +235,19 @@ type Finish struct {
 // Filter selects tasks. Each field that is set narrows the selection; the zero
 // Filter selects all.
 type Filter struct {
-	IDs         []ID      `json:"ids,omitempty"`
-	Run         ID        `json:"run,omitzero"`
-	States      []State   `json:"states,omitempty"`
-	Queue       string    `json:"queue,omitempty"`
-	Operation   string    `json:"operation,omitempty"`
-	User        string    `json:"user,omitempty"`
-	Limit       string    `json:"limit,omitempty"`
-	Class       llm.Class `json:"class,omitempty"`       // of the last attempt
-	Fingerprint string    `json:"fingerprint,omitempty"` // of a dead letter
-	After       ID        `json:"after,omitzero"`        // only tasks with a higher id: the last of the page before
-	Max         int       `json:"max,omitempty"`         // 0 for no bound
-	Steps       bool      `json:"steps,omitempty"`       // List returns the steps too
+	IDs         []ID          `json:"ids,omitempty"`
+	Run         ID            `json:"run,omitzero"`
+	States      []State       `json:"states,omitempty"`
+	Queue       string        `json:"queue,omitempty"`
+	Operation   string        `json:"operation,omitempty"`
+	User        string        `json:"user,omitempty"`
+	Limit       string        `json:"limit,omitempty"`
+	Class       llm.Class     `json:"class,omitempty"`       // of the last attempt
+	Fingerprint string        `json:"fingerprint,omitempty"` // of a dead letter
+	After       ID            `json:"after,omitzero"`        // only tasks with a higher id: the last of the page before
+	EndedFor    time.Duration `json:"ended_for,omitempty"`   // only tasks that ended this long ago, or longer
+	Max         int           `json:"max,omitempty"`         // 0 for no bound
+	Steps       bool          `json:"steps,omitempty"`       // List returns the steps too
 }
 
 // Change is what to do with tasks.
@@ -259,7 +265,7 @@ type ChangeKind string
 const (
 	Cancel ChangeKind = "cancel" // what waits is cancelled, what runs is asked to stop
 	Retry  ChangeKind = "retry"  // what is dead or cancelled is pending again, with all its attempts
-	Delete ChangeKind = "delete" // what has ended is removed
+	Delete ChangeKind = "delete" // what has ended is removed, with its steps and the messages that nothing refers to any more
 )
 
 // Group is a set of dead letters with one cause.
@@ -302,4 +308,38 @@ type LimitStatus struct {
 	Name   string       `json:"name"`
 	Config limit.Config `json:"config"`
 	State  limit.State  `json:"state"`
+}
+
+// Checker is implemented by stores that can examine what they stand on: the
+// server, its settings, the file and its folder. A store that is opened logs what
+// is not [FindingOK] as a warning.
+type Checker interface {
+	Check(ctx context.Context) ([]Finding, error)
+}
+
+// Finding is one thing that a Checker looked at.
+type Finding struct {
+	Level  FindingLevel `json:"level"`
+	What   string       `json:"what"`             // what was looked at: "synchronous_commit"
+	Found  string       `json:"found"`            // what was found, as a sentence without a full stop
+	Remedy string       `json:"remedy,omitempty"` // what to do about it; "" if it is fine
+}
+
+// FindingLevel says how grave a Finding is.
+type FindingLevel string
+
+// The levels of a Finding.
+const (
+	FindingOK      FindingLevel = "ok"
+	FindingWarning FindingLevel = "warning" // it works, and something can be lost or slow
+	FindingError   FindingLevel = "error"   // a promise of the queue does not hold
+)
+
+// Migration is one numbered change of a store's schema.
+type Migration struct {
+	Number   int       `json:"number"` // counted from 1
+	Name     string    `json:"name"`
+	SQL      string    `json:"sql"`
+	Checksum string    `json:"checksum"`         // SHA-256 of SQL, in hexadecimal
+	Applied  time.Time `json:"applied,omitzero"` // zero if it is not applied
 }
