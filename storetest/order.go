@@ -41,6 +41,7 @@ var orderRules = []rule{
 		first, second := t.put(), t.put()
 		t.finish(t.take(), pawl.Scheduled)
 		t.pass(time.Minute)
+		t.tick()
 		third := t.put()
 		t.took(t.claim(3), first, second, third)
 	}},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/limit"
@@ -168,10 +169,11 @@ func describe(f pawl.Filter) string {
 		len(f.IDs), f.Run, f.States, f.Queue, f.Operation, f.User, f.Limit, f.Class, f.Fingerprint, f.After, f.Max)
 }
 
-// same checks that two values are equal in all that they hold.
+// same checks that two values are equal in all that they hold; nothing and an
+// empty list are equal.
 func same[V any](t *trial, got, want V) {
 	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

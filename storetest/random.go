@@ -56,6 +56,7 @@ func pick[V any](c *chaos, of ...V) V { return of[c.IntN(len(of))] }
 
 func (c *chaos) step() {
 	c.pass(time.Duration(c.IntN(1500)) * time.Millisecond)
+	c.tick()
 	switch c.IntN(10) {
 	case 0, 1:
 		c.addSome()
@@ -208,6 +209,7 @@ func (c *chaos) finishAll() {
 			break
 		}
 		c.now = claimed.Next
+		c.tick()
 	}
 	c.check()
 	for _, r := range c.list(pawl.Filter{}) {

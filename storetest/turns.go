@@ -148,6 +148,7 @@ var turnRules = []rule{
 		err := t.saveAs(pawl.Save{Lease: r.Lease(), Step: &pawl.StepRow{Key: "k", Name: "ask", Call: true, Attempt: r.Attempt, Usage: llm.Usage{Output: 1000}}})
 		t.must("Save", err)
 		t.pass(time.Hour)
+		t.tick()
 		t.putMany(2, user("b"), tokens(10))
 		is(t, "users", usersOf(t.claim(3)), "bba")
 	}},
