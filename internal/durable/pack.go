@@ -1,0 +1,70 @@
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// How a packed value begins.
+const (
+	packedRaw  = 0
+	packedZstd = 1
+)
+
+const (
+	packFrom = 4 << 10   // bytes from which compression is worth its time
+	packMost = 256 << 20 // bytes that a packed value may have when unpacked
+)
+
+// Pack returns b as it is stored: one byte that says how, and the value, which
+// is compressed if it is large. Nil stays nil.
+func Pack(b []byte) []byte {
+	if b == nil {
+		return nil
+	}
+	if len(b) >= packFrom {
+		packed := encoder().EncodeAll(b, append(make([]byte, 0, len(b)/2), packedZstd))
+		if len(packed) < len(b) {
+			return packed
+		}
+	}
+	return append(append(make([]byte, 0, len(b)+1), packedRaw), b...)
+}
+
+// Unpack returns what was packed; it may share memory with packed. A value that
+// would have more than 256 MiB is an error.
+func Unpack(packed []byte) ([]byte, error) {
+	if len(packed) == 0 {
+		return nil, nil
+	}
+	switch packed[0] {
+	case packedRaw:
+		return packed[1:], nil
+	case packedZstd:
+		b, err := decoder().DecodeAll(packed[1:], nil)
+		if err != nil {
+			return nil, fmt.Errorf("unpack: %w", err)
+		}
+		return b, nil
+	}
+	return nil, errors.New("unpack: not a packed value")
+}
+
+var encoder = sync.OnceValue(func() *zstd.Encoder {
+	e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
+	if err != nil {
+		panic(err) // the options above are wrong
+	}
+	return e
+})
+
+var decoder = sync.OnceValue(func() *zstd.Decoder {
+	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(packMost))
+	if err != nil {
+		panic(err) // the options above are wrong
+	}
+	return d
+})

@@ -1,0 +1,55 @@
+package durable
+
+import (
+	"time"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/limit"
+)
+
+// Post is what a transaction without the book wants entered into it. It is JSON
+// in the inbox.
+type Post struct {
+	At time.Time `json:"at"`
+
+	Arrive  *Arrival    `json:"arrive,omitempty"`
+	Correct *Correction `json:"correct,omitempty"`
+	Settle  *Settlement `json:"settle,omitempty"`
+}
+
+// Bin names where a task waits: tasks of one bin start in the order of Seq.
+type Bin struct {
+	Queue     string        `json:"queue"`
+	Limit     string        `json:"limit"`
+	Priority  pawl.Priority `json:"priority"`
+	User      string        `json:"user,omitempty"`
+	Operation string        `json:"operation"`
+}
+
+// Arrival says that tasks wait in a bin from now on, or, with a negative count,
+// that so many no longer do.
+type Arrival struct {
+	Bin
+	Tasks int   `json:"tasks"`
+	Seq   int64 `json:"seq,omitempty"` // the lowest of those that arrived
+}
+
+// Correction charges a user what a task did use, in place of what was expected.
+type Correction struct {
+	Bin
+	More  float64 `json:"more"`  // used above what was charged; negative for less
+	Share float64 `json:"share"` // of the task, at its start
+}
+
+// Settlement ends a reserved call.
+type Settlement struct {
+	Limit   string            `json:"limit"`
+	Size    limit.Size        `json:"size"`
+	Cost    limit.Cost        `json:"cost"`
+	Outcome pawl.CallOutcome  `json:"outcome"`
+	Used    limit.Usage       `json:"used,omitzero"`
+	After   time.Duration     `json:"after,omitempty"`
+	Reason  string            `json:"reason,omitempty"`
+	Seen    limit.Observation `json:"seen,omitzero"`
+	SentAgo time.Duration     `json:"sent_ago,omitempty"`
+}
