@@ -152,7 +152,9 @@ type Claim struct {
 
 	// Known is for a worker whose last Claim failed, which may have taken effect:
 	// not nil, it lists the leases that Worker knows it holds, and the other tasks
-	// that run under Worker's name are answered first, as they are. Nil for none.
+	// that run under Worker's name are answered first, as they are and by id: with
+	// the lease, the attempt and the reservation that they have. They count towards
+	// Max. Nil for none.
 	Known []Lease
 }
 

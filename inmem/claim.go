@@ -24,8 +24,17 @@ type claim struct {
 	next       time.Time
 }
 
-// Claim implements [pawl.Tasks]. Of equal priority, the limits and queues take
-// turns.
+// Claim implements [pawl.Tasks]. Which tasks it takes is the same on every store:
+//
+//  1. What the worker does not know to be running under its name, by id.
+//  2. Priority by priority, the lines that hold tasks of any operation, sorted by
+//     queue and limit, without those of paused queues and of other queues than the
+//     worker's. First, each line to which a limit owes its first task gives one, in
+//     order; a line that cannot is out.
+//  3. Then one task from each line in turn, beginning at the one whose place is the
+//     number of claims so far, this one included, modulo the number of lines. With
+//     each turn that place moves on by one; a line that gives nothing is out, and
+//     the modulo is of those that are left.
 func (s *Store) Claim(ctx context.Context, now time.Time, ask pawl.Claim) (pawl.Claimed, error) {
 	now, err := s.enter(ctx, now)
 	if err != nil {
@@ -37,6 +46,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, ask pawl.Claim) (pawl.
 	if len(ask.Queues) > 0 {
 		c.queues = set(ask.Queues)
 	}
+	c.repeat()
 	for rank := range s.lines.byPriority {
 		c.drain(rank)
 	}
@@ -54,6 +64,29 @@ func set(names []string) map[string]bool {
 		m[n] = true
 	}
 	return m
+}
+
+// repeat answers what an earlier claim took, whose answer the worker did not get.
+func (c *claim) repeat() {
+	if c.ask.Known == nil {
+		return
+	}
+	known := make(map[pawl.Lease]bool, len(c.ask.Known))
+	for _, l := range c.ask.Known {
+		known[l] = true
+	}
+	var missed []*task
+	for _, leases := range c.leases {
+		for t := leases.first; t != nil; t = t.next {
+			if t.row.Worker == c.ask.Worker && !known[t.row.Lease()] {
+				missed = append(missed, t)
+			}
+		}
+	}
+	slices.SortFunc(missed, func(a, b *task) int { return compareIDs(a.row.ID, b.row.ID) })
+	for _, t := range missed[:min(len(missed), c.ask.Max)] {
+		c.give(t)
+	}
 }
 
 // drain takes tasks of one priority, one from each line in turn, until none
@@ -133,10 +166,15 @@ func (c *claim) admit(t *task) bool {
 
 func (c *claim) lease(t *task) {
 	c.update(c.now, t, func(r *pawl.TaskRow) { r.BeClaimed(c.now, c.ask.Worker, c.ask.Lease) })
+	c.give(t)
+	c.emit(c.now, pawl.EventStarted, t)
+}
+
+// give puts a copy of a task's row into the answer.
+func (c *claim) give(t *task) {
 	if len(c.block) == cap(c.block) {
 		c.block = make([]pawl.TaskRow, 0, min(c.ask.Max-len(c.tasks), blockRows))
 	}
 	c.block = append(c.block, t.row)
 	c.tasks = append(c.tasks, &c.block[len(c.block)-1])
-	c.emit(c.now, pawl.EventStarted, t)
 }

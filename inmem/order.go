@@ -1,6 +1,7 @@
 package inmem
 
 import (
+	"cmp"
 	"container/heap"
 	"slices"
 
@@ -22,7 +23,7 @@ import (
 // Each user's tasks stand first in, first out, by Seq, to which a retry returns.
 type lines struct {
 	byKey      map[lineKey]*line
-	byPriority [3][]*line // those with tasks, highest priority first
+	byPriority [3][]*line // those with tasks, highest priority first; sorted by queue and limit
 }
 
 type lineKey struct {
@@ -68,10 +69,15 @@ func (ls *lines) line(k lineKey) *line {
 	}
 	if !l.listed {
 		l.listed = true
-		rank := int(pawl.High - k.priority)
-		ls.byPriority[rank] = append(ls.byPriority[rank], l)
+		lines := &ls.byPriority[pawl.High-k.priority]
+		at, _ := slices.BinarySearchFunc(*lines, l, compareLines)
+		*lines = slices.Insert(*lines, at, l)
 	}
 	return l
+}
+
+func compareLines(a, b *line) int {
+	return cmp.Or(cmp.Compare(a.queue, b.queue), cmp.Compare(a.limit, b.limit))
 }
 
 // add puts a pending task into its line, in its place.

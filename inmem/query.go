@@ -13,11 +13,12 @@ import (
 
 // List implements [pawl.Tasks].
 func (s *Store) List(ctx context.Context, now time.Time, f pawl.Filter) ([]*pawl.TaskRow, error) {
-	if _, err := s.enter(ctx, now); err != nil {
+	now, err := s.enter(ctx, now)
+	if err != nil {
 		return nil, err
 	}
 	defer s.mu.Unlock()
-	found := s.find(f)
+	found := s.find(now, f)
 	rows := make([]*pawl.TaskRow, len(found))
 	for i, t := range found {
 		rows[i] = copyOf(&t.row, f.Steps)
@@ -36,10 +37,10 @@ func copyOf(r *pawl.TaskRow, steps bool) *pawl.TaskRow {
 }
 
 // find returns the tasks that f selects, by id.
-func (s *Store) find(f pawl.Filter) []*task {
+func (s *Store) find(now time.Time, f pawl.Filter) []*task {
 	found := []*task{}
 	keep := func(t *task) {
-		if t != nil && matches(&t.row, &f) {
+		if t != nil && matches(now, &t.row, &f) {
 			found = append(found, t)
 		}
 	}
@@ -52,6 +53,10 @@ func (s *Store) find(f pawl.Filter) []*task {
 		}
 	case !f.Run.IsZero():
 		for _, t := range s.run(f.Run) {
+			keep(t)
+		}
+	case f.EndedFor > 0:
+		for t := s.ended.first; t != nil && now.Sub(t.row.Ended) >= f.EndedFor; t = t.next {
 			keep(t)
 		}
 	default:
@@ -79,18 +84,20 @@ func (s *Store) run(id pawl.ID) []*task {
 
 func compareIDs(a, b pawl.ID) int { return bytes.Compare(a[:], b[:]) }
 
-func matches(r *pawl.TaskRow, f *pawl.Filter) bool {
+func matches(now time.Time, r *pawl.TaskRow, f *pawl.Filter) bool {
 	is := func(want, have string) bool { return want == "" || want == have }
 	return is(f.Queue, r.Queue) && is(f.Operation, r.Operation) && is(f.User, r.User) && is(f.Limit, r.Limit) &&
 		is(f.Fingerprint, r.Fingerprint) && is(string(f.Class), string(r.LastAttempt().Class)) &&
 		(f.Run.IsZero() || f.Run == r.Run) &&
 		(len(f.States) == 0 || slices.Contains(f.States, r.State)) &&
+		(f.EndedFor <= 0 || r.State.Ended() && now.Sub(r.Ended) >= f.EndedFor) &&
 		(f.After.IsZero() || compareIDs(f.After, r.ID) < 0)
 }
 
 // Groups implements [pawl.Tasks].
 func (s *Store) Groups(ctx context.Context, now time.Time, f pawl.Filter) ([]pawl.Group, error) {
-	if _, err := s.enter(ctx, now); err != nil {
+	now, err := s.enter(ctx, now)
+	if err != nil {
 		return nil, err
 	}
 	defer s.mu.Unlock()
@@ -100,7 +107,7 @@ func (s *Store) Groups(ctx context.Context, now time.Time, f pawl.Filter) ([]paw
 		class       llm.Class
 	}
 	groups := map[cause]*pawl.Group{}
-	for _, t := range s.find(f) {
+	for _, t := range s.find(now, f) {
 		last := t.row.LastAttempt()
 		k := cause{t.row.Fingerprint, last.Class}
 		g := groups[k]
@@ -137,7 +144,7 @@ func (s *Store) Change(ctx context.Context, now time.Time, f pawl.Filter, c pawl
 	}
 	defer s.mu.Unlock()
 	changed := []pawl.ID{}
-	for _, t := range s.find(f) {
+	for _, t := range s.find(now, f) {
 		if s.change(now, t, c) {
 			changed = append(changed, t.row.ID)
 		}
@@ -157,7 +164,11 @@ func (s *Store) change(now time.Time, t *task, c pawl.Change) bool {
 		if t.row.State != pawl.Dead && t.row.State != pawl.Cancelled {
 			return false
 		}
+		dropped := t.row.Steps
 		s.update(now, t, func(r *pawl.TaskRow) { r.BeRetried(c) })
+		if t.row.Steps == nil {
+			s.talks.drop(dropped)
+		}
 		s.twins.add(t)
 		s.emit(now, pawl.EventRetried, t)
 	case pawl.Delete:
@@ -169,8 +180,12 @@ func (s *Store) change(now time.Time, t *task, c pawl.Change) bool {
 	return true
 }
 
+// delete removes a task that has ended, with what nothing else refers to.
 func (s *Store) delete(t *task) {
 	delete(s.tasks, t.row.ID)
+	t.chain.remove(t)
+	s.talks.drop(t.row.Steps)
+	s.talks.release(t.row.Conversation)
 	s.twins.forget(t)
 	if run := s.runs[t.row.Run]; run != nil {
 		run = slices.DeleteFunc(run, func(other *task) bool { return other == t })

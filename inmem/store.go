@@ -19,7 +19,8 @@ import (
 //	pending            the line of its queue, limit and priority
 //	scheduled          due, by time
 //	running            the leases of one length, the first to end in front
-//	blocked, ended     nowhere but in tasks
+//	ended              ended, the first in front
+//	blocked            nowhere but in tasks
 type Store struct {
 	mu     sync.Mutex
 	closed bool
@@ -28,13 +29,13 @@ type Store struct {
 	tasks map[pawl.ID]*task
 	runs  map[pawl.ID][]*task // of more than one task, in the order in which they were added
 	twins twins
-	nodes map[pawl.Hash]node    // conversations
-	texts map[pawl.Hash]message // messages, each once
+	talks talks
 
 	queues    map[string]*queue
 	limits    map[string]*limited
 	lines     lines
-	leases    map[time.Duration]*leases
+	leases    map[time.Duration]*chain
+	ended     chain
 	due       timeline // scheduled tasks; entries that no longer hold are passed over
 	deadlines timeline // of tasks with one; likewise
 
@@ -55,7 +56,7 @@ type task struct {
 
 	newer, older *task // of the same identity, in flight
 
-	lease      *leases // the list that it is in while running
+	chain      *chain // that it is in while it runs or when it has ended
 	prev, next *task
 }
 
@@ -65,12 +66,11 @@ func New() *Store {
 		tasks:   map[pawl.ID]*task{},
 		runs:    map[pawl.ID][]*task{},
 		twins:   twins{},
-		nodes:   map[pawl.Hash]node{},
-		texts:   map[pawl.Hash]message{},
+		talks:   newTalks(),
 		queues:  map[string]*queue{},
 		limits:  map[string]*limited{},
 		lines:   lines{byKey: map[lineKey]*line{}},
-		leases:  map[time.Duration]*leases{},
+		leases:  map[time.Duration]*chain{},
 		watches: map[*watch]struct{}{},
 	}
 }
@@ -131,8 +131,8 @@ func (s *Store) queue(name string) *queue {
 // update changes a task's row and puts the task where its state says.
 func (s *Store) update(now time.Time, t *task, change func(*pawl.TaskRow)) {
 	from := t.row.State
-	if from == pawl.Running {
-		t.lease.remove(t)
+	if t.chain != nil {
+		t.chain.remove(t)
 	}
 	if from == pawl.Pending {
 		s.lines.remove(t)
@@ -157,5 +157,7 @@ func (s *Store) update(now time.Time, t *task, change func(*pawl.TaskRow)) {
 		s.ready(now) // a worker may sleep beyond it
 	case pawl.Running:
 		s.hold(t, t.row.LeaseUntil.Sub(now))
+	case pawl.Succeeded, pawl.Dead, pawl.Cancelled:
+		s.keep(t)
 	}
 }

@@ -14,7 +14,7 @@ func (s *Store) Add(ctx context.Context, now time.Time, tasks []pawl.NewTask) ([
 		return nil, err
 	}
 	defer s.mu.Unlock()
-	if err := s.checkNodes(tasks); err != nil {
+	if err := s.talks.check(tasks); err != nil {
 		return nil, err
 	}
 	added := make([]pawl.Added, len(tasks))
@@ -35,17 +35,18 @@ func (s *Store) add(now time.Time, t *task, n *pawl.NewTask) pawl.Added {
 			return pawl.Added{ID: twin.row.ID, Run: twin.row.Run, As: as}
 		}
 	}
-	s.keepNodes(n.Nodes)
+	s.talks.keep(n.Nodes)
+	s.talks.refer(n.Row.Conversation)
 	s.seq++
 	t.row = n.Row
 	s.tasks[t.row.ID] = t
 	if t.row.Run != t.row.ID {
 		s.join(t)
 	}
+	s.update(now, t, func(r *pawl.TaskRow) { r.BeAdded(now, n.Delay, s.seq) })
 	if !t.row.Deadline.IsZero() {
 		s.deadlines.push(t.row.Deadline, t)
 	}
-	s.update(now, t, func(r *pawl.TaskRow) { r.BeAdded(now, n.Delay, s.seq) })
 	s.twins.add(t)
 	s.emit(now, pawl.EventAdded, t)
 	return pawl.Added{ID: t.row.ID, Run: t.row.Run, As: as}
@@ -140,7 +141,7 @@ func (s *Store) Beat(ctx context.Context, now time.Time, lease time.Duration, he
 			continue
 		}
 		beats[i].Cancelled = t.row.Cancelling
-		t.lease.remove(t)
+		t.chain.remove(t)
 		t.row.LeaseUntil = now.Add(lease)
 		s.hold(t, lease)
 	}
@@ -172,7 +173,8 @@ func (s *Store) save(now time.Time, v *pawl.Save) error {
 	if v.Step == nil || hasStep(&t.row, v.Step.Key) {
 		return nil
 	}
-	s.keepNodes(v.Nodes)
+	s.talks.keep(v.Nodes)
+	s.talks.refer(v.Step.Head)
 	step := *v.Step
 	step.At = now
 	steps := t.row.Steps // copies of the row share its array
@@ -229,7 +231,7 @@ func (s *Store) finish(now time.Time, f *pawl.Finish) error {
 		s.emit(now, pawl.EventRetried, t)
 		return nil
 	}
-	s.ended(now, t)
+	s.tellEnd(now, t)
 	if t.row.State == pawl.Succeeded {
 		for i := range f.Follow {
 			s.add(now, &task{}, &f.Follow[i])
@@ -238,8 +240,8 @@ func (s *Store) finish(now time.Time, f *pawl.Finish) error {
 	return nil
 }
 
-// ended tells of a task that has ended.
-func (s *Store) ended(now time.Time, t *task) {
+// tellEnd tells of a task that has ended.
+func (s *Store) tellEnd(now time.Time, t *task) {
 	s.twins.end(t)
 	s.emit(now, pawl.EventEnded, t)
 }
@@ -254,5 +256,5 @@ func (s *Store) cancel(now time.Time, t *task) {
 		return
 	}
 	s.update(now, t, func(r *pawl.TaskRow) { r.BeCancelled(now) })
-	s.ended(now, t)
+	s.tellEnd(now, t)
 }

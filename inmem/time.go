@@ -1,7 +1,9 @@
 package inmem
 
 import (
+	"cmp"
 	"container/heap"
+	"slices"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -16,8 +18,13 @@ type moment struct {
 	task *task
 }
 
+// compare orders moments by time, and those of one time as their tasks were added.
+func (m moment) compare(other moment) int {
+	return cmp.Or(m.at.Compare(other.at), cmp.Compare(m.task.row.Seq, other.task.row.Seq))
+}
+
 func (h timeline) Len() int           { return len(h) }
-func (h timeline) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
+func (h timeline) Less(i, j int) bool { return h[i].compare(h[j]) < 0 }
 func (h timeline) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
 func (h *timeline) Push(x any)        { *h = append(*h, x.(moment)) }
 func (h *timeline) Pop() any {
@@ -50,46 +57,67 @@ func isDeadline(m moment) bool {
 	return !m.task.row.State.Ended() && m.task.row.Deadline.Equal(m.at)
 }
 
-// leases is a list of running tasks whose leases have one length, so that the
-// first to end stands in front: a task joins at the end, and a heartbeat puts it
-// there again.
-type leases struct{ first, last *task }
+// chain is a list of tasks.
+type chain struct{ first, last *task }
 
-func (l *leases) add(t *task) {
-	t.lease, t.prev, t.next = l, l.last, nil
-	if l.last == nil {
-		l.first = t
-	} else {
-		l.last.next = t
+func (c *chain) add(t *task) { c.addBehind(c.last, t) }
+
+// addBehind adds a task behind another one, or in front of all if that is nil.
+func (c *chain) addBehind(prev, t *task) {
+	next := c.first
+	if prev != nil {
+		next = prev.next
 	}
-	l.last = t
+	t.chain, t.prev, t.next = c, prev, next
+	if prev == nil {
+		c.first = t
+	} else {
+		prev.next = t
+	}
+	if next == nil {
+		c.last = t
+	} else {
+		next.prev = t
+	}
 }
 
-func (l *leases) remove(t *task) {
+func (c *chain) remove(t *task) {
 	if t.prev == nil {
-		l.first = t.next
+		c.first = t.next
 	} else {
 		t.prev.next = t.next
 	}
 	if t.next == nil {
-		l.last = t.prev
+		c.last = t.prev
 	} else {
 		t.next.prev = t.prev
 	}
-	t.lease, t.prev, t.next = nil, nil, nil
+	t.chain, t.prev, t.next = nil, nil, nil
 }
 
-// hold files a running task under its lease.
+// hold files a running task under its lease. Of leases of one length the first to
+// end stands in front: a task joins at the end, and a heartbeat puts it there again.
 func (s *Store) hold(t *task, lease time.Duration) {
-	l := s.leases[lease]
-	if l == nil {
-		l = &leases{}
-		s.leases[lease] = l
+	c := s.leases[lease]
+	if c == nil {
+		c = &chain{}
+		s.leases[lease] = c
 	}
-	l.add(t)
+	c.add(t)
 }
 
-// advance makes happen what is due by now.
+// keep files a task that has ended, by when it did. Callers read their clocks
+// before they wait for the lock, so that is near the end, if not there.
+func (s *Store) keep(t *task) {
+	prev := s.ended.last
+	for prev != nil && prev.row.Ended.After(t.row.Ended) {
+		prev = prev.prev
+	}
+	s.ended.addBehind(prev, t)
+}
+
+// advance makes happen what is due by now: delays end, then deadlines pass, then
+// leases end; each in the order of their times, and at one time by Seq.
 func (s *Store) advance(now time.Time) {
 	for {
 		m, ok := s.due.next(isDue)
@@ -106,13 +134,18 @@ func (s *Store) advance(now time.Time) {
 		heap.Pop(&s.deadlines)
 		if m.task.row.State != pawl.Running { // its worker stops the others
 			s.update(now, m.task, func(r *pawl.TaskRow) { r.BeExpired(now) })
-			s.ended(now, m.task)
+			s.tellEnd(now, m.task)
 		}
 	}
+	var over []moment
 	for _, l := range s.leases {
-		for l.first != nil && !l.first.row.LeaseUntil.After(now) {
-			s.lose(now, l.first)
+		for t := l.first; t != nil && !t.row.LeaseUntil.After(now); t = t.next {
+			over = append(over, moment{t.row.LeaseUntil, t})
 		}
+	}
+	slices.SortFunc(over, moment.compare)
+	for _, m := range over {
+		s.lose(now, m.task)
 	}
 }
 
@@ -124,7 +157,7 @@ func (s *Store) lose(now time.Time, t *task) {
 	t.correct(float64(used.Total()))
 	s.update(now, t, func(r *pawl.TaskRow) { r.BeLost(now, unknown) })
 	if t.row.State.Ended() {
-		s.ended(now, t)
+		s.tellEnd(now, t)
 		return
 	}
 	s.emit(now, pawl.EventRetried, t)
