@@ -1,0 +1,69 @@
+package stores
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/inmem"
+)
+
+// Open opens the store that a URL names; see the package's documentation for
+// the URLs. A SQLite file that is not there is created, and a schema that is older
+// than the program is brought up to date.
+func Open(ctx context.Context, url string) (pawl.Store, error) {
+	a, err := parse(url)
+	if err != nil {
+		return nil, err
+	}
+	store, err := a.open(ctx)
+	return store, scrub(err, url)
+}
+
+// Check returns what is wrong with a URL, without connecting to anything.
+func Check(url string) error {
+	_, err := parse(url)
+	return err
+}
+
+func (a address) open(ctx context.Context) (pawl.Store, error) {
+	switch a.engine {
+	case inMemory:
+		return inmem.New(), nil
+	}
+	return nil, fmt.Errorf("stores: %s is not built in", a.engine)
+}
+
+// Migrator brings the schema of a database up to date, and tells how it stands. It
+// is for one goroutine.
+type Migrator interface {
+	// Migrations returns all that this program knows, in order, with Applied set
+	// where the database has it. A database that is newer than the program is an error.
+	Migrations(ctx context.Context) ([]pawl.Migration, error)
+
+	// Up applies what is missing, in order, and returns it. Several programs may
+	// do so at once.
+	Up(ctx context.Context) ([]pawl.Migration, error)
+
+	Close() error
+}
+
+// ErrNoSchema is returned by OpenMigrator for stores that have no schema: those in
+// memory and Redis.
+var ErrNoSchema = errors.New("stores: a store of this kind has no schema and needs no migrations")
+
+// OpenMigrator opens the database that a URL names to migrate it. Nothing is
+// applied before Up.
+func OpenMigrator(ctx context.Context, url string) (Migrator, error) {
+	a, err := parse(url)
+	if err != nil {
+		return nil, err
+	}
+	m, err := a.migrator(ctx)
+	return m, scrub(err, url)
+}
+
+func (a address) migrator(context.Context) (Migrator, error) {
+	return nil, fmt.Errorf("%s: %w", a.engine, ErrNoSchema)
+}
