@@ -118,7 +118,9 @@ type Tx interface {
 	// another transaction holds at the moment may be left out.
 	Woken(now time.Time, most int) (records []*Record, next time.Time, err error)
 
-	// Heads returns for each ask the first pending tasks of its bin, by Seq.
+	// Heads returns for each ask the first pending tasks of its bin, by Seq. None is
+	// left out: those that are claimed are found pending at the commit, or it fails
+	// with ErrConflict.
 	Heads(asks []HeadAsk) ([][]Candidate, error)
 
 	// Running returns the tasks that run under a worker's name, with payload and
@@ -239,8 +241,9 @@ type Step struct {
 	pawl.StepRow
 }
 
-// Claim is a task that is claimed. The database sets Row to the whole task, with
-// payload and steps, as it is after the claim.
+// Claim is a task that is claimed: it runs, as of Writes.Now, under Worker, with
+// one more Attempt and no Due, as [pawl.TaskRow.BeClaimed] says. The database sets
+// Row to the whole task, with payload and steps, as it is after that.
 type Claim struct {
 	Candidate
 	Bin    int64
@@ -251,6 +254,8 @@ type Claim struct {
 	Share  float64
 
 	Row *pawl.TaskRow
+
+	in Bin
 }
 
 // Pages is a part of the book.

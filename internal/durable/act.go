@@ -1,0 +1,189 @@
+package durable
+
+import (
+	"time"
+
+	"github.com/pawlhq/pawl"
+)
+
+// act is one call of the contract that changes something, between its reads and
+// its writes.
+type act struct {
+	Tx
+	now   time.Time
+	types Types // of events that somebody watches
+	book  *Book // nil if it is closed: then posts go into the inbox
+	w     Writes
+
+	touched []*touch
+	of      map[pawl.ID]*touch
+}
+
+// touch is a task that the act changes.
+type touch struct {
+	*Record
+	isNew, revived, deleted, noted bool
+}
+
+func begin(tx Tx, now time.Time, b *Book) (*act, error) {
+	at, err := clock(tx, now)
+	if err != nil {
+		return nil, err
+	}
+	types, err := tx.Interest()
+	if err != nil {
+		return nil, err
+	}
+	return &act{Tx: tx, now: at, types: types, book: b, w: Writes{Now: at}}, nil
+}
+
+// touch notes that a task's row changes.
+func (a *act) touch(r *Record) *touch {
+	if t := a.of[r.ID]; t != nil {
+		return t
+	}
+	if a.of == nil {
+		a.of = map[pawl.ID]*touch{}
+	}
+	t := &touch{Record: r}
+	a.of[r.ID] = t
+	a.touched = append(a.touched, t)
+	return t
+}
+
+// update changes a task's row, and has the task wait, or no longer wait, in its
+// bin as its state says.
+func (a *act) update(r *Record, change func(*pawl.TaskRow)) *touch {
+	t := a.touch(r)
+	from := r.State
+	change(&r.TaskRow)
+	if from == pawl.Pending {
+		a.post(Post{Arrive: &Arrival{Bin: binOf(&r.TaskRow), Tasks: -1}})
+	}
+	if r.State == pawl.Pending {
+		a.arrive(r)
+	}
+	if r.State == pawl.Pending || r.State == pawl.Scheduled {
+		a.w.Bell.Ready = true // a worker may sleep beyond it
+	}
+	return t
+}
+
+// arrive posts that a task waits. Tasks of one bin that come together are one post.
+func (a *act) arrive(r *Record) {
+	bin := binOf(&r.TaskRow)
+	if last := len(a.w.Posts) - 1; last >= 0 {
+		if p := a.w.Posts[last].Arrive; p != nil && p.Tasks > 0 && p.Bin == bin {
+			p.Tasks++
+			p.Seq = min(p.Seq, r.Seq)
+			return
+		}
+	}
+	a.post(Post{Arrive: &Arrival{Bin: bin, Tasks: 1, Seq: r.Seq}})
+}
+
+// post enters something into the book, or leaves it for whoever opens it next.
+func (a *act) post(p Post) {
+	p.At = a.now
+	if a.book != nil {
+		a.book.enter(&p)
+		return
+	}
+	a.w.Posts = append(a.w.Posts, p)
+}
+
+// emit tells the watches what happened to a task.
+func (a *act) emit(what pawl.EventType, r *pawl.TaskRow) {
+	if a.types&typesOf(what) == 0 {
+		return
+	}
+	e := pawl.Event{
+		Type: what, At: a.now, Task: r.ID, Run: r.Run,
+		Operation: r.Operation, Queue: r.Queue, User: r.User, State: r.State, Attempt: r.Attempt,
+	}
+	if what == pawl.EventRetried || what == pawl.EventEnded {
+		last := r.LastAttempt()
+		e.Class, e.Message = last.Class, last.Message
+	}
+	a.send(e)
+}
+
+func (a *act) send(e pawl.Event) {
+	a.w.Events = append(a.w.Events, e)
+	a.w.Bell.Events = true
+}
+
+// writes sorts what was touched by what becomes of it.
+func (a *act) writes() (*Writes, error) {
+	w := &a.w
+	for _, t := range a.touched {
+		switch {
+		case t.isNew:
+			w.Add = append(w.Add, t.Record)
+		case t.deleted:
+			w.Delete = append(w.Delete, t.Record)
+		case t.revived:
+			w.Revive = append(w.Revive, t.Record)
+		case t.State.Ended():
+			w.End = append(w.End, t.Record)
+		default:
+			w.Change = append(w.Change, t.Record)
+		}
+	}
+	if w.empty() {
+		return nil, nil
+	}
+	return w, nil
+}
+
+func (w *Writes) empty() bool {
+	return len(w.Add)+len(w.Claim)+len(w.Change)+len(w.End)+len(w.Revive)+len(w.Delete)+
+		len(w.Beats)+len(w.Calls)+len(w.Steps)+len(w.Nodes)+len(w.Posts)+len(w.Pages)+len(w.Events) == 0 && !w.Opened
+}
+
+// settle posts how a reserved call ended. Calls without a limit are nobody's.
+func (a *act) settle(c *Call, st Settlement) {
+	if c.Limit == pawl.NoLimit {
+		return
+	}
+	st.Limit, st.Size, st.Cost = c.Limit, c.Size, c.Cost
+	a.post(Post{Settle: &st})
+	a.w.Bell.Ready = true
+}
+
+// abandon ends the calls of an attempt that has ended: what its claim reserved
+// and nobody used is refunded, and a call without an outcome stays charged. It
+// returns how many of these there are.
+func (a *act) abandon(r *Record) (unknown int) {
+	for i := range r.Calls {
+		outcome := pawl.CallNotSent
+		if r.Calls[i].Key != "" {
+			outcome = pawl.CallUnknown
+			unknown++
+		}
+		a.settle(&r.Calls[i], Settlement{Outcome: outcome})
+	}
+	r.Calls = nil
+	return unknown
+}
+
+// correct charges a task's user what the task did use.
+func (a *act) correct(r *Record, used int64) {
+	if more := float64(used) - r.Cost; more != 0 {
+		a.post(Post{Correct: &Correction{Bin: binOf(&r.TaskRow), More: more, Share: r.Share}})
+	}
+}
+
+// cancel cancels a task that has not ended, or asks it to stop if it runs.
+func (a *act) cancel(r *Record) {
+	if r.State == pawl.Running {
+		if !r.Cancelling {
+			a.touch(r)
+			r.BeCancelled(a.now)
+			a.emit(pawl.EventCancelling, &r.TaskRow)
+		}
+		return
+	}
+	a.update(r, func(row *pawl.TaskRow) { row.BeCancelled(a.now) })
+	a.emit(pawl.EventEnded, &r.TaskRow)
+}

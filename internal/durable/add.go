@@ -1,0 +1,253 @@
+package durable
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/pawlhq/pawl"
+)
+
+// Add implements [pawl.Tasks].
+func (s *Store) Add(ctx context.Context, now time.Time, tasks []pawl.NewTask) ([]pawl.Added, error) {
+	var added []pawl.Added
+	err := s.update(ctx, now, func(a *act) error {
+		d, err := a.adding(tasks)
+		if err != nil {
+			return err
+		}
+		added = make([]pawl.Added, len(tasks))
+		for i := range tasks {
+			if added[i], err = d.add(&tasks[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return added, nil
+}
+
+// adder adds tasks within an act, one after the other: a task may be the twin of
+// one that was added just before it.
+type adder struct {
+	*act
+	known Added
+	runs  map[pawl.ID][]*Record // as far as they were needed
+}
+
+// adding reads what must be known of tasks that are to be added.
+func (a *act) adding(tasks []pawl.NewTask) (*adder, error) {
+	ask := Adding{IDs: make([]pawl.ID, len(tasks))}
+	own := map[pawl.Hash]bool{} // conversations that come with the tasks
+	seen := map[pawl.Hash]bool{}
+	for i := range tasks {
+		t := &tasks[i]
+		ask.IDs[i] = t.Row.ID
+		for _, n := range t.Nodes {
+			own[n.Hash] = true
+		}
+		if id := t.Row.Identity; !id.IsZero() && t.Duplicates != pawl.Keep && !seen[id] {
+			seen[id] = true
+			ask.Identities = append(ask.Identities, id)
+		}
+	}
+	for i := range tasks {
+		if head := tasks[i].Row.Conversation; !head.IsZero() && !own[head] && !seen[head] {
+			seen[head] = true
+			ask.Heads = append(ask.Heads, head)
+		}
+	}
+	known, err := a.Adding(ask)
+	if err != nil {
+		return nil, err
+	}
+	for i := range tasks {
+		if head := tasks[i].Row.Conversation; !head.IsZero() && !own[head] && !known.Heads[head] {
+			return nil, fmt.Errorf("pawl: task %s starts from conversation %s, which is not stored", tasks[i].Row.ID, head)
+		}
+	}
+	if known.Runs == nil {
+		known.Runs = map[pawl.ID]pawl.ID{}
+	}
+	if known.Twins == nil {
+		known.Twins = map[pawl.Hash][]*Twin{}
+	}
+	return &adder{act: a, known: known, runs: map[pawl.ID][]*Record{}}, nil
+}
+
+func (d *adder) add(n *pawl.NewTask) (pawl.Added, error) {
+	as := pawl.AsNew
+	id := n.Row.ID
+	if run, ok := d.known.Runs[id]; ok {
+		return pawl.Added{ID: id, Run: run, As: as}, nil
+	}
+	twin, err := d.twin(n)
+	if err != nil {
+		return pawl.Added{}, err
+	}
+	if twin != nil {
+		if as, err = d.duplicate(twin, n); err != nil {
+			return pawl.Added{}, err
+		}
+		if as != pawl.AsReplacement {
+			return pawl.Added{ID: twin.ID, Run: twin.Run, As: as}, nil
+		}
+	}
+	d.insert(n)
+	return pawl.Added{ID: id, Run: n.Row.Run, As: as}, nil
+}
+
+func (d *adder) insert(n *pawl.NewTask) {
+	r := &Record{TaskRow: n.Row}
+	r.Deadline = micros(r.Deadline)
+	r.Bin = BinOf(&r.TaskRow)
+	d.w.Nodes = append(d.w.Nodes, n.Nodes...)
+	r.BeAdded(d.now, n.Delay, d.known.Seq)
+	r.Due = micros(r.Due)
+	d.known.Seq++
+	d.touch(r).isNew = true
+	if r.State == pawl.Pending {
+		d.arrive(r)
+	}
+	d.w.Bell.Ready = true
+	d.emit(pawl.EventAdded, &r.TaskRow)
+
+	d.known.Runs[r.ID] = r.Run
+	if run, ok := d.runs[r.Run]; ok || r.Run == r.ID {
+		d.runs[r.Run] = append(run, r)
+	}
+	if id := r.Identity; !id.IsZero() {
+		d.known.Twins[id] = append(d.known.Twins[id], &Twin{ID: r.ID, Run: r.Run, Seq: r.Seq, State: r.State})
+	}
+}
+
+// micros returns t as databases keep it.
+func micros(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.UTC().Truncate(time.Microsecond)
+}
+
+// twin returns the task that a new one duplicates, nil if there is none: the
+// latest in flight, or one whose result is young enough.
+func (d *adder) twin(n *pawl.NewTask) (*Twin, error) {
+	if n.Row.Identity.IsZero() || n.Duplicates == pawl.Keep {
+		return nil, nil
+	}
+	var newest, result *Twin
+	for _, t := range d.known.Twins[n.Row.Identity] {
+		switch {
+		case !t.State.Ended() && !t.Cancelling && (newest == nil || t.Seq > newest.Seq):
+			newest = t
+		case t.State == pawl.Succeeded:
+			result = t
+		}
+	}
+	if newest != nil || result == nil {
+		return newest, nil
+	}
+	ended, failed, err := d.runState(result)
+	if err != nil || failed || ended && d.now.Sub(result.Ended) >= n.Reuse {
+		return nil, err
+	}
+	return result, nil
+}
+
+// run returns all tasks of a run.
+func (d *adder) run(id pawl.ID) ([]*Record, error) {
+	run, ok := d.runs[id]
+	if ok {
+		return run, nil
+	}
+	run, err := d.Run([]pawl.ID{id})
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range run {
+		if t := d.of[r.ID]; t != nil {
+			run[i] = t.Record // as this act has changed it
+		}
+	}
+	d.runs[id] = run
+	return run, nil
+}
+
+// runState returns whether all tasks of a task's run have ended, and whether one
+// of them did not succeed.
+func (d *adder) runState(t *Twin) (ended, failed bool, err error) {
+	run, err := d.run(t.Run)
+	if err != nil {
+		return false, false, err
+	}
+	ended = true
+	for _, r := range run {
+		ended = ended && r.State.Ended()
+		failed = failed || r.State == pawl.Dead || r.State == pawl.Cancelled || r.Cancelling
+	}
+	return ended, failed, nil
+}
+
+func (d *adder) duplicate(twin *Twin, n *pawl.NewTask) (pawl.AddedAs, error) {
+	if twin.State == pawl.Succeeded {
+		ended, _, err := d.runState(twin)
+		if err != nil {
+			return "", err
+		}
+		if ended {
+			return pawl.AsReused, d.joined(twin)
+		}
+	}
+	switch n.Duplicates {
+	case pawl.Reject:
+		return pawl.AsRejected, nil
+	case pawl.Replace:
+		return pawl.AsReplacement, d.replace(twin)
+	}
+	return pawl.AsJoined, d.joined(twin)
+}
+
+// joined tells that a task was joined.
+func (d *adder) joined(twin *Twin) error {
+	if d.types&typesOf(pawl.EventJoined) == 0 {
+		return nil
+	}
+	run, err := d.run(twin.Run)
+	if err != nil {
+		return err
+	}
+	if i := slices.IndexFunc(run, func(r *Record) bool { return r.ID == twin.ID }); i >= 0 {
+		d.emit(pawl.EventJoined, &run[i].TaskRow)
+	}
+	return nil
+}
+
+// replace cancels what has not ended of a twin's run.
+func (d *adder) replace(twin *Twin) error {
+	run, err := d.run(twin.Run)
+	if err != nil {
+		return err
+	}
+	for _, r := range run {
+		if !r.State.Ended() {
+			d.cancel(r)
+			d.retwin(r)
+		}
+	}
+	return nil
+}
+
+// retwin tells the twins what has become of a task.
+func (d *adder) retwin(r *Record) {
+	for _, twins := range d.known.Twins {
+		for _, t := range twins {
+			if t.ID == r.ID {
+				t.State, t.Cancelling = r.State, r.Cancelling
+			}
+		}
+	}
+}

@@ -1,0 +1,231 @@
+package durable
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/limit"
+)
+
+// Book is what all workers of a database share to decide what starts next: the
+// turns of users, limits, and which queues are paused. It holds an entry for each
+// user with waiting tasks, but not the tasks: it does not grow with the backlog.
+//
+// It is stored as pages, one for each entry, each under the version of the
+// transaction that wrote it. A process keeps what it has read, and reads only
+// what others wrote since.
+type Book struct {
+	version int64
+	turned  turned
+	lines   map[lineKey]*line
+	byRank  [3][]*line // all of a priority, highest priority first, by queue and limit
+	limits  map[string]*limited
+	queues  map[string]*queue
+
+	stored map[string]int64    // the version under which each page is stored
+	dirty  map[string]entry    // pages to write
+	gone   map[string]struct{} // pages to delete
+}
+
+// entry is what a page holds.
+type entry interface{ key() string }
+
+// turned counts claims that gave something: it turns the lines.
+type turned struct {
+	Claims int64 `json:"claims"`
+}
+
+// queue is a queue that was paused or resumed.
+type queue struct {
+	name   string
+	Paused bool `json:"paused"`
+}
+
+// limited is a limit.
+type limited struct {
+	name   string
+	Config limit.Config `json:"config"`
+	State  limit.State  `json:"state"`
+	Owes   *owed        `json:"owes,omitempty"` // the line whose first task it turned away last
+}
+
+type owed struct {
+	Queue    string        `json:"queue"`
+	Priority pawl.Priority `json:"priority"`
+}
+
+func newBook() *Book {
+	return &Book{
+		lines: map[lineKey]*line{}, limits: map[string]*limited{}, queues: map[string]*queue{},
+		stored: map[string]int64{}, dirty: map[string]entry{}, gone: map[string]struct{}{},
+	}
+}
+
+func (turned) key() string     { return pageKey("turned") }
+func (q *queue) key() string   { return pageKey("queue", q.name) }
+func (l *limited) key() string { return pageKey("limit", l.name) }
+func (l *line) key() string    { return l.page }
+func (u *turn) key() string    { return u.page }
+
+// pageKey is a JSON array: names may hold any character but a zero byte.
+func pageKey(parts ...any) string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(parts) // names and numbers always marshal
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func (b *Book) touch(e entry) { b.dirty[e.key()] = e }
+
+func (b *Book) queue(name string) *queue {
+	q := b.queues[name]
+	if q == nil {
+		q = &queue{name: name}
+		b.queues[name] = q
+	}
+	return q
+}
+
+func (b *Book) limit(name string) *limited {
+	l := b.limits[name]
+	if l == nil {
+		l = &limited{name: name}
+		b.limits[name] = l
+		b.touch(l)
+	}
+	return l
+}
+
+func (b *Book) line(k lineKey) *line {
+	l := b.lines[k]
+	if l == nil {
+		l = &line{lineKey: k, users: map[string]*turn{}, page: pageKey("line", k.queue, k.limit, k.priority)}
+		b.lines[k] = l
+		rank := &b.byRank[pawl.High-k.priority]
+		at, _ := slices.BinarySearchFunc(*rank, l, compareLines)
+		*rank = slices.Insert(*rank, at, l)
+	}
+	return l
+}
+
+// load takes over pages that were written since the book was last read.
+func (b *Book) load(read Pages) error {
+	for _, p := range read.Pages {
+		if err := b.loadPage(p); err != nil {
+			return fmt.Errorf("page %s of the book: %w", p.Key, err)
+		}
+	}
+	b.version = max(b.version, read.Version)
+	return nil
+}
+
+func (b *Book) loadPage(p Page) error {
+	var parts []json.RawMessage
+	if err := json.Unmarshal([]byte(p.Key), &parts); err != nil {
+		return err
+	}
+	b.stored[p.Key] = p.Version
+	if p.Value == nil {
+		delete(b.stored, p.Key)
+	}
+	var kind, name string
+	if err := unpackKey(parts[:min(1, len(parts))], &kind); err != nil {
+		return err
+	}
+	switch kind {
+	case "turned":
+		return json.Unmarshal(p.Value, &b.turned)
+	case "queue":
+		if err := unpackKey(parts[1:], &name); err != nil {
+			return err
+		}
+		return json.Unmarshal(p.Value, b.queue(name))
+	case "limit":
+		if err := unpackKey(parts[1:], &name); err != nil {
+			return err
+		}
+		l := b.limit(name)
+		delete(b.dirty, p.Key)
+		*l = limited{name: name}
+		return json.Unmarshal(p.Value, l)
+	case "line", "turn":
+		return b.loadLine(parts[1:], p.Value)
+	}
+	return fmt.Errorf("unknown kind %q", kind)
+}
+
+func (b *Book) loadLine(parts []json.RawMessage, value []byte) error {
+	var k lineKey
+	var user string
+	if len(parts) == 3 {
+		if err := unpackKey(parts, &k.queue, &k.limit, &k.priority); err != nil {
+			return err
+		}
+		return json.Unmarshal(value, b.line(k))
+	}
+	if err := unpackKey(parts, &k.queue, &k.limit, &k.priority, &user); err != nil {
+		return err
+	}
+	l := b.line(k)
+	if value == nil {
+		l.drop(user)
+		return nil
+	}
+	u := l.turn(user)
+	u.Works = nil
+	if err := json.Unmarshal(value, u); err != nil {
+		return err
+	}
+	u.place()
+	return nil
+}
+
+func unpackKey(parts []json.RawMessage, into ...any) error {
+	if len(parts) != len(into) {
+		return fmt.Errorf("%d parts; want %d", len(parts), len(into))
+	}
+	for i, p := range parts {
+		if err := json.Unmarshal(p, into[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// written returns the pages that have changed.
+func (b *Book) written() ([]Page, error) {
+	pages := make([]Page, 0, len(b.dirty)+len(b.gone))
+	for _, key := range slices.Sorted(maps.Keys(b.dirty)) {
+		value, err := json.Marshal(b.dirty[key])
+		if err != nil {
+			return nil, fmt.Errorf("page %s of the book: %w", key, err)
+		}
+		pages = append(pages, Page{Key: key, Version: b.stored[key], Value: value})
+	}
+	for _, key := range slices.Sorted(maps.Keys(b.gone)) {
+		if at := b.stored[key]; at != 0 && b.dirty[key] == nil {
+			pages = append(pages, Page{Key: key, Version: at})
+		}
+	}
+	return pages, nil
+}
+
+// kept says that pages are stored, under a version.
+func (b *Book) kept(pages []Page, version int64) {
+	for _, p := range pages {
+		b.stored[p.Key] = version
+		if p.Value == nil {
+			delete(b.stored, p.Key)
+		}
+	}
+	if len(pages) > 0 {
+		b.version = version
+	}
+	clear(b.dirty)
+	clear(b.gone)
+}

@@ -1,0 +1,130 @@
+package durable
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/pawlhq/pawl"
+)
+
+// wokenMost is how many tasks one claim wakes: what is left is for the next,
+// which comes at once.
+const wokenMost = 1000
+
+// Claim implements [pawl.Tasks]. Of equal priority, the limits and queues take
+// turns.
+func (s *Store) Claim(ctx context.Context, now time.Time, ask pawl.Claim) (pawl.Claimed, error) {
+	var claimed pawl.Claimed
+	var taken []*Claim
+	err := s.open(ctx, now, func(a *act) error {
+		claimed, taken = pawl.Claimed{Now: a.now}, nil
+		next, err := a.wake()
+		if err != nil {
+			return err
+		}
+		if claimed.Tasks, err = a.again(&ask); err != nil {
+			return err
+		}
+		taken, claimed.Next, err = a.book.claim(a.now, &ask, ask.Max-len(claimed.Tasks), a.Heads)
+		if err != nil {
+			return err
+		}
+		claimed.Next = earlier(claimed.Next, next)
+		for _, c := range taken {
+			claimed.Next = earlier(claimed.Next, c.Lease)
+			a.started(c)
+		}
+		a.w.Claim = taken
+		return nil
+	})
+	if err != nil {
+		return pawl.Claimed{}, err
+	}
+	for _, c := range taken {
+		claimed.Tasks = append(claimed.Tasks, c.Row)
+	}
+	if len(claimed.Tasks) >= ask.Max {
+		claimed.Next = time.Time{}
+	}
+	return claimed, nil
+}
+
+// again returns tasks that run under a worker's name without its knowing.
+func (a *act) again(ask *pawl.Claim) ([]*pawl.TaskRow, error) {
+	if ask.Known == nil {
+		return nil, nil
+	}
+	running, err := a.Running(ask.Worker)
+	if err != nil {
+		return nil, err
+	}
+	var rows []*pawl.TaskRow
+	for _, r := range running {
+		if len(rows) < ask.Max && !slices.Contains(ask.Known, r.Lease()) {
+			rows = append(rows, &r.TaskRow)
+		}
+	}
+	return rows, nil
+}
+
+func (a *act) started(c *Claim) {
+	a.emit(pawl.EventStarted, &pawl.TaskRow{
+		ID: c.ID, Run: c.Run, Operation: c.in.Operation, Queue: c.in.Queue, User: c.in.User,
+		State: pawl.Running, Attempt: c.Attempt + 1,
+	})
+}
+
+// wake makes happen what is due by now, and returns when something will be again.
+func (a *act) wake() (time.Time, error) {
+	woken, next, err := a.Woken(a.now, wokenMost)
+	if err != nil {
+		return time.Time{}, err
+	}
+	for _, stage := range []func(*Record){a.due, a.expire, a.lose} {
+		for _, r := range woken {
+			stage(r)
+		}
+	}
+	for _, r := range woken {
+		next = earlier(next, r.Wake())
+	}
+	if len(woken) == wokenMost {
+		next = a.now
+	}
+	return next, nil
+}
+
+// due makes a scheduled task pending whose time has come.
+func (a *act) due(r *Record) {
+	if r.State == pawl.Scheduled && !r.Due.IsZero() && !r.Due.After(a.now) {
+		a.update(r, func(row *pawl.TaskRow) { row.State, row.Due = pawl.Pending, time.Time{} })
+	}
+}
+
+// expire ends a waiting task whose deadline has passed. The deadline of a running
+// one is its worker's business.
+func (a *act) expire(r *Record) {
+	if r.State.Ended() || r.State == pawl.Running || r.Deadline.IsZero() || r.Deadline.After(a.now) {
+		return
+	}
+	a.update(r, func(row *pawl.TaskRow) { row.BeExpired(a.now) })
+	a.emit(pawl.EventEnded, &r.TaskRow)
+}
+
+// lose takes a task back from a worker whose lease has ended. What was reserved
+// for calls that may have been sent stays charged.
+func (a *act) lose(r *Record) {
+	if r.State != pawl.Running || r.LeaseUntil.After(a.now) {
+		return
+	}
+	unknown := a.abandon(r)
+	_, used := r.Stored()
+	a.correct(r, used.Total())
+	a.update(r, func(row *pawl.TaskRow) { row.BeLost(a.now, unknown) })
+	if r.State.Ended() {
+		a.emit(pawl.EventEnded, &r.TaskRow)
+		return
+	}
+	a.emit(pawl.EventRetried, &r.TaskRow)
+}

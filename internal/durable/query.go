@@ -1,0 +1,193 @@
+package durable
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/pawlhq/pawl"
+)
+
+// changeMost is how many tasks one transaction of Change changes.
+const changeMost = 1000
+
+// Change implements [pawl.Tasks]. More than 1,000 tasks are changed in several
+// transactions, by id.
+func (s *Store) Change(ctx context.Context, now time.Time, f pawl.Filter, c pawl.Change) ([]pawl.ID, error) {
+	changed := []pawl.ID{}
+	for left := f.Max; ; {
+		part := f
+		if part.Max = changeMost; f.Max > 0 {
+			part.Max = min(left, changeMost)
+		}
+		picked, last, ids, err := s.changePart(ctx, now, part, c)
+		if err != nil {
+			return nil, err
+		}
+		changed = append(changed, ids...)
+		left -= picked
+		if picked < part.Max || f.Max > 0 && left == 0 {
+			return changed, nil
+		}
+		f.After = last
+	}
+}
+
+func (s *Store) changePart(ctx context.Context, now time.Time, f pawl.Filter, c pawl.Change) (picked int, last pawl.ID, changed []pawl.ID, err error) {
+	err = s.update(ctx, now, func(a *act) error {
+		records, err := a.Pick(f, a.now)
+		if err != nil {
+			return err
+		}
+		changed = nil
+		for _, r := range records {
+			if a.change(r, c) {
+				changed = append(changed, r.ID)
+			}
+		}
+		if picked = len(records); picked > 0 {
+			last = records[picked-1].ID
+		}
+		return nil
+	})
+	return picked, last, changed, err
+}
+
+// change applies c to a task; it reports false if the task's state does not allow it.
+func (a *act) change(r *Record, c pawl.Change) bool {
+	switch c.Do {
+	case pawl.Cancel:
+		if r.State.Ended() || r.Cancelling {
+			return false
+		}
+		a.cancel(r)
+	case pawl.Retry:
+		if r.State != pawl.Dead && r.State != pawl.Cancelled {
+			return false
+		}
+		a.w.Input = c.Input != nil
+		a.update(r, func(row *pawl.TaskRow) { row.BeRetried(c) }).revived = true
+		a.emit(pawl.EventRetried, &r.TaskRow)
+	case pawl.Delete:
+		if !r.State.Ended() {
+			return false
+		}
+		a.touch(r).deleted = true
+	}
+	return true
+}
+
+// List implements [pawl.Tasks].
+func (s *Store) List(ctx context.Context, now time.Time, f pawl.Filter) ([]*pawl.TaskRow, error) {
+	var rows []*pawl.TaskRow
+	err := s.view(ctx, func(v View) error {
+		at, err := clockFor(v, now, f)
+		if err != nil {
+			return err
+		}
+		records, err := v.Find(f, at)
+		rows = make([]*pawl.TaskRow, len(records))
+		for i, r := range records {
+			rows[i] = &r.TaskRow
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return rows, nil
+}
+
+// clockFor returns the time for a filter that asks for one.
+func clockFor(v View, now time.Time, f pawl.Filter) (time.Time, error) {
+	if f.EndedFor == 0 {
+		return now, nil
+	}
+	return clock(v, now)
+}
+
+// Groups implements [pawl.Tasks].
+func (s *Store) Groups(ctx context.Context, now time.Time, f pawl.Filter) ([]pawl.Group, error) {
+	f.States, f.Max = []pawl.State{pawl.Dead}, 0
+	groups := []pawl.Group{}
+	err := s.view(ctx, func(v View) error {
+		at, err := clockFor(v, now, f)
+		if err != nil {
+			return err
+		}
+		found, err := v.Groups(f, at)
+		groups = append(groups[:0], found...)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return groups, nil
+}
+
+// Conversation implements [pawl.Contexts].
+func (s *Store) Conversation(ctx context.Context, head pawl.Hash) ([]pawl.Node, error) {
+	nodes := []pawl.Node{}
+	if head.IsZero() {
+		return nodes, s.ready(ctx)
+	}
+	err := s.view(ctx, func(v View) (err error) {
+		nodes, err = v.Conversation(head)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return nodes, nil
+}
+
+// Status implements [pawl.Limits].
+func (s *Store) Status(ctx context.Context, now time.Time) (pawl.Status, error) {
+	status := pawl.Status{}
+	err := s.view(ctx, func(v View) error {
+		counts, err := v.Counts()
+		if err != nil {
+			return err
+		}
+		read, err := v.Pages(0)
+		if err != nil {
+			return err
+		}
+		b := newBook()
+		if err := b.load(read); err != nil {
+			return err
+		}
+		for i := range read.Posts {
+			b.enter(&read.Posts[i])
+		}
+		status = b.status(counts)
+		return nil
+	})
+	if err != nil {
+		return pawl.Status{}, err
+	}
+	return status, nil
+}
+
+func (b *Book) status(counts map[string]map[pawl.State]int) pawl.Status {
+	status := pawl.Status{Queues: []pawl.QueueStatus{}, Limits: []pawl.LimitStatus{}}
+	for name := range b.queues {
+		if counts[name] == nil {
+			counts[name] = map[pawl.State]int{}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		q := pawl.QueueStatus{Name: name, Counts: counts[name]}
+		if kept := b.queues[name]; kept != nil {
+			q.Paused = kept.Paused
+		}
+		maps.DeleteFunc(q.Counts, func(_ pawl.State, n int) bool { return n == 0 })
+		status.Queues = append(status.Queues, q)
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.limits)) {
+		l := b.limits[name]
+		status.Limits = append(status.Limits, pawl.LimitStatus{Name: name, Config: l.Config, State: l.State})
+	}
+	return status
+}

@@ -1,0 +1,93 @@
+package durable
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/pawlhq/pawl"
+)
+
+// Reserve implements [pawl.Limits].
+func (s *Store) Reserve(ctx context.Context, now time.Time, calls []pawl.Reservation) ([]pawl.Grant, error) {
+	var grants []pawl.Grant
+	err := s.open(ctx, now, func(a *act) error {
+		ids := make([]pawl.ID, len(calls))
+		for i := range calls {
+			ids[i] = calls[i].Lease.Task
+		}
+		records, _, err := a.Held(ids, nil)
+		if err != nil {
+			return err
+		}
+		grants = make([]pawl.Grant, len(calls))
+		noted := map[*Record]bool{}
+		for i, r := range records {
+			grants[i] = a.reserve(r, &calls[i])
+			if grants[i].Err == nil && !noted[r] {
+				noted[r] = true
+				a.w.Calls = append(a.w.Calls, r)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return grants, nil
+}
+
+func (a *act) reserve(r *Record, c *pawl.Reservation) pawl.Grant {
+	if r == nil || !r.Holds(c.Lease) {
+		return pawl.Grant{Err: pawl.ErrLeaseLost}
+	}
+	g := a.book.reserve(a.now, r, c)
+	if !g.OK {
+		// Its task waits for this call's cost when it is claimed again; else it would
+		// be claimed, and turned away, over and over.
+		r.Size = c.Size
+	}
+	a.w.Bell.Ready = true // it may need less than was claimed for it
+	return g
+}
+
+// Configure implements [pawl.Limits].
+func (s *Store) Configure(ctx context.Context, now time.Time, settings []pawl.Setting) error {
+	for i := range settings {
+		if err := check(&settings[i]); err != nil {
+			return err
+		}
+	}
+	return s.open(ctx, now, func(a *act) error {
+		for i := range settings {
+			a.set(&settings[i])
+		}
+		a.w.Bell.Ready = true
+		return nil
+	})
+}
+
+func (a *act) set(set *pawl.Setting) {
+	if set.Queue != "" {
+		q := a.book.queue(set.Queue)
+		q.Paused = set.Pause
+		a.book.touch(q)
+		return
+	}
+	l := a.book.limit(set.Limit)
+	l.set(a.now, set)
+	a.book.touch(l)
+}
+
+func check(set *pawl.Setting) error {
+	if (set.Queue == "") == (set.Limit == "") {
+		return fmt.Errorf("pawl: a setting names queue %q and limit %q; want one of the two", set.Queue, set.Limit)
+	}
+	if set.Limit == pawl.NoLimit {
+		return fmt.Errorf("pawl: %q stands for no limit; it has no settings", pawl.NoLimit)
+	}
+	if set.Config == nil {
+		return nil
+	}
+	return set.Config.Validate()
+}

@@ -1,0 +1,160 @@
+package durable
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/pawlhq/pawl"
+)
+
+// Store implements [pawl.Store] on a [Database]. It is safe for concurrent use.
+type Store struct {
+	db      Database
+	closed  atomic.Bool
+	desk    chan *Book // holds the book, or nil to read it anew, while nobody of this process has it
+	watches watches
+}
+
+// New returns a store on a database, which it closes at its own Close.
+func New(db Database) *Store {
+	s := &Store{db: db, desk: make(chan *Book, 1)}
+	s.desk <- nil
+	s.watches.store = s
+	return s
+}
+
+// Close ends all watches and closes the database. Later calls return
+// [pawl.ErrClosed].
+func (s *Store) Close() error {
+	if s.closed.Swap(true) {
+		return nil
+	}
+	s.watches.close()
+	return s.db.Close()
+}
+
+// ready reports why a call cannot begin.
+func (s *Store) ready(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.closed.Load() {
+		return pawl.ErrClosed
+	}
+	return nil
+}
+
+// update does one call of the contract that changes something.
+func (s *Store) update(ctx context.Context, now time.Time, f func(*act) error) error {
+	return s.commit(ctx, false, func(tx Tx) (*Writes, error) {
+		a, err := begin(tx, now, nil)
+		if err != nil {
+			return nil, err
+		}
+		if err := f(a); err != nil {
+			return nil, err
+		}
+		return a.writes()
+	})
+}
+
+// open does one call of the contract with the book.
+func (s *Store) open(ctx context.Context, now time.Time, f func(*act) error) error {
+	var book *Book
+	select {
+	case book = <-s.desk:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	var pages []Page
+	var kept *Book // the book as it is if the transaction takes place
+	err := s.commit(ctx, true, func(tx Tx) (*Writes, error) {
+		b := book
+		if book, kept, pages = nil, nil, nil; b == nil { // what a try has changed is not to be believed
+			b = newBook()
+		}
+		read, err := tx.Pages(b.version)
+		if err != nil {
+			return nil, err
+		}
+		if err := b.load(read); err != nil {
+			return nil, err
+		}
+		a, err := begin(tx, now, b)
+		if err != nil {
+			return nil, err
+		}
+		for i := range read.Posts {
+			b.enter(&read.Posts[i])
+		}
+		if err := f(a); err != nil {
+			return nil, err
+		}
+		if a.w.Pages, err = b.written(); err != nil {
+			return nil, err
+		}
+		a.w.Version, a.w.Opened = b.version+1, len(read.Posts) > 0
+		kept, pages = b, a.w.Pages
+		return a.writes()
+	})
+	if err != nil || kept == nil {
+		s.desk <- nil
+		return err
+	}
+	kept.kept(pages, kept.version+1)
+	s.desk <- kept
+	return nil
+}
+
+// commit runs a transaction, and then rings for what it did.
+func (s *Store) commit(ctx context.Context, book bool, f func(Tx) (*Writes, error)) error {
+	if err := s.ready(ctx); err != nil {
+		return err
+	}
+	var bell Bell
+	err := s.db.Update(ctx, book, func(tx Tx) (*Writes, error) {
+		bell = Bell{}
+		w, err := f(tx)
+		if w != nil {
+			bell = w.Bell
+		}
+		return w, err
+	})
+	if err != nil {
+		return s.why(err)
+	}
+	if bell != (Bell{}) {
+		s.watches.ring(bell)
+		s.db.Ring(bell)
+	}
+	return nil
+}
+
+// why returns ErrClosed in place of what a closed database says.
+func (s *Store) why(err error) error {
+	if s.closed.Load() {
+		return pawl.ErrClosed
+	}
+	return err
+}
+
+// view does one call of the contract that only reads.
+func (s *Store) view(ctx context.Context, f func(View) error) error {
+	if err := s.ready(ctx); err != nil {
+		return err
+	}
+	if err := s.db.View(ctx, f); err != nil {
+		return s.why(err)
+	}
+	return nil
+}
+
+// clock returns the time of a call: the given one in whole microseconds, or the
+// database's.
+func clock(v View, now time.Time) (time.Time, error) {
+	if now.IsZero() {
+		return v.Now()
+	}
+	return now.UTC().Truncate(time.Microsecond), nil
+}
