@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/inmem"
 	"github.com/pawlhq/pawl/limit"
 	"github.com/pawlhq/pawl/llm"
 	"github.com/pawlhq/pawl/llm/anthropic"
@@ -115,7 +114,7 @@ type agency struct {
 	*testing.T
 	random *rand.Rand
 	sim    *llmsim.Server
-	base   *inmem.Store
+	base   pawl.Store
 	user   *pawl.Client
 	sends  *sends
 
@@ -128,7 +127,7 @@ func newAgency(t *testing.T, seed uint64) *agency {
 	for _, kind := range llmsim.Kinds() {
 		faults[kind] = 0.05
 	}
-	base := inmem.New()
+	base := newStore(t)
 	return &agency{
 		T: t, random: rand.New(rand.NewPCG(seed, 2)), base: base, user: newClient(base, pawl.Config{}), sends: &sends{at: map[string][]time.Time{}},
 		sim: llmsim.New(llmsim.Config{

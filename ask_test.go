@@ -31,7 +31,7 @@ func TestARetrySendsNothingAgain(t *testing.T) {
 		sim := llmsim.New(llmsim.Config{})
 		m := simModel(sim, 100)
 		var talks [][]string
-		c := one(asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 			for i := range 3 {
 				if _, err := task.Ask(ctx, m, fmt.Sprintf("Question %d about %s?", i, task.Input), pawl.System("Be brief."), pawl.MaxTokens(50)); err != nil {
 					return "", err
@@ -80,7 +80,7 @@ func TestARetrySendsNothingAgain(t *testing.T) {
 func TestAskSendsTheConversation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &model{}
-		c := one(asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 			if _, err := task.Ask(ctx, m, "one"); err != nil {
 				return "", err
 			}
@@ -120,7 +120,7 @@ func TestAskSendsTheConversation(t *testing.T) {
 func TestAskOutOfOrderFindsStoredAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := &model{}, &model{}
-		c := one(asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 			models := []*model{a, b}
 			if task.Attempt > 1 {
 				models = []*model{a, b, a} // a step more than before
@@ -148,7 +148,7 @@ func TestAFailedCallIsNotSentAgainInItsAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &model{answer: failFirst(1, &llm.Error{Class: llm.Ambiguous, Status: 500})}
 		var talk []llm.Message
-		c := one(asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 			var reply *llm.Response
 			var err error
 			for range 5 {
@@ -179,7 +179,7 @@ func TestAFailedAskAppendsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bad := &model{answer: failFirst(9, &llm.Error{Class: llm.Permanent, Status: 400})}
 		good := &model{}
-		c := one(asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 			if _, err := task.Ask(ctx, bad, "with tools?"); err == nil {
 				return "", errors.New("no error")
 			}
@@ -200,7 +200,7 @@ func TestAFailedAskAppendsNothing(t *testing.T) {
 func TestAskRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &model{}
-		c := one(asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 			var err error
 			switch task.Input {
 			case "field":
@@ -230,7 +230,7 @@ func TestAskRefuses(t *testing.T) {
 
 func TestData(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := one(asks, func(_ context.Context, task *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(_ context.Context, task *pawl.Task[string]) (string, error) {
 			data := task.Data()
 			if data == nil {
 				data = pawl.Data{}
@@ -260,7 +260,7 @@ func TestCallsThatTakeTimeKeepTheirStepsTimes(t *testing.T) {
 			time.Sleep(3 * time.Second)
 			return say("slow"), nil
 		}}
-		c := one(asks, asking(m))
+		c := one(t, asks, asking(m))
 		start(t, c)
 		run := add(t, c, asks, "x")
 		result(t, run)

@@ -9,13 +9,12 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/inmem"
 	"github.com/pawlhq/pawl/llm"
 )
 
 func TestCancelOfWhatRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := inmem.New()
+		store := newStore(t)
 		c, other := newClient(store, pawl.Config{}), newClient(store, pawl.Config{})
 		var cause error
 		asks.Handle(c, stuck(&cause))
@@ -43,7 +42,7 @@ func TestCancelOfWhatRuns(t *testing.T) {
 
 func TestASuccessBeatsACancel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := one(asks, func(ctx context.Context, _ *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(ctx context.Context, _ *pawl.Task[string]) (string, error) {
 			<-ctx.Done()
 			return "done all the same", nil
 		})
@@ -62,7 +61,7 @@ func TestASuccessBeatsACancel(t *testing.T) {
 func TestCancelOfWhatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ran atomic.Int32
-		c := one(asks, func(context.Context, *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(context.Context, *pawl.Task[string]) (string, error) {
 			return "", pawl.RetryAfter(errors.New("no"), time.Duration(ran.Add(1))*time.Hour)
 		})
 		backoff := add(t, c, asks, "backoff", pawl.User("u"))
@@ -94,7 +93,7 @@ func TestCancelOfACallThatWaits(t *testing.T) {
 			<-ctx.Done()
 			return nil, &llm.Error{Class: llm.Ambiguous, Err: ctx.Err()}
 		}}
-		c := one(asks, asking(slow))
+		c := one(t, asks, asking(slow))
 		start(t, c)
 		run := add(t, c, asks, "in flight")
 		synctest.Wait()
@@ -119,7 +118,7 @@ func TestCancelOfACallThatWaits(t *testing.T) {
 // A worker that dies on a task that was asked to stop leaves it cancelled.
 func TestCancelOfADeadWorkersTask(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store, doomed, heir := pair()
+		store, doomed, heir := pair(t)
 		var cause error
 		asks.Handle(doomed, stuck(&cause))
 		asks.Handle(heir, asking(&model{}))
@@ -140,7 +139,7 @@ func TestCancelOfADeadWorkersTask(t *testing.T) {
 func TestPauseAndResume(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		c := one(asks, func(_ context.Context, task *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(_ context.Context, task *pawl.Task[string]) (string, error) {
 			if task.Input == "running" {
 				<-release
 			}

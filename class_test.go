@@ -50,7 +50,7 @@ func TestTheClassDecides(t *testing.T) {
 					o := asks
 					o.Backoff = pawl.Backoff{Base: 8 * time.Second}
 					m := &model{answer: failFirst(1, &test.failure)}
-					c := one(o, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
+					c := one(t, o, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 						reply, err := task.Ask(ctx, m, task.Input)
 						if err != nil {
 							return "", wrap(err)
@@ -115,7 +115,7 @@ func TestAThrottleWithoutALimitBacksOff(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := one(test.o, test.handler)
+				c := one(t, test.o, test.handler)
 				start(t, c)
 				began := time.Now()
 				run := add(t, c, test.o, "x")
@@ -134,7 +134,7 @@ func TestAThrottleWithoutALimitBacksOff(t *testing.T) {
 func TestNotSentIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &model{answer: failFirst(1000, &llm.Error{Class: llm.NotSent, Message: "connection refused"})}
-		c := one(asks, asking(m))
+		c := one(t, asks, asking(m))
 		start(t, c)
 		d := dead(t, add(t, c, asks, "x"))
 		if m.calls() != 14 || d.Used != 4 || d.LastAttempt().Class != llm.NotSent {
@@ -159,7 +159,7 @@ func TestNotSentCountsInARow(t *testing.T) {
 			}
 			return nil, &llm.Error{Class: llm.NotSent}
 		}}
-		c := one(asks, asking(m))
+		c := one(t, asks, asking(m))
 		start(t, c)
 		run := add(t, c, asks, "x")
 		if got := result(t, run); got != "at last" {
@@ -176,7 +176,7 @@ func TestAFailureThatWasGotOverDoesNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bad := &model{answer: failFirst(9, &llm.Error{Class: llm.Permanent, Status: 400})}
 		good := &model{}
-		c := one(asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 			if _, err := task.Ask(ctx, bad, "tools?"); err == nil {
 				t.Error("Ask = nil; want an error")
 			}
@@ -197,7 +197,7 @@ func TestAFailureThatWasGotOverDoesNotCount(t *testing.T) {
 func TestAThrottlePausesTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &model{answer: failFirst(1, &llm.Error{Class: llm.Throttled, RetryAfter: 30 * time.Second, Message: "slow down"})}
-		c := one(asks, asking(m))
+		c := one(t, asks, asking(m))
 		start(t, c)
 		run := add(t, c, asks, "x")
 		synctest.Wait()

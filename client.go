@@ -17,7 +17,7 @@ import (
 
 // Config configures a [Client]. The zero Config works.
 type Config struct {
-	Name    string                  // names the worker in attempts; default host, process and a random part
+	Name    string                  // names the worker in attempts and to the store, so no other may have it; default host, process and a random part
 	Workers int                     // handlers that may run at once; default 64
 	Queues  []string                // the queues that Run works on; default all
 	Lease   time.Duration           // after which a silent worker's tasks are given to others; default 10 s
@@ -29,6 +29,10 @@ type Config struct {
 	// Beyond it the call fails as throttled and the task goes back to its place,
 	// so that a long pause holds no worker. Default 30 s.
 	Patience time.Duration
+
+	// Retention is how long tasks are kept that have ended; default for ever. A
+	// worker that has it removes them for all, while Run is called.
+	Retention Retention
 }
 
 const (
@@ -76,6 +80,9 @@ func (c Config) validate() error {
 	}
 	if c.Patience < 0 {
 		return fmt.Errorf("pawl: Config.Patience is %v; want 0 or more", c.Patience)
+	}
+	if err := c.Retention.validate(); err != nil {
+		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Limits)) {
 		if err := c.Limits[name].Validate(); err != nil {

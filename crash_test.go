@@ -8,14 +8,13 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/inmem"
 	"github.com/pawlhq/pawl/llm"
 	"github.com/pawlhq/pawl/llmsim"
 )
 
 // pair is a worker that will die and one that takes over.
-func pair() (store *mortal, doomed, heir *pawl.Client) {
-	store = &mortal{Store: inmem.New()}
+func pair(t *testing.T) (store *mortal, doomed, heir *pawl.Client) {
+	store = &mortal{Store: newStore(t)}
 	return store, newClient(store, pawl.Config{Name: "doomed"}), newClient(store.Store, pawl.Config{Name: "heir"})
 }
 
@@ -23,7 +22,7 @@ func pair() (store *mortal, doomed, heir *pawl.Client) {
 // which a call is paid twice. It is counted.
 func TestCrashBeforeTheResponseIsStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store, doomed, heir := pair()
+		store, doomed, heir := pair(t)
 		store.before = func(pawl.Save) { store.die() }
 		sim := llmsim.New(llmsim.Config{})
 		asks.Handle(doomed, asking(simModel(sim, 100)))
@@ -55,7 +54,7 @@ func TestCrashBeforeTheResponseIsStored(t *testing.T) {
 // A crash after the response was stored costs nothing: it is not asked again.
 func TestCrashAfterTheResponseIsStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store, doomed, heir := pair()
+		store, doomed, heir := pair(t)
 		store.after = func(pawl.Save) { store.die() }
 		sim := llmsim.New(llmsim.Config{})
 		asks.Handle(doomed, asking(simModel(sim, 100)))
@@ -84,7 +83,7 @@ func TestCrashAfterTheResponseIsStored(t *testing.T) {
 // A worker that dies with its task claimed and nothing sent leaves nothing.
 func TestCrashBeforeTheCallIsReserved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store, doomed, heir := pair()
+		store, doomed, heir := pair(t)
 		m := &model{}
 		asks.Handle(doomed, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 			store.die()
@@ -108,7 +107,7 @@ func TestCrashBeforeTheCallIsReserved(t *testing.T) {
 
 func TestThreeDeathsPoison(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := inmem.New()
+		store := newStore(t)
 		watcher := newClient(store, pawl.Config{})
 		run := add(t, watcher, asks, "x")
 		var ran atomic.Int32
@@ -143,7 +142,7 @@ func TestThreeDeathsPoison(t *testing.T) {
 // task does not kill.
 func TestDeathsCountInARow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := inmem.New()
+		store := newStore(t)
 		run := add(t, newClient(store, pawl.Config{}), asks, "x", pawl.Attempts(9))
 		for _, dies := range []bool{true, true, false, true, true, false} {
 			worker := &mortal{Store: store}

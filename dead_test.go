@@ -15,7 +15,7 @@ import (
 
 func TestDeadLettersAreKeptWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := one(asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 			if _, err := task.Ask(ctx, &model{}, "What is "+task.Input+"?"); err != nil {
 				return "", err
 			}
@@ -52,7 +52,7 @@ func TestDeadLettersAreKeptWhole(t *testing.T) {
 
 func TestDeadLettersAreGroupedByCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := one(asks, func(_ context.Context, task *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(_ context.Context, task *pawl.Task[string]) (string, error) {
 			if task.Input[0] == 'p' {
 				return "", pawl.Permanent(fmt.Errorf("page %s of req_0123456789ab: %d bytes", task.Input[1:], len(task.Input)))
 			}
@@ -102,8 +102,8 @@ func TestFingerprintLeavesOutWhatVaries(t *testing.T) {
 }
 
 // mendable returns a client whose tasks die until mended is set.
-func mendable(mended *atomic.Bool, m llm.Model) *pawl.Client {
-	return one(asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
+func mendable(t *testing.T, mended *atomic.Bool, m llm.Model) *pawl.Client {
+	return one(t, asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 		reply, err := task.Ask(ctx, m, task.Input)
 		if err != nil {
 			return "", err
@@ -119,7 +119,7 @@ func TestRetryOfDeadLetters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mended atomic.Bool
 		m := &model{}
-		c := mendable(&mended, m)
+		c := mendable(t, &mended, m)
 		start(t, c)
 		var runs []*pawl.Run[string]
 		for _, in := range []string{"a1", "a2", "b1", "c1"} {
@@ -159,7 +159,7 @@ func TestRetryWithAnotherInput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mended atomic.Bool
 		m := &model{}
-		c := mendable(&mended, m)
+		c := mendable(t, &mended, m)
 		start(t, c)
 		run := add(t, c, asks, "bad")
 		dead(t, run)
@@ -181,7 +181,7 @@ func TestRetryWithAnotherInput(t *testing.T) {
 
 func TestARetryHasAllAttemptsAndNoDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := one(asks, func(context.Context, *pawl.Task[string]) (string, error) { return "", errors.New("no") })
+		c := one(t, asks, func(context.Context, *pawl.Task[string]) (string, error) { return "", errors.New("no") })
 		start(t, c)
 		run := add(t, c, asks, "x", pawl.Deadline(time.Now().Add(time.Hour)))
 		dead(t, run)
@@ -198,7 +198,7 @@ func TestARetryHasAllAttemptsAndNoDeadline(t *testing.T) {
 func TestDelete(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mended atomic.Bool
-		c := mendable(&mended, &model{})
+		c := mendable(t, &mended, &model{})
 		start(t, c)
 		run := add(t, c, asks, "bad")
 		dead(t, run)

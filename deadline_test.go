@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/inmem"
 	"github.com/pawlhq/pawl/llm"
 )
 
@@ -27,7 +26,7 @@ func TestTimeoutEndsTheAttempt(t *testing.T) {
 		var cause error
 		o := asks
 		o.Timeout, o.Attempts = time.Minute, 2
-		c := one(o, stuck(&cause))
+		c := one(t, o, stuck(&cause))
 		start(t, c)
 		d := dead(t, add(t, c, o, "x"))
 		if !errors.Is(cause, pawl.ErrTimeout) {
@@ -51,7 +50,7 @@ func TestTimeoutIsTheContextsDeadline(t *testing.T) {
 			}
 			return "", ctx.Err()
 		}
-		c := newClient(inmem.New(), pawl.Config{})
+		c := newClient(newStore(t), pawl.Config{})
 		o.Handle(c, handler)
 		never := o
 		never.Name, never.Timeout = "never", -1
@@ -82,7 +81,7 @@ func TestTimeoutOfACallInFlight(t *testing.T) {
 			<-ctx.Done()
 			return nil, &llm.Error{Class: llm.Ambiguous, Err: ctx.Err()}
 		}}
-		c := one(o, asking(m))
+		c := one(t, o, asking(m))
 		start(t, c)
 		last := dead(t, add(t, c, o, "x")).LastAttempt()
 		if last.Class != llm.Ambiguous || last.Unknown != 1 || last.Calls != 1 {
@@ -93,7 +92,7 @@ func TestTimeoutOfACallInFlight(t *testing.T) {
 
 func TestDeadlineWhileItWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newClient(inmem.New(), pawl.Config{})
+		c := newClient(newStore(t), pawl.Config{})
 		asks.Handle(c, asking(&model{}))
 		deadline := pawl.Deadline(time.Now().Add(time.Minute))
 		must(t, c.Pause(t.Context(), "default"))
@@ -113,7 +112,7 @@ func TestDeadlineWhileItWaits(t *testing.T) {
 func TestDeadlineWhileItRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var cause error
-		c := one(asks, stuck(&cause))
+		c := one(t, asks, stuck(&cause))
 		start(t, c)
 		began := time.Now()
 		d := dead(t, add(t, c, asks, "x", pawl.Deadline(began.Add(time.Minute))))
@@ -126,7 +125,7 @@ func TestDeadlineWhileItRuns(t *testing.T) {
 
 func TestDeadlineBetweenAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := one(asks, func(context.Context, *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(context.Context, *pawl.Task[string]) (string, error) {
 			return "", pawl.RetryAfter(errors.New("later"), time.Hour)
 		})
 		start(t, c)
@@ -140,7 +139,7 @@ func TestDeadlineBetweenAttempts(t *testing.T) {
 // A worker that dies at the deadline cannot end the task; the store does.
 func TestDeadlinePassedWhileItsWorkerWasDead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &mortal{Store: inmem.New()}
+		store := &mortal{Store: newStore(t)}
 		worker, other := newClient(store, pawl.Config{}), newClient(store.Store, pawl.Config{})
 		var cause error
 		asks.Handle(worker, stuck(&cause))

@@ -8,13 +8,12 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/inmem"
 	"github.com/pawlhq/pawl/llm"
 )
 
 func TestDrainLetsHandlersFinish(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := one(asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 			time.Sleep(20 * time.Second)
 			_, err := pawl.Step(ctx, "s", func(context.Context) (int, error) { return 1, ctx.Err() })
 			return "finished", err
@@ -40,7 +39,7 @@ func TestDrainLetsHandlersFinish(t *testing.T) {
 
 func TestDrainClaimsNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newClient(inmem.New(), pawl.Config{Workers: 1})
+		c := newClient(newStore(t), pawl.Config{Workers: 1})
 		asks.Handle(c, func(context.Context, *pawl.Task[string]) (string, error) {
 			time.Sleep(time.Second)
 			return "", nil
@@ -57,7 +56,7 @@ func TestDrainClaimsNoMore(t *testing.T) {
 
 func TestDrainGivesBackWhatDoesNotFinish(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := inmem.New()
+		store := newStore(t)
 		c, other := newClient(store, pawl.Config{Grace: 5 * time.Second}), newClient(store, pawl.Config{})
 		var cause error
 		asks.Handle(c, stuck(&cause))
@@ -83,7 +82,7 @@ func TestDrainGivesBackWhatDoesNotFinish(t *testing.T) {
 
 func TestDrainWithoutGrace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newClient(inmem.New(), pawl.Config{Grace: -1})
+		c := newClient(newStore(t), pawl.Config{Grace: -1})
 		var cause error
 		asks.Handle(c, stuck(&cause))
 		stop := start(t, c)
@@ -101,7 +100,7 @@ func TestDrainWithoutGrace(t *testing.T) {
 // the task starts again without having used an attempt.
 func TestDrainDuringACall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := inmem.New()
+		store := newStore(t)
 		c, other := newClient(store, pawl.Config{Grace: time.Second}), newClient(store, pawl.Config{})
 		m := &model{answer: func(ctx context.Context, n int) (*llm.Response, error) {
 			if n > 1 {
@@ -126,7 +125,7 @@ func TestDrainDuringACall(t *testing.T) {
 
 func TestAHandlerThatIgnoresTheEndMakesRunFail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := inmem.New()
+		store := newStore(t)
 		c, other := newClient(store, pawl.Config{Grace: time.Minute}), newClient(store, pawl.Config{})
 		release := make(chan struct{})
 		asks.Handle(c, func(context.Context, *pawl.Task[string]) (string, error) {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/inmem"
 	"github.com/pawlhq/pawl/llm"
 )
 
@@ -21,7 +20,7 @@ func TestConcurrentDuplicatesMakeOneCall(t *testing.T) {
 			time.Sleep(time.Second)
 			return say("the one answer"), nil
 		}}
-		store := inmem.New()
+		store := newStore(t)
 		c, other := newClient(store, pawl.Config{}), newClient(store, pawl.Config{})
 		asks.Handle(c, asking(m))
 		start(t, c)
@@ -54,7 +53,7 @@ func TestConcurrentDuplicatesMakeOneCall(t *testing.T) {
 
 func TestDuplicatesWithinOneBatchJoin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := one(sum, summing)
+		c := one(t, sum, summing)
 		runs, err := sum.AddMany(t.Context(), c, []point{{1, 1}, {2, 2}, {1, 1}})
 		must(t, err)
 		if runs[2].ID != runs[0].ID || runs[2].As != pawl.AsJoined || runs[1].As != pawl.AsNew {
@@ -72,7 +71,7 @@ func twice(t *testing.T, c *pawl.Client, opts ...pawl.Option) (first, second *pa
 }
 
 func TestReject(t *testing.T) {
-	c := newClient(inmem.New(), pawl.Config{})
+	c := newClient(newStore(t), pawl.Config{})
 	first, second, err := twice(t, c, pawl.Reject)
 	if !errors.Is(err, pawl.ErrDuplicate) || second.ID != first.ID || second.As != pawl.AsRejected {
 		t.Errorf("Add = %v, %v; want ErrDuplicate and the first one's run", second, err)
@@ -86,7 +85,7 @@ func TestReject(t *testing.T) {
 func TestReplace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var cause error
-		c := one(asks, stuck(&cause))
+		c := one(t, asks, stuck(&cause))
 		first, second, err := twice(t, c, pawl.Replace)
 		must(t, err)
 		if _, err := first.Wait(t.Context()); !errors.Is(err, pawl.ErrCancelled) || second.ID == first.ID || second.As != pawl.AsReplacement {
@@ -105,7 +104,7 @@ func TestReplace(t *testing.T) {
 }
 
 func TestKeep(t *testing.T) {
-	c := newClient(inmem.New(), pawl.Config{})
+	c := newClient(newStore(t), pawl.Config{})
 	first, second, err := twice(t, c, pawl.Keep)
 	if err != nil || second.ID == first.ID || second.As != pawl.AsNew {
 		t.Errorf("Add = %v, %v; want a task of its own", second, err)
@@ -118,7 +117,7 @@ func TestKeep(t *testing.T) {
 func TestReuseOfAResult(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &model{}
-		c := one(asks, asking(m))
+		c := one(t, asks, asking(m))
 		start(t, c)
 		result(t, add(t, c, asks, "x"))
 		time.Sleep(time.Minute)
@@ -142,7 +141,7 @@ func TestReuseOfAResult(t *testing.T) {
 
 func TestWhatEndedOtherwiseIsNoTwin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newClient(inmem.New(), pawl.Config{})
+		c := newClient(newStore(t), pawl.Config{})
 		first := add(t, c, asks, "x")
 		if _, err := c.Cancel(t.Context(), pawl.Filter{}); err != nil {
 			t.Fatal(err)
@@ -163,7 +162,7 @@ func TestWhatEndedOtherwiseIsNoTwin(t *testing.T) {
 }
 
 func TestARetriedTaskIsATwinAgain(t *testing.T) {
-	c := newClient(inmem.New(), pawl.Config{})
+	c := newClient(newStore(t), pawl.Config{})
 	first := add(t, c, asks, "x")
 	if _, err := c.Cancel(t.Context(), pawl.Filter{}); err != nil {
 		t.Fatal(err)
@@ -206,7 +205,7 @@ func TestWhatMakesTasksIdentical(t *testing.T) {
 		{"a key", base, object{"a": 1, "b": []int{1, 2}}, []pawl.Option{pawl.Key("k")}, false},
 	}
 	for _, test := range tests {
-		c := newClient(inmem.New(), pawl.Config{})
+		c := newClient(newStore(t), pawl.Config{})
 		first := add(t, c, base, any(object{"a": 1, "b": []int{1, 2}}))
 		second := add(t, c, test.o, test.in, test.opts...)
 		if same := second.ID == first.ID; same != test.same {
@@ -216,7 +215,7 @@ func TestWhatMakesTasksIdentical(t *testing.T) {
 }
 
 func TestAKeyStandsForTheContent(t *testing.T) {
-	c := newClient(inmem.New(), pawl.Config{})
+	c := newClient(newStore(t), pawl.Config{})
 	key := pawl.Key(`"odd" \ key é`)
 	first := add(t, c, asks, "x", key)
 	if second := add(t, c, asks, "y", key, pawl.Data{"k": json.RawMessage("1")}); second.ID != first.ID {
@@ -233,7 +232,7 @@ func TestAKeyStandsForTheContent(t *testing.T) {
 // A flow and its first operation are different runs: joining one to the other
 // would give the wrong result.
 func TestAFlowIsNoDuplicateOfItsFirstOperation(t *testing.T) {
-	c := newClient(inmem.New(), pawl.Config{})
+	c := newClient(newStore(t), pawl.Config{})
 	flow := pawl.Then(asks, pawl.Operation[string, string]{Name: "next"})
 	first := add(t, c, asks, "x")
 	second, err := flow.Add(t.Context(), c, "x")

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/inmem"
 	"github.com/pawlhq/pawl/llm"
 )
 
@@ -53,7 +52,7 @@ func record(t *testing.T, c *pawl.Client, types ...pawl.EventType) func() string
 func TestEventsTellATasksLifeInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &model{}
-		c := one(asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 			if _, err := task.Ask(ctx, m, "x"); err != nil {
 				return "", err
 			}
@@ -98,7 +97,7 @@ func TestEventsTellATasksLifeInOrder(t *testing.T) {
 
 func TestEventsOfSomeTypes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := one(sum, summing)
+		c := one(t, sum, summing)
 		said := record(t, c, pawl.EventStarted)
 		start(t, c)
 		for i := range 3 {
@@ -113,7 +112,7 @@ func TestEventsOfSomeTypes(t *testing.T) {
 func TestEventsAreFilledIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &model{answer: failFirst(1, &llm.Error{Class: llm.Throttled, Message: "slow down"})}
-		c := one(asks, asking(m))
+		c := one(t, asks, asking(m))
 		events := c.Events(t.Context(), pawl.EventRetried)
 		start(t, c)
 		run := add(t, c, asks, "x", pawl.User("u"), pawl.Queue("q"))
@@ -135,7 +134,7 @@ func TestEventsAreFilledIn(t *testing.T) {
 
 func TestEventsEndWithTheirContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := inmem.New()
+		store := newStore(t)
 		c := newClient(store, pawl.Config{})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -153,7 +152,7 @@ func TestEventsEndWithTheirContext(t *testing.T) {
 
 func TestEventsOfAClosedStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := inmem.New()
+		store := newStore(t)
 		c := newClient(store, pawl.Config{})
 		before := c.Events(t.Context())
 		must(t, store.Close())
@@ -176,7 +175,7 @@ func TestEventsOfAClosedStore(t *testing.T) {
 
 func TestASlowReaderLearnsThatItMissed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newClient(inmem.New(), pawl.Config{})
+		c := newClient(newStore(t), pawl.Config{})
 		events := c.Events(t.Context(), pawl.EventAdded)
 		for i := range 80 {
 			ins := make([]point, 1000)

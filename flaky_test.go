@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"strconv"
 	"sync"
@@ -13,8 +12,8 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/inmem"
 	"github.com/pawlhq/pawl/llm"
+	"github.com/pawlhq/pawl/storetest"
 )
 
 // seeds runs a random test in virtual time with several seeds: PAWL_SEEDS of
@@ -31,89 +30,6 @@ func seeds(t *testing.T, n int, run func(*testing.T, uint64)) {
 			synctest.Test(t, func(t *testing.T) { run(t, seed) })
 		})
 	}
-}
-
-var errFlaky = errors.New("connection reset by the store")
-
-// flaky is a store whose calls fail at random: some before they have taken
-// effect, and some after.
-type flaky struct {
-	pawl.Store
-	rate float64 // of each of the two
-
-	mu     sync.Mutex
-	random *rand.Rand
-	failed map[string]int // by method and moment
-}
-
-func newFlaky(store pawl.Store, rate float64, seed uint64) *flaky {
-	return &flaky{Store: store, rate: rate, random: rand.New(rand.NewPCG(seed, 1)), failed: map[string]int{}}
-}
-
-// try does a call of the store, or fails before or after it.
-func try[T any](f *flaky, method string, call func() (T, error)) (T, error) {
-	f.mu.Lock()
-	u := f.random.Float64()
-	before, after := u < f.rate, u >= f.rate && u < 2*f.rate
-	if before {
-		f.failed[method+" before"]++
-	}
-	if after {
-		f.failed[method+" after"]++
-	}
-	f.mu.Unlock()
-	var none T
-	if before {
-		return none, errFlaky
-	}
-	out, err := call()
-	if after {
-		return none, errFlaky
-	}
-	return out, err
-}
-
-func (f *flaky) Add(ctx context.Context, now time.Time, tasks []pawl.NewTask) ([]pawl.Added, error) {
-	return try(f, "Add", func() ([]pawl.Added, error) { return f.Store.Add(ctx, now, tasks) })
-}
-
-func (f *flaky) Claim(ctx context.Context, now time.Time, c pawl.Claim) (pawl.Claimed, error) {
-	return try(f, "Claim", func() (pawl.Claimed, error) { return f.Store.Claim(ctx, now, c) })
-}
-
-func (f *flaky) Beat(ctx context.Context, now time.Time, lease time.Duration, held []pawl.Lease) ([]pawl.Beat, error) {
-	return try(f, "Beat", func() ([]pawl.Beat, error) { return f.Store.Beat(ctx, now, lease, held) })
-}
-
-func (f *flaky) Save(ctx context.Context, now time.Time, saves []pawl.Save) ([]error, error) {
-	return try(f, "Save", func() ([]error, error) { return f.Store.Save(ctx, now, saves) })
-}
-
-func (f *flaky) Finish(ctx context.Context, now time.Time, finishes []pawl.Finish) ([]error, error) {
-	return try(f, "Finish", func() ([]error, error) { return f.Store.Finish(ctx, now, finishes) })
-}
-
-func (f *flaky) Reserve(ctx context.Context, now time.Time, calls []pawl.Reservation) ([]pawl.Grant, error) {
-	return try(f, "Reserve", func() ([]pawl.Grant, error) { return f.Store.Reserve(ctx, now, calls) })
-}
-
-func (f *flaky) Conversation(ctx context.Context, head pawl.Hash) ([]pawl.Node, error) {
-	return try(f, "Conversation", func() ([]pawl.Node, error) { return f.Store.Conversation(ctx, head) })
-}
-
-func (f *flaky) Watch(ctx context.Context, filter pawl.EventFilter) (pawl.Watch, error) {
-	w, err := f.Store.Watch(ctx, filter)
-	return flakyWatch{w, f}, err
-}
-
-type flakyWatch struct {
-	pawl.Watch
-	f *flaky
-}
-
-// Next fails before it waits, or loses the events that it waited for.
-func (w flakyWatch) Next(ctx context.Context) ([]pawl.Event, error) {
-	return try(w.f, "Next", func() ([]pawl.Event, error) { return w.Watch.Next(ctx) })
 }
 
 // ends counts how often each task ended, as the store tells it.
@@ -143,14 +59,6 @@ func watchEnds(t *testing.T, store pawl.Store) *ends {
 	return e
 }
 
-// forget is for a task that ended and was retried.
-func (e *ends) forget(id pawl.ID) {
-	synctest.Wait()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.times[id]--
-}
-
 // check fails the test unless each task has ended, once.
 func (e *ends) check(t *testing.T, rows []*pawl.TaskRow) {
 	t.Helper()
@@ -168,7 +76,7 @@ func (e *ends) check(t *testing.T, rows []*pawl.TaskRow) {
 // lost, none ends twice, and no stored answer is paid for again.
 func TestAFlakyStoreBreaksNoPromise(t *testing.T) {
 	seeds(t, 10, func(t *testing.T, seed uint64) {
-		base := inmem.New()
+		base := newStore(t)
 		ended := watchEnds(t, base)
 		reader := newClient(base, pawl.Config{})
 		m := &model{answer: func(context.Context, int) (*llm.Response, error) {
@@ -185,7 +93,7 @@ func TestAFlakyStoreBreaksNoPromise(t *testing.T) {
 			}
 			return "result of " + task.Input, nil
 		}
-		stores := []*flaky{newFlaky(base, 0.08, 2*seed), newFlaky(base, 0.08, 2*seed+1)}
+		stores := []*storetest.FlakyStore{storetest.Flaky(base, 0.08, 2*seed), storetest.Flaky(base, 0.08, 2*seed+1)}
 		for i, store := range stores {
 			c := newClient(store, pawl.Config{Name: fmt.Sprint("worker ", i), Workers: 10})
 			o.Handle(c, handler)
@@ -199,7 +107,7 @@ func TestAFlakyStoreBreaksNoPromise(t *testing.T) {
 				if err == nil {
 					break
 				}
-				if !errors.Is(err, errFlaky) || run != nil {
+				if !errors.Is(err, storetest.ErrFlaky) || run != nil {
 					t.Fatalf("Add = %v, %v; want a run or the store's error", run, err)
 				}
 			}
@@ -211,18 +119,7 @@ func TestAFlakyStoreBreaksNoPromise(t *testing.T) {
 		}
 		unknown := 0
 		for i, r := range rows {
-			// A claim that takes effect and fails is a death to the store.
-			for {
-				_, err = pawl.RunOf[string](reader, r.ID).Wait(t.Context())
-				var d *pawl.DeadError
-				if !errors.As(err, &d) || d.Task.LastAttempt().Class != pawl.Poisoned {
-					break
-				}
-				ended.forget(r.ID)
-				if _, err := reader.Retry(t.Context(), pawl.Filter{IDs: []pawl.ID{r.ID}}); err != nil {
-					t.Fatal(err)
-				}
-			}
+			_, err = pawl.RunOf[string](reader, r.ID).Wait(t.Context())
 			must(t, err)
 			rows[i] = row(t, reader, r.ID)
 			for _, a := range rows[i].Attempts {
@@ -236,8 +133,8 @@ func TestAFlakyStoreBreaksNoPromise(t *testing.T) {
 		if again := m.calls() - 180; again < 0 || again > unknown {
 			t.Errorf("%d calls for 180 answers; want no more than the %d counted as unknown on top", m.calls(), unknown)
 		}
-		if len(stores[0].failed) < 8 {
-			t.Errorf("only these calls failed: %v", stores[0].failed)
+		if failed := stores[0].Failed(); len(failed) < 8 {
+			t.Errorf("only these calls failed: %v", failed)
 		}
 		status, err := reader.Status(t.Context())
 		must(t, err)

@@ -13,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/inmem"
 	"github.com/pawlhq/pawl/llm"
 )
 
@@ -25,8 +24,8 @@ var (
 
 // flowing returns a client that handles split, count and twofold, each of
 // which asks m for nothing but the conversation.
-func flowing(m llm.Model) *pawl.Client {
-	c := newClient(inmem.New(), pawl.Config{})
+func flowing(t *testing.T, m llm.Model) *pawl.Client {
+	c := newClient(newStore(t), pawl.Config{})
 	split.Handle(c, func(ctx context.Context, t *pawl.Task[string]) ([]string, error) {
 		_, err := t.Ask(ctx, m, "Split.")
 		if err == nil {
@@ -57,7 +56,7 @@ func TestAFlowHandsOnResultConversationAndData(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := &model{}
-				c := flowing(m)
+				c := flowing(t, m)
 				start(t, c)
 				run, err := flow.Add(t.Context(), c, "one two three", pawl.User("u"), pawl.Data{"own": json.RawMessage("0")}, pawl.Messages{llm.Text("user", "Hello.")})
 				must(t, err)
@@ -85,7 +84,7 @@ func TestAFlowHandsOnResultConversationAndData(t *testing.T) {
 
 func TestWhatFollowsKnowsTheSizeOfItsConversation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := flowing(&model{})
+		c := flowing(t, &model{})
 		start(t, c)
 		run, err := pawl.Then(split, count).Add(t.Context(), c, "a")
 		must(t, err)
@@ -112,7 +111,7 @@ func TestADeadPartEndsTheRun(t *testing.T) {
 			}
 			return say("fine"), nil
 		}}
-		c := flowing(m)
+		c := flowing(t, m)
 		start(t, c)
 		run, err := pawl.Then(pawl.Then(split, count), twofold).Add(t.Context(), c, "a b")
 		must(t, err)
@@ -131,7 +130,7 @@ func TestADeadPartEndsTheRun(t *testing.T) {
 
 func TestACancelledRunAddsNothingMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newClient(inmem.New(), pawl.Config{})
+		c := newClient(newStore(t), pawl.Config{})
 		split.Handle(c, func(ctx context.Context, _ *pawl.Task[string]) ([]string, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
@@ -154,7 +153,7 @@ func TestACancelledRunAddsNothingMore(t *testing.T) {
 
 func TestTheDeadlineGoesAlong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newClient(inmem.New(), pawl.Config{})
+		c := newClient(newStore(t), pawl.Config{})
 		split.Handle(c, func(context.Context, *pawl.Task[string]) ([]string, error) { return nil, nil })
 		start(t, c)
 		began := time.Now()
@@ -168,7 +167,7 @@ func TestTheDeadlineGoesAlong(t *testing.T) {
 
 func TestManyRunsOfAFlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := flowing(&model{})
+		c := flowing(t, &model{})
 		start(t, c)
 		ins := make([]string, 100)
 		for i := range ins {
@@ -203,7 +202,7 @@ func (n nodes) Save(ctx context.Context, now time.Time, saves []pawl.Save) ([]er
 // went before it.
 func TestAConversationIsStoredOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := nodes{inmem.New(), map[pawl.Hash]int{}}
+		store := nodes{newStore(t), map[pawl.Hash]int{}}
 		c := newClient(store, pawl.Config{})
 		m := &model{}
 		asks.Handle(c, func(ctx context.Context, task *pawl.Task[string]) (string, error) {

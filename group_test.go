@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/inmem"
 )
 
 // slow is a store whose writes take a second. It counts those of new tasks.
@@ -33,7 +32,7 @@ func (s *slow) Save(ctx context.Context, now time.Time, saves []pawl.Save) ([]er
 // committed the next one gathers.
 func TestConcurrentAddsShareCommits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &slow{Store: inmem.New()}
+		store := &slow{Store: newStore(t)}
 		c := newClient(store, pawl.Config{})
 		began := time.Now()
 		done := make(chan error)
@@ -55,7 +54,7 @@ func TestConcurrentAddsShareCommits(t *testing.T) {
 // A caller is never kept by those who come after it.
 func TestACallerReturnsWhenItsTaskIsAdded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &slow{Store: inmem.New()}
+		store := &slow{Store: newStore(t)}
 		c := newClient(store, pawl.Config{})
 		done := make(chan time.Duration)
 		for i := range 100 {
@@ -90,7 +89,7 @@ func TestACallerReturnsWhenItsTaskIsAdded(t *testing.T) {
 
 func TestAHandlerIsNotKeptByTheStepsOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newClient(&slow{Store: inmem.New()}, pawl.Config{Workers: 100})
+		c := newClient(&slow{Store: newStore(t)}, pawl.Config{Workers: 100})
 		sum.Handle(c, func(ctx context.Context, task *pawl.Task[point]) (int, error) {
 			time.Sleep(time.Duration(task.Input.X) * 400 * time.Millisecond)
 			began := time.Now()
@@ -115,7 +114,7 @@ func TestAHandlerIsNotKeptByTheStepsOfOthers(t *testing.T) {
 
 func TestAddReturnsWhenItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newClient(&slow{Store: inmem.New()}, pawl.Config{})
+		c := newClient(&slow{Store: newStore(t)}, pawl.Config{})
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		began := time.Now()

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/inmem"
 	"github.com/pawlhq/pawl/llm"
 )
 
@@ -20,7 +19,7 @@ func TestAStepTriedAgainIsTheSameStep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var done atomic.Int32
 		op := pawl.Operation[string, string]{Name: "x"}
-		c := one(op, func(ctx context.Context, tk *pawl.Task[string]) (string, error) {
+		c := one(t, op, func(ctx context.Context, tk *pawl.Task[string]) (string, error) {
 			for try := 0; ; try++ {
 				_, err := pawl.Step(ctx, "charge", func(context.Context) (int, error) {
 					if tk.Attempt == 1 && try == 0 {
@@ -58,7 +57,7 @@ func TestAnAskThatWasNotSentIsTheSameCall(t *testing.T) {
 			sent++
 			return say("hi"), nil
 		}}
-		c := one(asks, func(ctx context.Context, tk *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(ctx context.Context, tk *pawl.Task[string]) (string, error) {
 			if tk.Attempt == 1 {
 				short, cancel := context.WithCancel(ctx)
 				cancel()
@@ -83,7 +82,7 @@ func TestAnAskThatWasNotSentIsTheSameCall(t *testing.T) {
 // A nil *llm.Error in an error panics when it is read; that is the handler's
 // failure, not the process's end.
 func TestAnErrorWhoseMethodsPanicIsAPanic(t *testing.T) {
-	c := one(asks, func(ctx context.Context, tk *pawl.Task[string]) (string, error) {
+	c := one(t, asks, func(ctx context.Context, tk *pawl.Task[string]) (string, error) {
 		var e *llm.Error
 		return "", e
 	})
@@ -94,7 +93,7 @@ func TestAnErrorWhoseMethodsPanicIsAPanic(t *testing.T) {
 // A handler that ends its goroutine has failed.
 func TestAHandlerThatExitsHasFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := one(asks, func(ctx context.Context, tk *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(ctx context.Context, tk *pawl.Task[string]) (string, error) {
 			runtime.Goexit()
 			return "", nil
 		})
@@ -114,7 +113,7 @@ func TestWhatWasAppendedLastGoesAlong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := pawl.Operation[string, string]{Name: "a"}
 		b := pawl.Operation[string, int]{Name: "b"}
-		c := newClient(inmem.New(), pawl.Config{})
+		c := newClient(newStore(t), pawl.Config{})
 		a.Handle(c, func(ctx context.Context, tk *pawl.Task[string]) (string, error) {
 			return "x", tk.Append(ctx, llm.Text("user", "remember this"))
 		})

@@ -13,7 +13,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/inmem"
 	"github.com/pawlhq/pawl/llm"
 	"github.com/pawlhq/pawl/llm/anthropic"
 	"github.com/pawlhq/pawl/llmsim"
@@ -46,8 +45,8 @@ func start(t *testing.T, c *pawl.Client) (stop func()) {
 }
 
 // one returns a client on a store of its own that has a handler for o.
-func one[In, Out any](o pawl.Operation[In, Out], fn func(context.Context, *pawl.Task[In]) (Out, error)) *pawl.Client {
-	c := newClient(inmem.New(), pawl.Config{})
+func one[In, Out any](t testing.TB, o pawl.Operation[In, Out], fn func(context.Context, *pawl.Task[In]) (Out, error)) *pawl.Client {
+	c := newClient(newStore(t), pawl.Config{})
 	o.Handle(c, fn)
 	return c
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/inmem"
 )
 
 // A flow is another one if a later operation's version is; and a run that died
@@ -20,7 +19,7 @@ func TestAFlowIsIdenticalInAllItsParts(t *testing.T) {
 		b := pawl.Operation[string, string]{Name: "b", Version: "1"}
 		b2 := b
 		b2.Version = "2"
-		c := newClient(inmem.New(), pawl.Config{})
+		c := newClient(newStore(t), pawl.Config{})
 		a.Handle(c, func(ctx context.Context, tk *pawl.Task[string]) (string, error) { return tk.Input, nil })
 		b.Handle(c, func(ctx context.Context, tk *pawl.Task[string]) (string, error) {
 			if tk.Input == "die" {
@@ -54,7 +53,7 @@ func TestAFlowIsIdenticalInAllItsParts(t *testing.T) {
 func TestAnInputIsTheTasksOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := pawl.Operation[json.RawMessage, json.RawMessage]{Name: "raw"}
-		c := one(op, func(ctx context.Context, tk *pawl.Task[json.RawMessage]) (json.RawMessage, error) {
+		c := one(t, op, func(ctx context.Context, tk *pawl.Task[json.RawMessage]) (json.RawMessage, error) {
 			return tk.Input, nil
 		})
 		in := json.RawMessage(`"first"`)
@@ -72,7 +71,7 @@ func TestAFlowIsJoinedInItsSecondTask(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first := pawl.Operation[string, string]{Name: "first"}
 		second := pawl.Operation[string, string]{Name: "second"}
-		c := newClient(inmem.New(), pawl.Config{})
+		c := newClient(newStore(t), pawl.Config{})
 		firsts, release := 0, make(chan struct{})
 		first.Handle(c, func(context.Context, *pawl.Task[string]) (string, error) {
 			firsts++

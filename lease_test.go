@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/inmem"
 	"github.com/pawlhq/pawl/llm"
 )
 
@@ -22,7 +21,7 @@ func (deaf) Beat(context.Context, time.Time, time.Duration, []pawl.Lease) ([]paw
 
 func TestHeartbeatsKeepALongHandler(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := inmem.New()
+		store := newStore(t)
 		c, other := newClient(store, pawl.Config{Lease: 9 * time.Second}), newClient(store, pawl.Config{})
 		handler := func(ctx context.Context, _ *pawl.Task[string]) (string, error) {
 			select {
@@ -64,7 +63,7 @@ func TestFinishAfterLeaseLost(t *testing.T) {
 	for name, outcome := range outcomes {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				store := inmem.New()
+				store := newStore(t)
 				slow, other := newClient(deaf{store}, pawl.Config{Name: "slow", Workers: 1}), newClient(store, pawl.Config{Name: "other"})
 				var cause error
 				var learned, stepped time.Duration
@@ -106,7 +105,7 @@ func TestFinishAfterLeaseLost(t *testing.T) {
 // answer that the lease is lost.
 func TestALeaseThatTheStoreTookBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := inmem.New()
+		store := newStore(t)
 		c, other := newClient(store, pawl.Config{}), newClient(store, pawl.Config{})
 		var cause error
 		asks.Handle(c, stuck(&cause))
@@ -131,7 +130,7 @@ func TestALeaseThatTheStoreTookBack(t *testing.T) {
 
 func TestADeadWorkersTasksAreRecoveredWithinTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &mortal{Store: inmem.New()}
+		store := &mortal{Store: newStore(t)}
 		const lease = 6 * time.Second
 		doomed, heir := newClient(store, pawl.Config{Lease: lease, Workers: 40}), newClient(store.Store, pawl.Config{Lease: time.Minute, Workers: 5})
 		handler := func(ctx context.Context, task *pawl.Task[string]) (string, error) {
@@ -178,7 +177,7 @@ func TestADeadWorkersTasksAreRecoveredWithinTheLease(t *testing.T) {
 // store is back, if the lease lasts.
 func TestOutcomesOutliveAShortOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &mortal{Store: inmem.New()}
+		store := &mortal{Store: newStore(t)}
 		c, other := newClient(store, pawl.Config{}), newClient(store.Store, pawl.Config{})
 		m := &model{answer: func(context.Context, int) (*llm.Response, error) {
 			store.die()

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/inmem"
 	"github.com/pawlhq/pawl/limit"
 	"github.com/pawlhq/pawl/llm"
 	"github.com/pawlhq/pawl/llmsim"
@@ -32,7 +31,7 @@ func TestTheLimitsHoldForAllWorkers(t *testing.T) {
 			Latency: llmsim.Latency{FirstToken: 500 * time.Millisecond, TokensPerSecond: 50, Spread: 0.5},
 		})
 		limits := map[string]limit.Config{"default": {Requests: 50, Tokens: 40_000}}
-		store := inmem.New()
+		store := newStore(t)
 		m := simModel(sim, 300)
 		for range 2 {
 			c := newClient(store, pawl.Config{Workers: 32, Limits: limits})
@@ -84,7 +83,7 @@ func TestCallsInFlightAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		most := 0
 		m := inFlight(&most)
-		c := newClient(inmem.New(), pawl.Config{Limits: map[string]limit.Config{"default": {InFlight: 3}}})
+		c := newClient(newStore(t), pawl.Config{Limits: map[string]limit.Config{"default": {InFlight: 3}}})
 		asks.Handle(c, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 			for i := range 3 {
 				if _, err := task.Ask(ctx, m, fmt.Sprint(i)); err != nil {
@@ -112,7 +111,7 @@ func TestAThrottleStopsAllOnItsLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sim := llmsim.New(llmsim.Config{RetryAfter: 20 * time.Second, Latency: llmsim.Latency{FirstToken: time.Second}})
 		must(t, sim.Inject(llmsim.RateLimited))
-		store := inmem.New()
+		store := newStore(t)
 		m := simModel(sim, 100)
 		free := pawl.Operation[string, string]{Name: "free", Limit: "free"}
 		for range 2 {
@@ -154,7 +153,7 @@ func TestABlockedAccountHoldsTheLimit(t *testing.T) {
 		t.Run(string(fault), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				sim := llmsim.New(llmsim.Config{Faults: llmsim.Faults{fault: 1}})
-				c := one(asks, asking(simModel(sim, 100)))
+				c := one(t, asks, asking(simModel(sim, 100)))
 				start(t, c)
 				var runs []*pawl.Run[string]
 				for i := range 200 {
@@ -186,7 +185,7 @@ func TestABlockedAccountHoldsTheLimit(t *testing.T) {
 func TestAnOperatorsHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &model{}
-		c := one(asks, asking(m))
+		c := one(t, asks, asking(m))
 		if err := c.HoldLimit(t.Context(), "default", ""); err == nil || err.Error() != "pawl: hold limit default: the reason is empty; say why" {
 			t.Errorf("HoldLimit = %v; want an error", err)
 		}
@@ -206,7 +205,7 @@ func TestAnOperatorsHold(t *testing.T) {
 func TestAHoldDuringAHandler(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &model{}
-		c := one(asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 			if _, err := task.Ask(ctx, m, "one"); err != nil {
 				return "", err
 			}
@@ -234,7 +233,7 @@ func TestAHoldDuringAHandler(t *testing.T) {
 // A call whose turn is further away than Patience gives its worker back.
 func TestPatienceReleasesTheWorker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newClient(inmem.New(), pawl.Config{Workers: 1, Patience: 10 * time.Second, Limits: map[string]limit.Config{"default": {Requests: 1}}})
+		c := newClient(newStore(t), pawl.Config{Workers: 1, Patience: 10 * time.Second, Limits: map[string]limit.Config{"default": {Requests: 1}}})
 		m := &model{}
 		asks.Handle(c, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 			for i := range 3 {
@@ -273,7 +272,7 @@ func TestPatienceReleasesTheWorker(t *testing.T) {
 // What is short of Patience is waited for in the handler, and counted.
 func TestAShortWaitIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newClient(inmem.New(), pawl.Config{Limits: map[string]limit.Config{"default": {Requests: 6}}})
+		c := newClient(newStore(t), pawl.Config{Limits: map[string]limit.Config{"default": {Requests: 6}}})
 		m := &model{}
 		asks.Handle(c, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 			for i := range 3 {
@@ -295,7 +294,7 @@ func TestAShortWaitIsWaitedFor(t *testing.T) {
 
 func TestSetLimitIsForAllAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := one(asks, asking(&model{}))
+		c := one(t, asks, asking(&model{}))
 		if err := c.SetLimit(t.Context(), "default", limit.Config{Requests: -1}); err == nil {
 			t.Error("SetLimit = nil; want an error")
 		}
@@ -321,7 +320,7 @@ func TestSetLimitIsForAllAtOnce(t *testing.T) {
 func TestNothingConfiguredWorks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sim := llmsim.New(llmsim.Config{Limits: llmsim.Limits{Requests: 50, Tokens: 40_000}, Latency: llmsim.Latency{FirstToken: time.Second}})
-		c := one(asks, asking(simModel(sim, 300)))
+		c := one(t, asks, asking(simModel(sim, 300)))
 		start(t, c)
 		ins := make([]string, 100)
 		for i := range ins {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/inmem"
 	"github.com/pawlhq/pawl/limit"
 	"github.com/pawlhq/pawl/llm"
 )
@@ -25,7 +24,7 @@ func summing(_ context.Context, t *pawl.Task[point]) (int, error) { return t.Inp
 
 func TestRunGivesWhatTheHandlerReturned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := one(sum, summing)
+		c := one(t, sum, summing)
 		start(t, c)
 		run := add(t, c, sum, point{3, 4})
 		if got := result(t, run); got != 7 || run.As != pawl.AsNew {
@@ -39,7 +38,7 @@ func TestRunGivesWhatTheHandlerReturned(t *testing.T) {
 
 func TestAddManyKeepsOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := one(sum, summing)
+		c := one(t, sum, summing)
 		start(t, c)
 		ins := make([]point, 1000)
 		for i := range ins {
@@ -60,7 +59,7 @@ func TestAddManyKeepsOrder(t *testing.T) {
 
 func TestWaitInAnotherClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := inmem.New()
+		store := newStore(t)
 		worker, other := newClient(store, pawl.Config{}), newClient(store, pawl.Config{})
 		sum.Handle(worker, summing)
 		id := add(t, other, sum, point{1, 2}, pawl.Delay(time.Hour)).ID
@@ -74,7 +73,7 @@ func TestWaitInAnotherClient(t *testing.T) {
 
 func TestWaitSaysHowARunEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := one(asks, func(_ context.Context, t *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(_ context.Context, t *pawl.Task[string]) (string, error) {
 			return "", pawl.Permanent(errors.New("no such page"))
 		})
 		run := add(t, c, asks, "x")
@@ -104,7 +103,7 @@ func TestWaitSaysHowARunEnded(t *testing.T) {
 
 func TestWaitOfTheWrongTypeIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := one(sum, summing)
+		c := one(t, sum, summing)
 		start(t, c)
 		run := add(t, c, sum, point{1, 1})
 		result(t, run)
@@ -115,7 +114,7 @@ func TestWaitOfTheWrongTypeIsAnError(t *testing.T) {
 }
 
 func TestAddWithAnEndedContext(t *testing.T) {
-	c := newClient(inmem.New(), pawl.Config{})
+	c := newClient(newStore(t), pawl.Config{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := sum.Add(ctx, c, point{}); !errors.Is(err, context.Canceled) {
@@ -128,7 +127,7 @@ func TestAddWithAnEndedContext(t *testing.T) {
 
 func TestOptionsChangeTheTask(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newClient(inmem.New(), pawl.Config{})
+		c := newClient(newStore(t), pawl.Config{})
 		deadline := time.Now().Add(time.Hour)
 		o := pawl.Operation[string, string]{Name: "o", Queue: "q", Limit: "l", Priority: pawl.Low, Attempts: 2, Tokens: 70}
 		r := row(t, c, add(t, c, o, "in").ID)
@@ -187,7 +186,7 @@ func TestAddRefuses(t *testing.T) {
 		{op{Name: "o"}, 1, pawl.Key("\xfe"), `pawl: operation o: Key is "\xfe"; want UTF-8 without zero bytes`},
 		{op{Name: "o"}, 1, pawl.Data{"k": json.RawMessage("{")}, `pawl: operation o: Data["k"] is not JSON`},
 	}
-	c := newClient(inmem.New(), pawl.Config{})
+	c := newClient(newStore(t), pawl.Config{})
 	for _, test := range tests {
 		var opts []pawl.Option
 		if test.opt != nil {
@@ -235,7 +234,7 @@ func TestRunRefuses(t *testing.T) {
 			`set limits: pawl: "none" stands for no limit; it has no settings`},
 	}
 	for _, test := range tests {
-		c := newClient(inmem.New(), test.config)
+		c := newClient(newStore(t), test.config)
 		if test.prepare != nil {
 			test.prepare(c)
 		}
@@ -247,7 +246,7 @@ func TestRunRefuses(t *testing.T) {
 
 func TestRunTwiceAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := one(sum, summing)
+		c := one(t, sum, summing)
 		stop := start(t, c)
 		synctest.Wait()
 		if err := c.Run(t.Context()); err == nil || err.Error() != "pawl: Run is under way already" {
@@ -260,7 +259,7 @@ func TestRunTwiceAtOnce(t *testing.T) {
 
 func TestHandleAfterRunIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := one(sum, summing)
+		c := one(t, sum, summing)
 		stop := start(t, c)
 		synctest.Wait()
 		asks.Handle(c, asking(&model{}))
@@ -273,7 +272,7 @@ func TestHandleAfterRunIsReported(t *testing.T) {
 
 func TestOnlyTasksWithHandlerAndQueueAreClaimed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := inmem.New()
+		store := newStore(t)
 		c := newClient(store, pawl.Config{Queues: []string{"mine"}})
 		var ran atomic.Int32
 		sum.Handle(c, func(context.Context, *pawl.Task[point]) (int, error) { return int(ran.Add(1)), nil })
@@ -290,7 +289,7 @@ func TestOnlyTasksWithHandlerAndQueueAreClaimed(t *testing.T) {
 
 func TestAnInputThatDoesNotFitIsADeadLetter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := one(sum, summing)
+		c := one(t, sum, summing)
 		start(t, c)
 		run := add(t, c, pawl.Operation[string, int]{Name: "sum"}, "no point")
 		if last := dead(t, run).LastAttempt(); last.Class != llm.Permanent || !strings.HasPrefix(last.Message, "input of sum: json:") {
@@ -302,7 +301,7 @@ func TestAnInputThatDoesNotFitIsADeadLetter(t *testing.T) {
 func TestAnOutputThatIsNoJSONIsADeadLetter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := pawl.Operation[int, any]{Name: "o"}
-		c := one(o, func(context.Context, *pawl.Task[int]) (any, error) { return func() {}, nil })
+		c := one(t, o, func(context.Context, *pawl.Task[int]) (any, error) { return func() {}, nil })
 		start(t, c)
 		if last := dead(t, add(t, c, o, 1)).LastAttempt(); last.Class != llm.Permanent || !strings.HasPrefix(last.Message, "output of o: json:") {
 			t.Errorf("last attempt = %+v; want permanent, about the output", last)

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/inmem"
 	"github.com/pawlhq/pawl/llm"
 )
 
@@ -36,9 +35,9 @@ func (j *journal) String() string {
 
 // single returns a client with one worker that writes down what it starts, and
 // then does as then says.
-func single(then func(context.Context, *pawl.Task[string]) (string, error)) (*pawl.Client, *journal) {
+func single(t *testing.T, then func(context.Context, *pawl.Task[string]) (string, error)) (*pawl.Client, *journal) {
 	j := &journal{}
-	c := newClient(inmem.New(), pawl.Config{Workers: 1})
+	c := newClient(newStore(t), pawl.Config{Workers: 1})
 	asks.Handle(c, func(ctx context.Context, t *pawl.Task[string]) (string, error) {
 		j.write(t.Input)
 		time.Sleep(time.Millisecond)
@@ -51,7 +50,7 @@ func nothing(context.Context, *pawl.Task[string]) (string, error) { return "", n
 
 func TestHigherPriorityStartsFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, j := single(nothing)
+		c, j := single(t, nothing)
 		for i := range 3 {
 			add(t, c, asks, fmt.Sprint("low", i), pawl.Low)
 			add(t, c, asks, fmt.Sprint("normal", i))
@@ -76,7 +75,7 @@ func TestHigherPriorityStartsFirst(t *testing.T) {
 // other limits go on.
 func TestLowerPriorityDoesNotPassAClosedLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, j := single(nothing)
+		c, j := single(t, nothing)
 		must(t, c.HoldLimit(t.Context(), "default", "test"))
 		add(t, c, asks, "low", pawl.Low)
 		add(t, c, asks, "high", pawl.High)
@@ -93,7 +92,7 @@ func TestLowerPriorityDoesNotPassAClosedLimit(t *testing.T) {
 
 func TestUsersTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, j := single(nothing)
+		c, j := single(t, nothing)
 		for i := range 6 {
 			add(t, c, asks, fmt.Sprint("a", i), pawl.User("a"))
 		}
@@ -117,7 +116,7 @@ func TestTurnsAreByTokens(t *testing.T) {
 			r.Usage = llm.Usage{Input: used[task.Input[0]]}
 			return r
 		}
-		c, j := single(func(ctx context.Context, task *pawl.Task[string]) (string, error) {
+		c, j := single(t, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 			_, err := task.Ask(ctx, &model{answer: func(ctx context.Context, _ int) (*llm.Response, error) { return spend(ctx, task), nil }}, "x")
 			return "", err
 		})
@@ -140,7 +139,7 @@ func TestTurnsAreByTokens(t *testing.T) {
 // A user who comes late is next, however many tasks of another one wait.
 func TestALateUserIsNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, j := single(nothing)
+		c, j := single(t, nothing)
 		ins := make([]string, 1000)
 		for i := range ins {
 			ins[i] = fmt.Sprint("a", i)
@@ -161,7 +160,7 @@ func TestALateUserIsNext(t *testing.T) {
 
 func TestARetryKeepsItsPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, j := single(func(_ context.Context, task *pawl.Task[string]) (string, error) {
+		c, j := single(t, func(_ context.Context, task *pawl.Task[string]) (string, error) {
 			if task.Input == "a0" && task.Attempt == 1 {
 				return "", pawl.RetryAfter(errors.New("again"), 2*time.Millisecond+time.Microsecond)
 			}
@@ -181,7 +180,7 @@ func TestARetryKeepsItsPlace(t *testing.T) {
 func TestALimitThatReopensStartsInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &model{answer: failFirst(1, &llm.Error{Class: llm.Throttled, RetryAfter: time.Second})}
-		c, j := single(asking(m))
+		c, j := single(t, asking(m))
 		for i := range 4 {
 			add(t, c, asks, fmt.Sprint("a", i))
 		}

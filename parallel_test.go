@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/inmem"
 	"github.com/pawlhq/pawl/llm"
 	"github.com/pawlhq/pawl/llm/anthropic"
 )
@@ -44,7 +43,7 @@ func TestAnAnswerDoesNotMakeUpForAParallelThrottle(t *testing.T) {
 			}
 			return nil
 		}
-		c := one(asks, func(ctx context.Context, tk *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(ctx context.Context, tk *pawl.Task[string]) (string, error) {
 			var wg sync.WaitGroup
 			var a, b error
 			wg.Go(func() { a = post(ctx, "fast") })
@@ -98,7 +97,7 @@ func TestAnAnswerThatCannotBeStoredIsNotAskedForAgain(t *testing.T) {
 			return answerWith(200, `{"id":"m","type":"message","role":"assistant","content":[],"usage":{"input_tokens":1,"output_tokens":1}}`, nil), nil
 		})
 		client := &http.Client{Transport: &llm.Transport{API: anthropic.API{}, Base: base}}
-		c := newClient(&lossy{inmem.New(), time.Now().Add(31 * time.Second)}, pawl.Config{})
+		c := newClient(&lossy{newStore(t), time.Now().Add(31 * time.Second)}, pawl.Config{})
 		asks.Handle(c, func(ctx context.Context, tk *pawl.Task[string]) (string, error) {
 			var err error
 			for range 3 { // as an SDK does when the connection fails

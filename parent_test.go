@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/inmem"
 	"github.com/pawlhq/pawl/limit"
 )
 
@@ -17,7 +16,7 @@ func TestAParentThatWaitsKeepsNoCallInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		parent := pawl.Operation[string, string]{Name: "parent"}
 		child := pawl.Operation[string, string]{Name: "child"}
-		c := newClient(inmem.New(), pawl.Config{Limits: map[string]limit.Config{"default": {InFlight: 1}}})
+		c := newClient(newStore(t), pawl.Config{Limits: map[string]limit.Config{"default": {InFlight: 1}}})
 		child.Handle(c, func(ctx context.Context, tk *pawl.Task[string]) (string, error) { return "c", nil })
 		parent.Handle(c, func(ctx context.Context, tk *pawl.Task[string]) (string, error) {
 			r, err := child.Add(ctx, c, "x")
@@ -43,7 +42,7 @@ func TestAParentThatWaitsGivesUpItsPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		parent := pawl.Operation[string, string]{Name: "parent", Limit: pawl.NoLimit}
 		child := pawl.Operation[string, string]{Name: "child", Limit: pawl.NoLimit}
-		c := newClient(inmem.New(), pawl.Config{Workers: 1})
+		c := newClient(newStore(t), pawl.Config{Workers: 1})
 		child.Handle(c, func(ctx context.Context, tk *pawl.Task[string]) (string, error) { return "c", nil })
 		parent.Handle(c, func(ctx context.Context, tk *pawl.Task[string]) (string, error) {
 			r, err := child.Add(ctx, c, "x")

@@ -46,7 +46,7 @@ func TestRetriesWaitForTheirBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := asks
 		o.Attempts, o.Backoff = 8, pawl.Backoff{Base: 8 * time.Second, Max: time.Minute}
-		c := one(o, func(context.Context, *pawl.Task[string]) (string, error) { return "", errors.New("no luck") })
+		c := one(t, o, func(context.Context, *pawl.Task[string]) (string, error) { return "", errors.New("no luck") })
 		start(t, c)
 		var least, most [7]time.Duration
 		for i := range 100 {
@@ -95,7 +95,7 @@ func TestHandlersVerdict(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := one(asks, func(context.Context, *pawl.Task[string]) (string, error) { return "", test.err })
+				c := one(t, asks, func(context.Context, *pawl.Task[string]) (string, error) { return "", test.err })
 				start(t, c)
 				run := add(t, c, asks, "x")
 				synctest.Wait()
@@ -120,7 +120,7 @@ func TestHandlersVerdict(t *testing.T) {
 
 func TestSnoozeUsesNoAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := one(asks, func(_ context.Context, t *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(_ context.Context, t *pawl.Task[string]) (string, error) {
 			if t.Attempt <= 60 {
 				return "", pawl.Snooze(time.Minute)
 			}
@@ -141,7 +141,7 @@ func TestSnoozeUsesNoAttempt(t *testing.T) {
 
 func TestAPanicIsAFailureWithItsStack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := one(asks, func(_ context.Context, t *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(_ context.Context, t *pawl.Task[string]) (string, error) {
 			if t.Attempt == 1 {
 				panic("at the disco")
 			}
@@ -168,7 +168,7 @@ func TestAPanicOfTheCodecIsAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := pawl.Operation[bomb, int]{Name: "in", Attempts: 2}
 		out := pawl.Operation[int, bomb]{Name: "out", Attempts: 2}
-		c := one(in, func(context.Context, *pawl.Task[bomb]) (int, error) { return 1, nil })
+		c := one(t, in, func(context.Context, *pawl.Task[bomb]) (int, error) { return 1, nil })
 		out.Handle(c, func(context.Context, *pawl.Task[int]) (bomb, error) { return bomb{}, nil })
 		start(t, c)
 		runs := map[string]*pawl.TaskRow{
@@ -188,7 +188,7 @@ func TestAttemptsEnd(t *testing.T) {
 		var ran atomic.Int32
 		o := asks
 		o.Attempts = 3
-		c := one(o, func(_ context.Context, t *pawl.Task[string]) (string, error) {
+		c := one(t, o, func(_ context.Context, t *pawl.Task[string]) (string, error) {
 			return "", fmt.Errorf("try %d of %d", t.Attempt, ran.Add(1))
 		})
 		start(t, c)

@@ -29,7 +29,7 @@ func TestARetryRepeatsNoStep(t *testing.T) {
 				return out, nil
 			}
 		}
-		c := one(asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 			a, err := pawl.Step(ctx, "a", count("a", point{1, 2}))
 			if err != nil {
 				return "", err
@@ -66,7 +66,7 @@ func TestARetryRepeatsNoStep(t *testing.T) {
 func TestStepsOfOneNameAreSteps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := 0
-		c := one(asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 			var all []string
 			for range 3 {
 				out, err := pawl.Step(ctx, "next", func(context.Context) (int, error) { n++; return n, nil })
@@ -88,7 +88,7 @@ func TestAStepsErrorIsNotStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := 0
 		broken := errors.New("broken")
-		c := one(asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 			return pawl.Step(ctx, "s", func(context.Context) (string, error) {
 				if n++; n < 3 {
 					return "half", broken
@@ -119,7 +119,7 @@ func TestStepOutsideAHandler(t *testing.T) {
 
 func TestStepsThatAreNoJSONAreDeadLetters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := one(asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
+		c := one(t, asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 			if task.Input == "out" {
 				_, err := pawl.Step(ctx, "s", func(context.Context) (func(), error) { return func() {}, nil })
 				return "", err

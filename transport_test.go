@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/inmem"
 	"github.com/pawlhq/pawl/limit"
 	"github.com/pawlhq/pawl/llm"
 	"github.com/pawlhq/pawl/llm/anthropic"
@@ -76,7 +75,7 @@ func TestAnSDKsCallsAreTheQueues(t *testing.T) {
 				sim := llmsim.New(llmsim.Config{})
 				must(t, sim.Inject(llmsim.None, test.fault))
 				client := newSDK(sim)
-				c := one(asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
+				c := one(t, asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 					first, err := client.ask(ctx, task.Input)
 					if err != nil {
 						return "", err
@@ -108,7 +107,7 @@ func TestParallelCallsOfOneHandler(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sim := llmsim.New(llmsim.Config{Limits: llmsim.Limits{Requests: 120}, Latency: llmsim.Latency{FirstToken: time.Second, Spread: 1}})
 		client := newSDK(sim)
-		c := newClient(inmem.New(), pawl.Config{Patience: 5 * time.Minute, Limits: map[string]limit.Config{"default": {Requests: 120}}})
+		c := newClient(newStore(t), pawl.Config{Patience: 5 * time.Minute, Limits: map[string]limit.Config{"default": {Requests: 120}}})
 		asks.Handle(c, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 			answers := make([]string, 60)
 			var calls sync.WaitGroup

@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	claimMost  = 1000        // tasks of one claim
-	storePause = time.Second // between tries when the store fails
+	claimMost  = 1000            // tasks of one claim
+	claimGrace = 2 * time.Second // for the answer to a claim under way when Run's context ends
+	storePause = time.Second     // between tries when the store fails
 )
 
 // worker is one call of Client.Run: it claims tasks, runs their handlers and
@@ -57,6 +58,9 @@ func (c *Client) Run(ctx context.Context) error {
 	var loops sync.WaitGroup
 	loops.Go(func() { w.listen(beating, watch) })
 	loops.Go(func() { w.beat(beating) })
+	if w.config.Retention != (Retention{}) {
+		loops.Go(func() { w.retain(ctx) })
+	}
 	w.claim(ctx)
 	err = w.drain()
 	stop()
@@ -116,7 +120,20 @@ func (c *Client) setUp(ctx context.Context) (Watch, error) {
 // claim claims tasks for as long as ctx lasts, as many at a time as there are
 // free places. It waits without polling: for a place, for an event, or for the
 // time that the store named.
+//
+// A claim that failed may have taken effect: the next one asks for what this
+// worker holds without knowing it, which would wait for its leases to end.
 func (w *worker) claim(ctx context.Context) {
+	asking, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var late sync.WaitGroup
+	late.Go(func() {
+		wait(asking, ctx.Done(), 0)
+		wait(asking, nil, claimGrace)
+		stop()
+	})
+	defer late.Wait()
+	defer stop()
+	failed := false
 	for ctx.Err() == nil {
 		free := w.config.Workers - w.busy() + int(w.parked.Load())
 		if free <= 0 {
@@ -127,17 +144,24 @@ func (w *worker) claim(ctx context.Context) {
 			Worker: w.config.Name, Queues: w.config.Queues, Operations: w.operations,
 			Max: min(free, claimMost), Lease: w.config.Lease,
 		}
+		if failed {
+			ask.Known = w.leases()
+		}
 		asked := time.Now()
-		claimed, err := w.store.Claim(ctx, w.now, ask)
+		claimed, err := w.store.Claim(asking, w.now, ask)
 		if err != nil {
-			if ctx.Err() == nil {
-				w.log.Error("claim tasks", "error", err)
-				wait(ctx, nil, storePause)
-			}
+			failed = true
+			w.log.Error("claim tasks", "error", err)
+			wait(ctx, nil, storePause)
 			continue
 		}
-		w.start(claimed.Tasks, asked)
-		if len(claimed.Tasks) == ask.Max {
+		full := len(claimed.Tasks) == ask.Max
+		if failed {
+			failed = w.takeUp(asking, claimed, asked) && full
+		} else {
+			w.start(claimed.Tasks, asked)
+		}
+		if full {
 			continue
 		}
 		pause := time.Duration(0)
@@ -146,6 +170,25 @@ func (w *worker) claim(ctx context.Context) {
 		}
 		wait(ctx, w.ready, pause)
 	}
+}
+
+// takeUp starts what a claim gave that was made after one had failed: some tasks
+// may be ours since then, so that it is time for a heartbeat. It reports whether
+// there may be more of these.
+func (w *worker) takeUp(ctx context.Context, claimed Claimed, asked time.Time) (more bool) {
+	rows := claimed.Tasks
+	if last := len(rows) - 1; last >= 0 {
+		more = rows[last].Started.Before(claimed.Now) // what is claimed now comes last
+	}
+	// A worker of the same name may have left what this one has no handler for.
+	rows = slices.DeleteFunc(rows, func(r *TaskRow) bool { return w.handlers[r.Operation] == nil })
+	w.start(rows, asked)
+	held := make([]Lease, len(rows))
+	for i, r := range rows {
+		held[i] = r.Lease()
+	}
+	w.beatMany(ctx, held)
+	return more
 }
 
 // wait waits for a signal, for a pause if it is not 0, or for the end of ctx.
