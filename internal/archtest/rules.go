@@ -67,6 +67,8 @@ var importRules = []importRule{
 		Why: "what is measured is what a user of the public client gets, on any store"},
 	{Package: "internal/bench/...", May: []string{"..."},
 		Why: "benchmarks measure everything, and nothing imports them"},
+	{Package: "internal/services/...", May: []string{"internal/services/..."},
+		Why: "servers for tests, which know nothing of what is tested; only tests and benchmarks may import it"},
 	{Package: "internal/sdktest/...", May: []string{"..."},
 		Why: "a module of its own that tests the whole from the outside"},
 	{Package: "internal/archtest", May: nil,
