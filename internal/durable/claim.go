@@ -70,7 +70,7 @@ func (a *act) again(ask *pawl.Claim) ([]*pawl.TaskRow, error) {
 
 func (a *act) started(c *Claim) {
 	a.emit(pawl.EventStarted, &pawl.TaskRow{
-		ID: c.ID, Run: c.Run, Operation: c.in.Operation, Queue: c.in.Queue, User: c.in.User,
+		ID: c.ID, Run: c.Run, Operation: c.In.Operation, Queue: c.In.Queue, User: c.In.User,
 		State: pawl.Running, Attempt: c.Attempt + 1,
 	})
 }

@@ -259,7 +259,7 @@ func (c *claiming) take(u *turn, w *work, t *Candidate, calls []Call) {
 	cost, share := c.start(u, w, &task)
 	c.taken = append(c.taken, &Claim{
 		Candidate: task, Bin: bin, Worker: c.ask.Worker, Lease: c.now.Add(c.ask.Lease),
-		Calls: calls, Cost: cost, Share: share, in: Bin{u.line.queue, u.line.limit, u.line.priority, u.user, operation},
+		Calls: calls, Cost: cost, Share: share, In: Bin{u.line.queue, u.line.limit, u.line.priority, u.user, operation},
 	})
 }
 

@@ -247,6 +247,7 @@ type Step struct {
 type Claim struct {
 	Candidate
 	Bin    int64
+	In     Bin // the bin's parts
 	Worker string
 	Lease  time.Time // until when
 	Calls  []Call
@@ -254,8 +255,6 @@ type Claim struct {
 	Share  float64
 
 	Row *pawl.TaskRow
-
-	in Bin
 }
 
 // Pages is a part of the book.
