@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/inmem"
@@ -25,6 +26,26 @@ func Open(ctx context.Context, url string) (pawl.Store, error) {
 func Check(url string) error {
 	_, err := parse(url)
 	return err
+}
+
+// OpenExisting is Open for a store that must be there: it creates no SQLite file
+// and returns an error that wraps fs.ErrNotExist.
+func OpenExisting(ctx context.Context, url string) (pawl.Store, error) {
+	if err := exists(url); err != nil {
+		return nil, err
+	}
+	return Open(ctx, url)
+}
+
+func exists(url string) error {
+	a, err := parse(url)
+	if err != nil || a.engine != sqliteFile {
+		return err
+	}
+	if _, err := os.Stat(a.rest); err != nil {
+		return fmt.Errorf("stores: open %s: %w", url, err)
+	}
+	return nil
 }
 
 func (a address) open(ctx context.Context) (pawl.Store, error) {
@@ -62,6 +83,15 @@ func OpenMigrator(ctx context.Context, url string) (Migrator, error) {
 	}
 	m, err := a.migrator(ctx)
 	return m, scrub(err, url)
+}
+
+// OpenExistingMigrator is OpenMigrator for a database that must be there, as
+// OpenExisting is for Open.
+func OpenExistingMigrator(ctx context.Context, url string) (Migrator, error) {
+	if err := exists(url); err != nil {
+		return nil, err
+	}
+	return OpenMigrator(ctx, url)
 }
 
 func (a address) migrator(context.Context) (Migrator, error) {

@@ -2,6 +2,9 @@ package stores_test
 
 import (
 	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -108,4 +111,20 @@ func TestNoMigrationsWithoutASchema(t *testing.T) {
 	if _, err := stores.OpenMigrator(t.Context(), "agent.db"); err == nil || errors.Is(err, stores.ErrNoSchema) {
 		t.Errorf("OpenMigrator of no URL = %v; want what is wrong with it", err)
 	}
+}
+
+// A command that only looks must not leave an empty file behind.
+func TestOpenExisting(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "agent.db")
+	if _, err := stores.OpenExisting(t.Context(), "sqlite:"+path); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), path) {
+		t.Errorf("OpenExisting = %v; want that %s is not there", err, path)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Stat(%s) = %v; want no file", path, err)
+	}
+	store, err := stores.OpenExisting(t.Context(), "memory:")
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.Close()
 }

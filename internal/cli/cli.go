@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/pawlhq/pawl"
 )
 
 // The exit codes.
@@ -26,23 +29,31 @@ var errInterrupted = errors.New("interrupted")
 type commands struct {
 	Demo     demoCommand     `cmd:"" help:"Analyse and summarise documents through the queue: those that it brings along, or yours."`
 	Simulate simulateCommand `cmd:"" help:"Run the simulated provider on its own until interrupted."`
+	Tasks    tasksCommand    `cmd:"" help:"List tasks."`
+	Show     showCommand     `cmd:"" help:"Show everything about a task: its attempts, steps, conversation and input."`
+	Dead     deadCommand     `cmd:"" help:"List dead letters and their causes, run them again, delete them."`
+	Queues   queuesCommand   `cmd:"" help:"List the queues, pause and resume them."`
+	Limits   limitsCommand   `cmd:"" help:"List the limits, hold and resume them."`
+	Migrate  migrateCommand  `cmd:"" help:"Bring the schema of a database up to date, or show what there is to do."`
+	Doctor   doctorCommand   `cmd:"" help:"Examine a store, and say what is wrong and how to mend it."`
+	Bench    benchCommand    `cmd:"" help:"Measure a store."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 	Help     helpCommand     `cmd:"" help:"Print the help of pawl or of one of its commands."`
 
 	PrintVersion kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
-const description = `Pawl is a task queue for AI agents. This command shows what it does, on a simulated provider that needs no key and costs nothing.`
+const description = `Pawl is a task queue for AI agents. The demo shows what it does, on a simulated provider that needs no key and costs nothing; most other commands look after a store.`
 
 // Main runs the command line and returns the exit code.
 func Main(args []string) int {
 	t := newTerminal(os.Stdout, os.Stderr, os.Getenv)
 	ctx, stop := interruptible(context.Background(), t)
 	defer stop()
-	return run(ctx, t, args)
+	return run(ctx, t, openStore, args)
 }
 
-func run(ctx context.Context, t *terminal, args []string) int {
+func run(ctx context.Context, t *terminal, open opener, args []string) int {
 	if len(args) > 0 && args[0] == "help" {
 		args = append(args[1:len(args):len(args)], "--help")
 	}
@@ -53,8 +64,8 @@ func run(ctx context.Context, t *terminal, args []string) int {
 		kong.Writers(t.out, t.err),
 		kong.Exit(func(c int) { code, exited = c, true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100, NoExpandSubcommands: true}),
-		kong.Vars{"faults": faultKinds(), "mishaps": kinds(mishaps), "version": versionLine()},
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t),
+		kong.Vars{"faults": faultKinds(), "mishaps": kinds(mishaps), "version": versionLine(), "states": names(pawl.States()), "classes": names(classes)},
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t, open),
 	)
 	if err != nil {
 		panic(err) // the struct above is wrong
@@ -68,7 +79,7 @@ func run(ctx context.Context, t *terminal, args []string) int {
 		return code // it was --help
 	}
 	if err != nil {
-		fmt.Fprintf(t.err, "pawl: %v\n%s\n", err, hint(args))
+		fmt.Fprintf(t.err, "pawl: %v\n%s\n", err, hint(parser.Model, args))
 		return exitUsage
 	}
 	return t.explain(parsed.Run())
@@ -91,14 +102,17 @@ func withNegatives(args []string) []string {
 	return tied
 }
 
-// hint says where the allowed flags are listed.
-func hint(args []string) string {
-	for _, name := range []string{"demo", "simulate", "version"} {
-		if args[0] == name {
-			return fmt.Sprintf("See: pawl %s --help", name)
+// hint says where the flags of the command that args name are listed.
+func hint(app *kong.Application, args []string) string {
+	node, path := app.Node, app.Name
+	for _, arg := range args {
+		at := slices.IndexFunc(node.Children, func(n *kong.Node) bool { return n.Name == arg })
+		if at < 0 {
+			break
 		}
+		node, path = node.Children[at], path+" "+arg
 	}
-	return "See: pawl --help"
+	return fmt.Sprintf("See: %s --help", path)
 }
 
 // explain prints why a command failed and returns the exit code.
@@ -108,7 +122,7 @@ func (t *terminal) explain(err error) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.Is(err, errInterrupted):
+	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
 		return exitInterrupted
 	case errors.As(err, &usage):
 		code = exitUsage

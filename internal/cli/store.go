@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/stores"
+)
+
+// opener opens the store that a URL names. A SQLite file that is not there is
+// created only if create says so.
+type opener func(ctx context.Context, url string, create bool) (pawl.Store, error)
+
+func openStore(ctx context.Context, url string, create bool) (pawl.Store, error) {
+	if create {
+		return stores.Open(ctx, url)
+	}
+	store, err := stores.OpenExisting(ctx, url)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w; name the store with --store or PAWL_STORE (pawl demo makes sqlite:pawl-demo.db)", err)
+	}
+	return store, err
+}
+
+// storeFlag names the store that a command looks at or changes.
+type storeFlag struct {
+	Store string `env:"PAWL_STORE" default:"sqlite:pawl.db" placeholder:"URL" help:"The store: sqlite:PATH, postgres://…, redis://… (for a Cluster with several addresses, separated by commas), memory:. Default: sqlite:pawl.db."`
+}
+
+// client opens the store, which must be there, for the time of a command.
+func (f storeFlag) client(ctx context.Context, open opener) (c *pawl.Client, store pawl.Store, err error) {
+	if err := f.check(); err != nil {
+		return nil, nil, err
+	}
+	if store, err = open(ctx, f.Store, false); err != nil {
+		return nil, nil, err
+	}
+	return pawl.New(store, pawl.Config{}), store, nil
+}
+
+func (f storeFlag) check() error { return checkStore(f.Store) }
+
+func checkStore(url string) error {
+	if err := stores.Check(url); err != nil {
+		return usagef("--store: %w", err)
+	}
+	return nil
+}
+
+// outputFlag says for whom the output is.
+type outputFlag struct {
+	Output string `short:"o" enum:"table,json" default:"table" help:"table for people, json for programs: one document; docs/cli.md describes it."`
+}
+
+// json reports whether the output is for a program.
+func (f outputFlag) json() bool { return f.Output == "json" }
+
+// printJSON writes one document.
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// list is s, or an empty slice in place of nil: JSON writes it as [].
+func list[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+// span writes a duration in one unit, for tables: "0.3ms", "850ms", "12s", "3m", "2h", "5d".
+func span(d time.Duration) string {
+	switch d = max(d, 0); {
+	case d < 10*time.Millisecond:
+		return decimal(float64(d.Microseconds())/1e3) + "ms"
+	case d < time.Second:
+		return fmt.Sprintf("%dms", d.Milliseconds())
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dd", int(d.Hours()/24))
+}
+
+// moment writes a time as it is where the reader is; "" for the zero time.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Local().Format("2006-01-02 15:04:05")
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
