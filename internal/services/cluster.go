@@ -39,6 +39,7 @@ func StartCluster(ctx context.Context, o Options) (*Cluster, error) {
 		"cluster-enabled":          "yes",
 		"cluster-node-timeout":     "2000",
 		"repl-diskless-sync-delay": "0",
+		"repl-ping-replica-period": "1", // an idle replica counts for one once it has heard something
 		"databases":                "1",
 	}.with(o.Settings)
 	c := &Cluster{warden: w, password: rand.Text()}

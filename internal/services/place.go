@@ -18,7 +18,8 @@ import (
 const placeLimit = time.Minute
 
 // Postgres returns the URL of a new, empty database. It is dropped when t has
-// ended, with the connections to it that are still open.
+// ended, with the connections to it that are still open. The server does not
+// sync; what measures commits starts its own with [StartPostgres].
 func Postgres(t testing.TB) string {
 	t.Helper()
 	return newDatabase(t, variable(t, varPostgres, (*All).postgres))

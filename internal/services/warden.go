@@ -9,12 +9,13 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"syscall"
 )
 
 //go:embed warden.sh
-var wardenScript string
+var wardenScript []byte
 
 // A warden sees to it that no server outlives the process that started it.
 //
@@ -41,18 +42,25 @@ func newWarden(parent string) (*warden, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &warden{dir: dir, as: as, shell: exec.Command("sh", "-c", wardenScript, "pawl-services", dir)}
-	w.shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if w.pipe, err = w.shell.StdinPipe(); err != nil {
+	w := &warden{dir: dir, as: as}
+	if err := w.start(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	if err := w.shell.Start(); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	if err := w.own(dir); err != nil {
-		return nil, errors.Join(err, w.close())
 	}
 	return w, nil
+}
+
+func (w *warden) start() (err error) {
+	script := filepath.Join(w.dir, "warden.sh")
+	if err := errors.Join(w.own(w.dir), w.write(script, wardenScript)); err != nil {
+		return err
+	}
+	w.shell = exec.Command("sh", script, w.dir)
+	w.shell.Stderr = os.Stderr // also: who reads ours to its end has waited for the warden
+	w.shell.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if w.pipe, err = w.shell.StdinPipe(); err != nil {
+		return err
+	}
+	return w.shell.Start()
 }
 
 // serverUser returns whom servers run as when this process is root, as whom

@@ -15,8 +15,9 @@ while [ -e "$1/data/postmaster.pid" ] && [ $n -lt 100 ]; do
 	sleep 0.1
 done
 n=0
-while ! rm -rf "$1" && [ $n -lt 100 ]; do
+while ! rm -rf "$1" 2>/dev/null && [ $n -lt 100 ]; do
 	n=$((n + 1))
 	sleep 0.1
-done 2>/dev/null
+done
+[ ! -e "$1" ] || echo "services: $1 is left behind" >&2
 kill -KILL 0

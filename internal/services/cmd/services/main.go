@@ -55,8 +55,9 @@ func run(ctx context.Context, args []string) (status int, err error) {
 	if !keep {
 		return command(ctx, args[2:], all.Environment())
 	}
-	for _, line := range lines(all.Environment()) {
-		fmt.Println("export " + line)
+	env := all.Environment()
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		fmt.Printf("export %s='%s'\n", name, env[name])
 	}
 	fmt.Fprintln(os.Stderr, "services: up until interrupted")
 	<-ctx.Done()
@@ -68,7 +69,10 @@ func run(ctx context.Context, args []string) (status int, err error) {
 func command(ctx context.Context, args []string, env services.Environment) (int, error) {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), lines(env)...)
+	cmd.Env = os.Environ()
+	for name, value := range env {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	err := cmd.Run()
 	if ended, ok := errors.AsType[*exec.ExitError](err); ok {
@@ -78,12 +82,4 @@ func command(ctx context.Context, args []string, env services.Environment) (int,
 		return 1, err
 	}
 	return 0, nil
-}
-
-func lines(env services.Environment) []string {
-	var all []string
-	for _, name := range slices.Sorted(maps.Keys(env)) {
-		all = append(all, name+"="+env[name])
-	}
-	return all
 }

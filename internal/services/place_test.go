@@ -1,0 +1,118 @@
+package services_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/pawlhq/pawl/internal/services"
+)
+
+// Tests that run side by side do not see each other, and leave nothing.
+func TestDatabasesAreTheTestsOwn(t *testing.T) {
+	for name, place := range map[string]func(testing.TB) string{
+		"database": services.Postgres, "PgBouncer": services.PgBouncer, "schema": services.Schema,
+	} {
+		var first string
+		t.Run(name, func(t *testing.T) {
+			first = place(t)
+			execute(t, first, "create table mine (n int)")
+			second := place(t)
+			if query[bool](t, second, "select to_regclass('mine') is not null") {
+				t.Errorf("%s sees the table of %s", second, first)
+			}
+		})
+		ctx := within(t)
+		conn, err := pgx.Connect(ctx, first)
+		if err != nil {
+			continue // the database is gone
+		}
+		var left bool
+		err = conn.QueryRow(ctx, "select to_regclass('mine') is not null").Scan(&left)
+		if conn.Close(ctx); err == nil && left {
+			t.Errorf("%s: the table is there after its test", name)
+		}
+	}
+}
+
+func TestRedisDatabasesAreTheTestsOwn(t *testing.T) {
+	ctx := within(t)
+	var first string
+	t.Run("two", func(t *testing.T) {
+		first = services.Redis(t)
+		must(t, redisClient(t, first).Set(ctx, "mine", 1, 0).Err())
+		second := services.Redis(t)
+		if n, err := redisClient(t, second).DBSize(ctx).Result(); err != nil || n != 0 {
+			t.Errorf("DBSize of %s = %d, %v; want 0", second, n, err)
+		}
+	})
+	if n, err := redisClient(t, first).DBSize(ctx).Result(); err != nil || n != 0 {
+		t.Errorf("DBSize after the test = %d, %v; want 0", n, err)
+	}
+}
+
+func TestClusterKeysOfATestAreDeleted(t *testing.T) {
+	ctx := within(t)
+	var url, prefix string
+	t.Run("one", func(t *testing.T) {
+		url, prefix = services.RedisCluster(t)
+		client := clusterClient(t, url)
+		for _, key := range []string{prefix, prefix + ":a", "{" + prefix + ":b}c"} {
+			must(t, client.Set(ctx, key, 1, 0).Err())
+		}
+	})
+	client := clusterClient(t, url)
+	for _, key := range []string{prefix, prefix + ":a", "{" + prefix + ":b}c"} {
+		if n, err := client.Exists(ctx, key).Result(); err != nil || n != 0 {
+			t.Errorf("Exists %s after the test = %d, %v; want 0", key, n, err)
+		}
+	}
+}
+
+// Encrypted connections are made by who trusts the certificate, and by nobody else.
+func TestPostgresTLS(t *testing.T) {
+	url := services.PostgresTLS(t)
+	if !query[bool](t, url, "select ssl from pg_stat_ssl where pid = pg_backend_pid()") {
+		t.Error("the connection is not encrypted")
+	}
+	config, err := pgx.ParseConfig(url)
+	must(t, err)
+	config.TLSConfig.RootCAs = nil
+	config.Fallbacks = nil
+	conn, err := pgx.ConnectConfig(within(t), config)
+	if err == nil {
+		conn.Close(context.Background())
+	}
+	wantUnknownAuthority(t, err)
+}
+
+func TestRedisTLS(t *testing.T) {
+	ctx := within(t)
+	url, ca := services.RedisTLS(t)
+	options := redisOptions(t, url)
+	wantUnknownAuthority(t, redisClient(t, url).Ping(ctx).Err())
+
+	pem, err := os.ReadFile(ca)
+	must(t, err)
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		t.Fatalf("%s holds no certificate", ca)
+	}
+	options.TLSConfig = &tls.Config{RootCAs: roots, ServerName: "127.0.0.1"}
+	trusting := redis.NewClient(options)
+	defer trusting.Close()
+	must(t, trusting.Ping(ctx).Err())
+}
+
+func wantUnknownAuthority(t *testing.T, err error) {
+	t.Helper()
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); !ok {
+		t.Errorf("a connection that trusts nobody: %v; want an unknown authority", err)
+	}
+}
