@@ -22,10 +22,11 @@ type board struct {
 	mu      sync.Mutex
 	now     progress
 	tasks   map[pawl.ID]pawl.State
-	titles  map[pawl.ID]string // by run
-	resumed bool               // dead letters are run again
-	notes   []note             // not yet taken
-	notSent time.Time          // since when no call has reached the provider; zero if one has
+	titles  map[pawl.ID]string       // by run
+	early   map[pawl.ID][]pawl.Event // of runs that have no title yet, or are not ours
+	resumed bool                     // dead letters are run again
+	notes   []note                   // not yet taken
+	notSent time.Time                // since when no call has reached the provider; zero if one has
 	why     string
 }
 
@@ -52,7 +53,7 @@ type note struct {
 }
 
 func newBoard(began time.Time, operations ...string) *board {
-	b := &board{began: began, titles: map[pawl.ID]string{}, tasks: map[pawl.ID]pawl.State{}}
+	b := &board{began: began, titles: map[pawl.ID]string{}, early: map[pawl.ID][]pawl.Event{}, tasks: map[pawl.ID]pawl.State{}}
 	for _, name := range operations {
 		b.now.operations = append(b.now.operations, operation{name: name})
 	}
@@ -63,20 +64,27 @@ func newBoard(began time.Time, operations ...string) *board {
 func (b *board) follow(events iter.Seq2[pawl.Event, error]) {
 	for e, err := range events {
 		b.mu.Lock()
-		if err != nil {
+		switch _, ours := b.titles[e.Run]; {
+		case err != nil:
 			b.say("events", "", err.Error())
-		} else {
+		case ours:
 			b.take(e)
+		case e.Queue == queueName:
+			b.early[e.Run] = append(b.early[e.Run], e)
 		}
 		b.mu.Unlock()
 	}
 }
 
-// name tells what a run is about.
+// name tells what a run is about. It is ours from now on.
 func (b *board) name(title string, run pawl.ID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.titles[run] = title
+	for _, e := range b.early[run] {
+		b.take(e)
+	}
+	delete(b.early, run)
 }
 
 // resume says that dead letters are run again from now on.
@@ -126,7 +134,7 @@ func (b *board) take(e pawl.Event) {
 	case pawl.EventEnded:
 		b.move(e, e.State)
 		if e.State == pawl.Dead {
-			b.say("dead", b.about(e), reason(e))
+			b.say("dead", b.titles[e.Run], reason(e))
 		}
 	}
 }
@@ -171,7 +179,7 @@ func (b *board) retried(e pawl.Event) {
 	again := b.tasks[e.Task] == pawl.Dead
 	b.move(e, e.State)
 	if again {
-		b.say("again", b.about(e), e.Operation)
+		b.say("again", b.titles[e.Run], e.Operation)
 		return
 	}
 	if e.Class != llm.NotSent {
@@ -181,11 +189,11 @@ func (b *board) retried(e pawl.Event) {
 	}
 	if e.Class == llm.Throttled {
 		b.now.throttles++
-		b.say("throttled", b.about(e), reason(e))
+		b.say("throttled", b.titles[e.Run], reason(e))
 		return
 	}
 	b.now.retries++
-	b.say("retry", b.about(e), reason(e))
+	b.say("retry", b.titles[e.Run], reason(e))
 }
 
 func reason(e pawl.Event) string {
@@ -203,13 +211,6 @@ var noise = regexp.MustCompile(`^(?:anthropic|openai): |(?:Post|POST) "[^"]*": |
 // brief shortens an error's message.
 func brief(message string, class llm.Class) string {
 	return noise.ReplaceAllString(strings.TrimSuffix(message, fmt.Sprintf(" (%s)", class)), "")
-}
-
-func (b *board) about(e pawl.Event) string {
-	if title := b.titles[e.Run]; title != "" {
-		return title
-	}
-	return "a document" // its title is about to come
 }
 
 // say notes something. The caller holds the lock.

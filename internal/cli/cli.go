@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"regexp"
 	"slices"
@@ -28,6 +29,7 @@ var errInterrupted = errors.New("interrupted")
 
 type commands struct {
 	Demo     demoCommand     `cmd:"" help:"Analyse and summarise documents through the queue: those that it brings along, or yours."`
+	Worker   workerCommand   `cmd:"" help:"Work on the demo's tasks, beside it or instead of it, until interrupted."`
 	Simulate simulateCommand `cmd:"" help:"Run the simulated provider on its own until interrupted."`
 	Tasks    tasksCommand    `cmd:"" help:"List tasks."`
 	Show     showCommand     `cmd:"" help:"Show everything about a task: its attempts, steps, conversation and input."`
@@ -50,6 +52,7 @@ func Main(args []string) int {
 	t := newTerminal(os.Stdout, os.Stderr, os.Getenv)
 	ctx, stop := interruptible(context.Background(), t)
 	defer stop()
+	slog.SetDefault(slog.New(newLines(os.Stderr, "pawl: ", slog.LevelWarn)))
 	return run(ctx, t, openStore, args)
 }
 

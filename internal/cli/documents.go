@@ -2,6 +2,7 @@ package cli
 
 import (
 	"embed"
+	"slices"
 	"strings"
 
 	"github.com/pawlhq/pawl/llmsim"
@@ -58,6 +59,11 @@ func expected(name string) string {
 		return expectTooLong
 	}
 	return ""
+}
+
+// someTooLong reports whether one of the jobs is there to be too long.
+func someTooLong(jobs []*job) bool {
+	return slices.ContainsFunc(jobs, func(j *job) bool { return j.expect == expectTooLong })
 }
 
 func document(name string) string {

@@ -73,7 +73,7 @@ func (j *job) parted() bool { return len(j.text) > partSize }
 
 // send adds a document that takes one call to analyse. The flow goes on by itself.
 func (s *session) send(ctx context.Context, j *job) error {
-	run, err := digest.Add(ctx, s.client, Document{j.text}, pawl.User(j.user))
+	run, err := digest.Add(ctx, s.client, Document{j.text}, pawl.User(j.user), s.token)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (s *session) workInParts(ctx context.Context, j *job) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	run, err := summarize.Add(ctx, s.client, Points{points}, pawl.User(j.user), s.reuse(j))
+	run, err := summarize.Add(ctx, s.client, Points{points}, pawl.User(j.user), s.token, s.reuse(j))
 	if err != nil {
 		return Summary{}, err
 	}
@@ -137,7 +137,7 @@ func (s *session) pointsOf(ctx context.Context, j *job, texts []string) ([]strin
 	for i, text := range texts {
 		ins[i] = Document{text}
 	}
-	runs, err := analyze.AddMany(ctx, s.client, ins, pawl.User(j.user), s.reuse(j))
+	runs, err := analyze.AddMany(ctx, s.client, ins, pawl.User(j.user), s.token, s.reuse(j))
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ func (s *session) mend(ctx context.Context) error {
 		return err
 	}
 	fmt.Fprintln(s.t.out)
-	rows, err := s.client.List(context.WithoutCancel(ctx), pawl.Filter{})
+	rows, err := s.rows(context.WithoutCancel(ctx))
 	if err != nil {
 		return err
 	}

@@ -23,8 +23,8 @@ type Summary struct{ Text string }
 
 // Both have one priority: above it users would not take turns.
 var (
-	analyze   = pawl.Operation[Document, Points]{Name: "analyze", Attempts: 6, Tokens: 250}
-	summarize = pawl.Operation[Points, Summary]{Name: "summarize", Attempts: 6, Tokens: 200}
+	analyze   = pawl.Operation[Document, Points]{Name: "analyze", Queue: queueName, Limit: limitName, Attempts: 6, Tokens: 250}
+	summarize = pawl.Operation[Points, Summary]{Name: "summarize", Queue: queueName, Limit: limitName, Attempts: 6, Tokens: 200}
 	digest    = pawl.Then(analyze, summarize)
 )
 
@@ -33,14 +33,40 @@ type worker struct {
 	model  llm.Model
 	points int // how many an analysis asks for
 	shelf  *shelf
+	told   telling // nil if nobody wants to know
+}
+
+// telling is told of an attempt when it starts; what it returns, when it ends.
+type telling func(operation string, id pawl.ID, attempt int, user string) func(error)
+
+// newHandlers returns what the handlers need to ask a provider for so many points.
+func newHandlers(p *provider, points int) *worker {
+	w := &worker{model: p.model, points: points, shelf: newShelf(0)}
+	if p.jams {
+		w.shelf = newShelf(shelfFail)
+	}
+	return w
 }
 
 // handle gives the operations their handlers.
 func (w *worker) handle(c *pawl.Client, backoff pawl.Backoff) {
 	a, s := analyze, summarize
 	a.Backoff, s.Backoff = backoff, backoff
-	a.Handle(c, w.analyze)
-	s.Handle(c, w.summarize)
+	a.Handle(c, told(w.told, a.Name, w.analyze))
+	s.Handle(c, told(w.told, s.Name, w.summarize))
+}
+
+// told returns a handler that tells of its attempts.
+func told[In, Out any](tell telling, operation string, fn func(context.Context, *pawl.Task[In]) (Out, error)) func(context.Context, *pawl.Task[In]) (Out, error) {
+	if tell == nil {
+		return fn
+	}
+	return func(ctx context.Context, t *pawl.Task[In]) (Out, error) {
+		ended := tell(operation, t.ID, t.Attempt, t.User)
+		out, err := fn(ctx, t)
+		ended(err)
+		return out, err
+	}
 }
 
 func (w *worker) analyze(ctx context.Context, t *pawl.Task[Document]) (Points, error) {

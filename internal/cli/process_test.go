@@ -66,6 +66,7 @@ func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 			cmd.Env = append(cmd.Env, e)
 		}
 	}
+	cmd.Env = append(cmd.Env, "PAWL_STORE=memory:")
 	cmd.Env = append(cmd.Env, env...)
 	return cmd
 }

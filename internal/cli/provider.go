@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/limit"
 	"github.com/pawlhq/pawl/llm"
 	"github.com/pawlhq/pawl/llm/anthropic"
@@ -37,6 +38,14 @@ type provider struct {
 	close func() error
 }
 
+// absent is the provider of a process that leaves the work to others.
+var absent = &provider{title: "those of the workers", note: "start some: pawl worker, with the same --store", close: func() error { return nil }}
+
+// backoff is that of the operations, in the provider's time.
+func (p *provider) backoff() pawl.Backoff {
+	return pawl.Backoff{Base: scaled(time.Second, p.speed), Max: scaled(30*time.Second, p.speed)}
+}
+
 // maxTokens is the most that one answer may have.
 const maxTokens = 1024
 
@@ -49,8 +58,57 @@ var reals = map[string]struct {
 	nameOpenAI:    {"OpenAI's API", "OPENAI_API_KEY", "https://api.openai.com/v1", "gpt-4.1-mini", limit.MaxOrChars},
 }
 
-// open returns the provider that the flags name, ready to be called.
-func (d *demoCommand) open(ctx context.Context, t *terminal, jobs []*job) (*provider, error) {
+// providerFlags say who answers, and what the account allows.
+type providerFlags struct {
+	Provider string   `enum:"simulated,anthropic,openai" default:"simulated" help:"Who answers: simulated, anthropic or openai. The real ones need ANTHROPIC_API_KEY or OPENAI_API_KEY and may cost money."`
+	Model    string   `help:"The real provider's model." placeholder:"NAME"`
+	BaseURL  string   `name:"base-url" help:"Where the real provider, or a server that speaks its API, is." placeholder:"URL"`
+	Requests *float64 `help:"The account's limit of requests a minute; 0 for none. Default: 50." placeholder:"N"`
+	Tokens   *float64 `help:"The account's limit of tokens a minute; 0 for none. Default: 40000." placeholder:"N"`
+	Points   int      `default:"5" help:"How many points an analysis asks for, 1 to 20."`
+	Speed    *float64 `help:"How many times faster than real time the simulated provider's clock goes, 0.1 to 1000. Default: so that the work takes about half a minute, 60 at most." placeholder:"N"`
+	Faults   *float64 `help:"The chance of each of the simulated provider's 8 kinds of fault at each call, 0 to 0.1: ${mishaps}. Default: 0.05." placeholder:"P"`
+	Seed     uint64   `default:"9" help:"What the simulated faults are drawn from."`
+}
+
+const (
+	defaultRequests = 50
+	defaultTokens   = 40_000
+	defaultFaults   = 0.05 // the chance of each kind of fault
+)
+
+// check returns what is wrong with the flags, and fills in the limits.
+func (d *providerFlags) check() error {
+	d.Requests, d.Tokens = orDefault(d.Requests, defaultRequests), orDefault(d.Tokens, defaultTokens)
+	requests, tokens := *d.Requests, *d.Tokens
+	switch {
+	case !(requests >= 0 && requests <= 1e9) || requests > 0 && requests < 1:
+		return usagef("--requests is %v; want 1 or more, or 0 for no limit", requests)
+	case !(tokens >= 0 && tokens <= 1e12) || tokens > 0 && tokens < 10_000:
+		return usagef("--tokens is %v; want 10000 or more, or 0 for no limit", tokens)
+	case d.Points < 1 || d.Points > 20:
+		return usagef("--points is %d; want 1 to 20", d.Points)
+	case d.Speed != nil && !(*d.Speed >= 0.1 && *d.Speed <= 1000):
+		return usagef("--speed is %v; want 0.1 to 1000", *d.Speed)
+	case d.Faults != nil && !(*d.Faults >= 0 && *d.Faults <= 0.1):
+		return usagef("--faults is %v; want a chance from 0 to 0.1", *d.Faults)
+	case d.Provider == simulated && (d.Model != "" || d.BaseURL != ""):
+		return usagef("--model and --base-url are for a real provider; add --provider anthropic or --provider openai")
+	case d.Provider != simulated && (d.Speed != nil || d.Faults != nil):
+		return usagef("--speed and --faults are for the simulated provider; leave out --provider")
+	}
+	return nil
+}
+
+func orDefault(flag *float64, value float64) *float64 {
+	if flag == nil {
+		return &value
+	}
+	return flag
+}
+
+// open returns the provider that the flags name, ready to be called for jobs.
+func (d *providerFlags) open(ctx context.Context, t *terminal, jobs []*job) (*provider, error) {
 	if d.Provider == simulated {
 		return d.simulate(jobs)
 	}
@@ -72,7 +130,7 @@ func (d *demoCommand) open(ctx context.Context, t *terminal, jobs []*job) (*prov
 	p := &provider{
 		title: fmt.Sprintf("%s at %s, model %s", real.api, at, model),
 		note:  costNote(at),
-		limit: limit.Config{Requests: d.Requests, Tokens: d.Tokens, Charge: real.charge},
+		limit: limit.Config{Requests: *d.Requests, Tokens: *d.Tokens, Charge: real.charge},
 		speed: 1,
 		close: func() error { return nil },
 	}
@@ -127,14 +185,14 @@ var mishaps = []llmsim.Fault{
 }
 
 // simulate starts the simulated provider on a free port of this machine.
-func (d *demoCommand) simulate(jobs []*job) (*provider, error) {
+func (d *providerFlags) simulate(jobs []*job) (*provider, error) {
 	speed := d.speed(jobs)
 	chance := defaultFaults
 	if d.Faults != nil {
 		chance = *d.Faults
 	}
 	config := llmsim.Config{
-		Limits:  llmsim.Limits{Requests: int64(d.Requests), Tokens: int64(d.Tokens)},
+		Limits:  llmsim.Limits{Requests: int64(*d.Requests), Tokens: int64(*d.Tokens)},
 		Latency: llmsim.Latency{FirstToken: 600 * time.Millisecond, TokensPerSecond: 80, Spread: 0.3, Slow: 8 * time.Second},
 		Faults:  llmsim.Faults{},
 		Decide:  refuse(jobs),
@@ -144,7 +202,7 @@ func (d *demoCommand) simulate(jobs []*job) (*provider, error) {
 	for _, f := range mishaps {
 		config.Faults[f] = chance
 	}
-	if len(d.Files) == 0 {
+	if someTooLong(jobs) {
 		config.Context = shortContext
 	}
 	sim := llmsim.New(config)
@@ -161,7 +219,7 @@ func (d *demoCommand) simulate(jobs []*job) (*provider, error) {
 		note:  note,
 		// Streams, so that they can be cut.
 		model: anthropic.New(anthropic.Config{Model: "simulated", BaseURL: at, MaxTokens: maxTokens, StreamOver: 1}),
-		limit: limit.Config{Requests: math.Trunc(d.Requests), Tokens: math.Trunc(d.Tokens), Per: scaled(time.Minute, speed)},
+		limit: limit.Config{Requests: math.Trunc(*d.Requests), Tokens: math.Trunc(*d.Tokens), Per: scaled(time.Minute, speed)},
 		speed: speed,
 		sim:   sim,
 		jams:  chance > 0,
@@ -193,7 +251,7 @@ const (
 
 // speed is how fast the simulated provider's clock goes: as --speed says, else
 // fast enough for the work to be done in about half a minute.
-func (d *demoCommand) speed(jobs []*job) float64 {
+func (d *providerFlags) speed(jobs []*job) float64 {
 	if d.Speed != nil {
 		return *d.Speed
 	}
@@ -209,11 +267,11 @@ func (d *demoCommand) speed(jobs []*job) float64 {
 		tokens += len(j.text)/4 + 500*parts + 500
 	}
 	minutes := 0.0
-	if d.Requests > 0 {
-		minutes = float64(calls) / d.Requests
+	if *d.Requests > 0 {
+		minutes = float64(calls) / *d.Requests
 	}
-	if d.Tokens > 0 {
-		minutes = max(minutes, float64(tokens)/d.Tokens)
+	if *d.Tokens > 0 {
+		minutes = max(minutes, float64(tokens)/(*d.Tokens))
 	}
 	return min(max(math.Round(10*minutes*60/pace.Seconds())/10, 1), mostFast)
 }

@@ -14,7 +14,7 @@ import (
 
 // report prints what came of the work so far.
 func (s *session) report(ctx context.Context) {
-	rows, err := s.client.List(ctx, pawl.Filter{})
+	rows, err := s.rows(ctx)
 	if err != nil {
 		fmt.Fprintf(s.t.err, "pawl: list tasks: %v\n", err)
 		return
@@ -24,7 +24,7 @@ func (s *session) report(ctx context.Context) {
 	s.reportUsers(a)
 	s.reportWork(a)
 	s.reportDead(ctx, rows)
-	s.reportProvider()
+	s.reportProvider(rows)
 }
 
 func (s *session) heading(title string) {
@@ -163,14 +163,21 @@ func (s *session) reportWork(a account) {
 }
 
 func (s *session) reportDead(ctx context.Context, rows []*pawl.TaskRow) {
-	groups, err := s.client.Groups(ctx, pawl.Filter{})
+	dead := pawl.Filter{States: []pawl.State{pawl.Dead}}
+	for _, row := range rows {
+		if row.State == pawl.Dead {
+			dead.IDs = append(dead.IDs, row.ID)
+		}
+	}
+	s.heading("dead letters by cause")
+	if len(dead.IDs) == 0 {
+		fmt.Fprintln(s.t.out, " none")
+		return
+	}
+	groups, err := s.client.Groups(ctx, dead)
 	if err != nil {
 		fmt.Fprintf(s.t.err, "pawl: group dead letters: %v\n", err)
 		return
-	}
-	s.heading("dead letters by cause")
-	if len(groups) == 0 {
-		fmt.Fprintln(s.t.out, " none")
 	}
 	for _, g := range groups {
 		s.row([]string{fmt.Sprintf("%d × %s", g.Count, g.Class), g.Fingerprint}, wrap(brief(g.Message, g.Class), s.t.width()-labelWidth-3))
@@ -214,12 +221,15 @@ func stats(sim *llmsim.Server) llmsim.Stats {
 	}
 }
 
-func (s *session) reportProvider() {
+func (s *session) reportProvider(rows []*pawl.TaskRow) {
 	if s.p.sim == nil {
 		return
 	}
 	st := stats(s.p.sim)
 	s.heading("the simulated provider's own count")
+	if s.left > 0 || s.sharedWith(rows) {
+		s.line("of this process", "with the calls for tasks that earlier runs left, and without those of other workers, who simulate theirs")
+	}
 	for _, r := range ledger(st) {
 		s.line(r[0], r[1])
 	}

@@ -2,15 +2,17 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/inmem"
 	"github.com/pawlhq/pawl/limit"
 )
 
@@ -20,33 +22,43 @@ type session struct {
 	p      *provider
 	jobs   []*job
 	points int // an analysis gives
-	store  pawl.Store
+	url    string
+	name   string // of this process as a worker; "" if it is none
+	token  pawl.Data
 	client *pawl.Client
 	board  *board
 	began  time.Time
+	left   int // tasks that earlier runs left
 }
 
 const (
-	handlers  = 16
 	grace     = 10 * time.Second // for calls under way after an interrupt
-	limitName = "default"        // of the operations
-	shelfFail = 6                // the simulated shelf fails for one text in this many
+	queueName = "demo"           // of the operations
+	limitName = "demo"
+	shelfFail = 6 // the simulated shelf fails for one text in this many
 )
 
-func newSession(t *terminal, p *provider, jobs []*job, points int) *session {
-	s := &session{t: t, p: p, jobs: jobs, points: points, store: inmem.New(), began: time.Now()}
-	s.client = pawl.New(s.store, pawl.Config{
-		Workers: handlers, Grace: grace,
-		Limits: map[string]limit.Config{limitName: p.limit},
-		Logger: slog.New(slog.DiscardHandler),
-	})
-	w := &worker{model: p.model, points: points, shelf: newShelf(0)}
-	if p.jams {
-		w.shelf = newShelf(shelfFail)
-	}
-	w.handle(s.client, pawl.Backoff{Base: scaled(time.Second, p.speed), Max: scaled(30*time.Second, p.speed)})
+func newSession(t *terminal, p *provider, jobs []*job, d *demoCommand, store pawl.Store) *session {
+	s := &session{t: t, p: p, jobs: jobs, points: d.Points, url: d.Store, began: time.Now()}
+	s.token = tokenOf(s.began)
 	s.board = newBoard(s.began, analyze.Name, summarize.Name)
+	config := pawl.Config{Grace: grace, Logger: slog.New(slog.DiscardHandler)}
+	if d.Workers > 0 {
+		s.name = fmt.Sprintf("demo-%d-%s", os.Getpid(), s.began.UTC().Format("150405"))
+		config.Name, config.Workers, config.Queues = s.name, d.Workers, []string{queueName}
+		config.Limits = map[string]limit.Config{limitName: p.limit}
+	}
+	s.client = pawl.New(store, config)
+	if d.Workers > 0 {
+		newHandlers(p, d.Points).handle(s.client, p.backoff())
+	}
 	return s
+}
+
+// tokenOf is carried by all tasks of one run of the demo, so that they are not
+// identical to those that an earlier one left.
+func tokenOf(began time.Time) pawl.Data {
+	return pawl.Data{"demo": json.RawMessage(strconv.Quote(began.UTC().Format(time.RFC3339Nano)))}
 }
 
 var errDone = errors.New("all is done")
@@ -54,7 +66,6 @@ var errDone = errors.New("all is done")
 // run works on the jobs until they have ended, or ctx has and what was under way
 // is over, and shows what came of it.
 func (s *session) run(ctx context.Context) error {
-	defer s.store.Close()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	// alive ends when nobody works any more, which is after ctx.
@@ -66,7 +77,9 @@ func (s *session) run(ctx context.Context) error {
 	loops.Go(func() { s.board.follow(events) })
 	loops.Go(func() {
 		defer died()
-		if err := s.client.Run(ctx); err != nil {
+		if s.name == "" {
+			<-ctx.Done() // others do the work
+		} else if err := s.client.Run(ctx); err != nil {
 			stop(err)
 		}
 	})
@@ -85,6 +98,7 @@ func (s *session) run(ctx context.Context) error {
 	if ctx.Err() == nil && err == nil {
 		err = s.mend(alive)
 	}
+	s.hint()
 	stop(errDone)
 	loops.Wait()
 	return s.verdict(err, context.Cause(ctx))

@@ -42,7 +42,7 @@ func TestLive(t *testing.T) {
 	var out, errs bytes.Buffer
 	term := &terminal{out: &out, err: &errs, env: func(string) string { return "" }, live: true, palette: true}
 	term.size = func() (int, int) { return 60, 20 }
-	if code := run(t.Context(), term, openStore, []string{"demo", "--speed", "60", "--faults", "0", "show.go", "show_test.go"}); code != exitOK {
+	if code := run(t.Context(), term, openStore, []string{"demo", "--store", "memory:", "--speed", "60", "--faults", "0", "show.go", "show_test.go"}); code != exitOK {
 		t.Fatalf("exit code %d; want 0; stderr:\n%s", code, &errs)
 	}
 	if !strings.Contains(out.String(), hideCursor) || !strings.HasSuffix(lastOf(out.String(), hideCursor, showCursor), showCursor) {
