@@ -71,6 +71,8 @@ var importRules = []importRule{
 		Why: "servers for tests, which know nothing of what is tested; only tests and benchmarks may import it"},
 	{Package: "internal/sdktest/...", May: []string{"..."},
 		Why: "a module of its own that tests the whole from the outside"},
+	{Package: "bench/...", May: []string{"bench/...", ".", "stores", "internal/measure", "internal/services"},
+		Why: "a module of its own that measures the whole beside its peers"},
 	{Package: "internal/archtest", May: nil,
 		Why: "the checker knows the project from its files only"},
 }
@@ -95,11 +97,11 @@ var moduleRules = []moduleRule{
 		Why: "canonical JSON (RFC 8785) for the identity of a task; number formatting is easy to get wrong"},
 	{Path: "github.com/klauspost/compress", In: []string{"internal/durable"},
 		Why: "zstd for large values: conversations shrink to a fifth"},
-	{Path: "modernc.org/sqlite", In: []string{"sqlite/..."},
+	{Path: "modernc.org/sqlite", In: []string{"sqlite/...", "bench/engines"},
 		Why: "SQLite in pure Go: a binary without a C compiler"},
-	{Path: "github.com/jackc/pgx/v5", In: []string{"postgres/...", "internal/services/..."},
+	{Path: "github.com/jackc/pgx/v5", In: []string{"postgres/...", "internal/services/...", "bench/engines", "bench"},
 		Why: "PostgreSQL's own protocol: pipelined batches, COPY, LISTEN, which database/sql hides"},
-	{Path: "github.com/redis/go-redis/v9", In: []string{"redis/...", "internal/services/..."},
+	{Path: "github.com/redis/go-redis/v9", In: []string{"redis/...", "internal/services/...", "bench/engines", "bench"},
 		Why: "one client for a single Redis, TLS and Cluster, with pipelines and scripts"},
 	{Path: "github.com/alecthomas/kong", In: []string{"internal/cli/..."},
 		Why: "the command line as a struct, with help and checks made from it"},
@@ -119,6 +121,14 @@ var moduleRules = []moduleRule{
 		Why: "the provider's own client, to prove that code written with it works unchanged"},
 	{Path: "github.com/openai/openai-go/v3", In: []string{"internal/sdktest/..."},
 		Why: "the provider's own client, to prove that code written with it works unchanged"},
+	{Path: "github.com/riverqueue/river", In: []string{"bench/engines"},
+		Why: "a peer that Pawl is measured beside"},
+	{Path: "github.com/hibiken/asynq", In: []string{"bench/engines"},
+		Why: "a peer that Pawl is measured beside"},
+	{Path: "maragu.dev/goqite", In: []string{"bench/engines"},
+		Why: "a peer that Pawl is measured beside"},
+	{Path: "github.com/mikestefanello/backlite", In: []string{"bench/engines"},
+		Why: "a peer that Pawl is measured beside"},
 }
 
 // matches reports whether pattern covers pkg. Module paths are matched the same way.
