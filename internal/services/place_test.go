@@ -16,28 +16,34 @@ import (
 
 // Tests that run side by side do not see each other, and leave nothing.
 func TestDatabasesAreTheTestsOwn(t *testing.T) {
-	for name, place := range map[string]func(testing.TB) string{
-		"database": services.Postgres, "PgBouncer": services.PgBouncer, "schema": services.Schema,
-	} {
-		var first string
+	for name, place := range map[string]func(testing.TB) string{"direct": services.Postgres, "PgBouncer": services.PgBouncer} {
+		var database string
 		t.Run(name, func(t *testing.T) {
-			first = place(t)
+			first, second := place(t), place(t)
 			execute(t, first, "create table mine (n int)")
-			second := place(t)
 			if query[bool](t, second, "select to_regclass('mine') is not null") {
 				t.Errorf("%s sees the table of %s", second, first)
 			}
+			database = query[string](t, first, "select current_database()")
 		})
-		ctx := within(t)
-		conn, err := pgx.Connect(ctx, first)
-		if err != nil {
-			continue // the database is gone
+		if query[bool](t, services.Postgres(t), "select exists (select from pg_database where datname = $1)", database) {
+			t.Errorf("%s: the database %s is there after its test", name, database)
 		}
-		var left bool
-		err = conn.QueryRow(ctx, "select to_regclass('mine') is not null").Scan(&left)
-		if conn.Close(ctx); err == nil && left {
-			t.Errorf("%s: the table is there after its test", name)
+	}
+}
+
+func TestSchemasAreTheTestsOwn(t *testing.T) {
+	var url, schema string
+	t.Run("two", func(t *testing.T) {
+		url = services.Schema(t)
+		execute(t, url, "create table mine (n int)")
+		if second := services.Schema(t); query[bool](t, second, "select to_regclass('mine') is not null") {
+			t.Errorf("%s sees the table of %s", second, url)
 		}
+		schema = query[string](t, url, "select current_schema()")
+	})
+	if query[bool](t, url, "select to_regnamespace($1) is not null", schema) {
+		t.Errorf("the schema %s is there after its test", schema)
 	}
 }
 

@@ -98,5 +98,6 @@ func redisClient(url string) *redis.Client {
 		panic(err) // it is one that this package made
 	}
 	o.MaintNotificationsConfig = quiet
+	o.MaxRetries, o.DialerRetries = -1, 1 // whoever wants more asks again
 	return redis.NewClient(o)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"sync"
 	"syscall"
@@ -95,7 +96,10 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	for {
-		err := s.answers(ctx)
+		err := s.listens(ctx)
+		if err == nil {
+			err = s.answers(ctx)
+		}
 		if err == nil {
 			return nil
 		}
@@ -108,6 +112,16 @@ func (s *Server) start(ctx context.Context) error {
 		case <-time.After(pollEvery):
 		}
 	}
+}
+
+// listens is asked first: a driver would log every connection that is refused.
+func (s *Server) listens(ctx context.Context) error {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", s.addr)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }
 
 func (s *Server) launch() error {
