@@ -157,7 +157,11 @@ func (t *trial) watch(f pawl.EventFilter) pawl.Watch {
 
 // next waits for events, as long as they may take.
 func (t *trial) next(w pawl.Watch) ([]pawl.Event, error) {
-	ctx, cancel := context.WithTimeout(t.ctx, eventWait)
+	return nextEvents(t.ctx, w)
+}
+
+func nextEvents(ctx context.Context, w pawl.Watch) ([]pawl.Event, error) {
+	ctx, cancel := context.WithTimeout(ctx, eventWait)
 	defer cancel()
 	return w.Next(ctx)
 }

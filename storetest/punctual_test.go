@@ -108,3 +108,8 @@ func (p *punctual) Status(ctx context.Context, now time.Time) (pawl.Status, erro
 	p.look("Status", now)
 	return p.Store.Status(ctx, now)
 }
+
+// Neither must Compare.
+func TestCompareClaimsBeforeItLooks(t *testing.T) {
+	storetest.Compare(t, func(t *testing.T) pawl.Store { return &punctual{Store: inmem.New(), t: t} }, 5)
+}

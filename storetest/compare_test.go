@@ -1,0 +1,178 @@
+package storetest_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/inmem"
+	"github.com/pawlhq/pawl/storetest"
+)
+
+func TestCompare(t *testing.T) {
+	storetest.Compare(t, func(*testing.T) pawl.Store { return inmem.New() }, 20)
+}
+
+// broken is inmem with one rule broken, by changing what goes in or comes out.
+type broken struct {
+	pawl.Store
+	add      func(*pawl.NewTask)
+	claim    func(*pawl.Claim)
+	claimed  func(*pawl.Claimed)
+	beat     func(*pawl.Beat)
+	save     func(*pawl.Save)
+	finish   func(*pawl.Finish)
+	filter   func(*pawl.Filter)
+	reserve  func(*pawl.Reservation)
+	setting  func(*pawl.Setting)
+	notFound bool // unknown conversations are empty ones
+	types    []pawl.EventType
+}
+
+func do[V any](f func(*V), all []V) []V {
+	if f == nil {
+		return all
+	}
+	all = slices.Clone(all)
+	for i := range all {
+		f(&all[i])
+	}
+	return all
+}
+
+func one[V any](f func(*V), v V) V { return do(f, []V{v})[0] }
+
+func (b *broken) Add(ctx context.Context, now time.Time, tasks []pawl.NewTask) ([]pawl.Added, error) {
+	return b.Store.Add(ctx, now, do(b.add, tasks))
+}
+
+func (b *broken) Claim(ctx context.Context, now time.Time, c pawl.Claim) (pawl.Claimed, error) {
+	claimed, err := b.Store.Claim(ctx, now, one(b.claim, c))
+	return one(b.claimed, claimed), err
+}
+
+func (b *broken) Beat(ctx context.Context, now time.Time, lease time.Duration, held []pawl.Lease) ([]pawl.Beat, error) {
+	beats, err := b.Store.Beat(ctx, now, lease, held)
+	return do(b.beat, beats), err
+}
+
+func (b *broken) Save(ctx context.Context, now time.Time, saves []pawl.Save) ([]error, error) {
+	return b.Store.Save(ctx, now, do(b.save, saves))
+}
+
+func (b *broken) Finish(ctx context.Context, now time.Time, finishes []pawl.Finish) ([]error, error) {
+	return b.Store.Finish(ctx, now, do(b.finish, finishes))
+}
+
+func (b *broken) Change(ctx context.Context, now time.Time, f pawl.Filter, c pawl.Change) ([]pawl.ID, error) {
+	return b.Store.Change(ctx, now, one(b.filter, f), c)
+}
+
+func (b *broken) List(ctx context.Context, now time.Time, f pawl.Filter) ([]*pawl.TaskRow, error) {
+	return b.Store.List(ctx, now, one(b.filter, f))
+}
+
+func (b *broken) Reserve(ctx context.Context, now time.Time, calls []pawl.Reservation) ([]pawl.Grant, error) {
+	return b.Store.Reserve(ctx, now, do(b.reserve, calls))
+}
+
+func (b *broken) Configure(ctx context.Context, now time.Time, settings []pawl.Setting) error {
+	return b.Store.Configure(ctx, now, do(b.setting, settings))
+}
+
+func (b *broken) Conversation(ctx context.Context, head pawl.Hash) ([]pawl.Node, error) {
+	nodes, err := b.Store.Conversation(ctx, head)
+	if b.notFound {
+		err = nil
+	}
+	return nodes, err
+}
+
+func (b *broken) Watch(ctx context.Context, f pawl.EventFilter) (pawl.Watch, error) {
+	if b.types != nil {
+		f.Types = b.types
+	}
+	return b.Store.Watch(ctx, f)
+}
+
+// Compare finds each of these within a few seeds, and a short way to it.
+func TestCompareFindsBrokenRules(t *testing.T) {
+	for name, b := range map[string]*broken{
+		"joined though it is to be kept":   {add: func(n *pawl.NewTask) { n.Duplicates = pawl.Join }},
+		"no reuse":                         {add: func(n *pawl.NewTask) { n.Reuse = 0 }},
+		"priorities":                       {add: func(n *pawl.NewTask) { n.Row.Priority = pawl.Normal }},
+		"users":                            {add: func(n *pawl.NewTask) { n.Row.User = "" }},
+		"claims are not repeated":          {claim: func(c *pawl.Claim) { c.Known = nil }},
+		"queues of others":                 {claim: func(c *pawl.Claim) { c.Queues = nil }},
+		"the order of a claim":             {claimed: func(c *pawl.Claimed) { c.Tasks = slices.Clone(c.Tasks); slices.Reverse(c.Tasks) }},
+		"no time to wake up":               {claimed: func(c *pawl.Claimed) { c.Next = time.Time{} }},
+		"late by a millisecond":            {claimed: func(c *pawl.Claimed) { c.Now = c.Now.Add(time.Millisecond) }},
+		"cancelling is not told":           {beat: func(b *pawl.Beat) { b.Cancelled = false }},
+		"steps without their head":         {save: func(v *pawl.Save) { v.Step = one(func(s **pawl.StepRow) { *s = headless(*s) }, v.Step) }},
+		"headers are not read":             {save: func(v *pawl.Save) { v.Settle = one(func(s **pawl.Settlement) { *s = blind(*s) }, v.Settle) }},
+		"failures without a fingerprint":   {finish: func(f *pawl.Finish) { f.Fingerprint = "" }},
+		"sent or not":                      {finish: func(f *pawl.Finish) { f.NotSent = false }},
+		"nothing follows":                  {finish: func(f *pawl.Finish) { f.Follow = nil }},
+		"usage is not charged":             {finish: func(f *pawl.Finish) { f.Attempt.Usage.Output = 0 }},
+		"of any age":                       {filter: func(f *pawl.Filter) { f.EndedFor = 0 }},
+		"of any class":                     {filter: func(f *pawl.Filter) { f.Class = "" }},
+		"endless patience":                 {reserve: func(r *pawl.Reservation) { r.Patience = time.Hour }},
+		"no hold":                          {setting: func(s *pawl.Setting) { s.Hold = "" }},
+		"conversations that are not there": {notFound: true},
+		"steps are no events":              {types: []pawl.EventType{pawl.EventAdded, pawl.EventJoined, pawl.EventStarted, pawl.EventRetried, pawl.EventEnded, pawl.EventCancelling}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			open := func() pawl.Store { c := *b; c.Store = inmem.New(); return &c }
+			for seed := range uint64(20) {
+				if n, _ := storetest.Difference(t.Context(), open, seed); n > 0 {
+					return
+				}
+			}
+			t.Error("20 seeds found no difference")
+		})
+	}
+}
+
+// What Compare prints is short enough to read.
+func TestCompareShrinks(t *testing.T) {
+	open := func() pawl.Store {
+		return &broken{Store: inmem.New(), finish: func(f *pawl.Finish) { f.NotSent = false }}
+	}
+	for seed := range uint64(20) {
+		n, shrink := storetest.Difference(t.Context(), open, seed)
+		if n == 0 {
+			continue
+		}
+		fewer, text := shrink()
+		if fewer > n || fewer > 15 {
+			t.Errorf("%d operations, shrunk to %d; want no more than 15", n, fewer)
+		}
+		if !strings.Contains(text, "Finish [{") || !strings.Contains(text, "NotSent") {
+			t.Errorf("the text is\n%s\nwant the operations and the field that differs", text)
+		}
+		return
+	}
+	t.Error("20 seeds found no difference")
+}
+
+func headless(s *pawl.StepRow) *pawl.StepRow {
+	if s == nil {
+		return nil
+	}
+	c := *s
+	c.Head = pawl.Hash{}
+	return &c
+}
+
+func blind(s *pawl.Settlement) *pawl.Settlement {
+	if s == nil {
+		return nil
+	}
+	c := *s
+	c.Seen.Tokens.Known, c.Seen.Requests.Known = false, false
+	return &c
+}
