@@ -17,7 +17,7 @@ RACE = $(shell test "$$($(GO) env CGO_ENABLED)" = 1 && \
 	printf '\043include <stdlib.h>\n' | $$($(GO) env CC) -fsyntax-only -x c - 2>/dev/null && echo -race)
 
 .NOTPARALLEL:
-.PHONY: help check test fuzz soak bench demo fmt cover format vet staticcheck tidy race-ready
+.PHONY: help check test services fuzz soak bench demo fmt cover format vet staticcheck tidy race-ready
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -27,10 +27,13 @@ help: ## print this list
 check: FUZZTIME = 20000x
 check: race-ready format vet staticcheck tidy fuzz test ## all that CI runs: format, vet, staticcheck, tidy, some fuzzing, tests
 
-test: race-ready ## every test, with the race detector where there is a C compiler
-	@set -e; for dir in $(NESTED) .; do \
-		echo "== test $$dir"; (cd $$dir && $(GO) test $(RACE) -timeout $(TIMEOUT) ./...); \
-	done
+test: race-ready bin/services ## every test, with the race detector where there is a C compiler
+	@bin/services run -- sh -ec 'for dir; do \
+		echo "== test $$dir"; (cd "$$dir" && $(GO) test $(RACE) -timeout $(TIMEOUT) ./...); \
+	done' sh $(NESTED) .
+
+services: bin/services ## private PostgreSQL, PgBouncer, Redis and Cluster until interrupted, for go test by hand
+	@bin/services run
 
 fuzz: ## each fuzz target for FUZZTIME (60s)
 	@set -e; for dir in . $(NESTED); do (cd $$dir; \
@@ -58,9 +61,15 @@ demo: ## run the demo on the simulated provider; needs no key and no server
 fmt: ## format every Go file
 	$(GOFMT) -w .
 
-cover: ## test coverage: each function, then the total
-	$(GO) test -timeout $(TIMEOUT) -coverpkg=./... -coverprofile=cover.out ./...
+cover: bin/services ## test coverage: each function, then the total
+	bin/services run -- $(GO) test -timeout $(TIMEOUT) -coverpkg=./... -coverprofile=cover.out ./...
 	$(GO) tool cover -func=cover.out
+
+# Starts the servers that tests need, and installs those that are missing.
+bin/services: FORCE
+	@$(GO) build -o $@ ./internal/services/cmd/services
+
+FORCE:
 
 # The parts of check.
 

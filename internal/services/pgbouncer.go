@@ -49,13 +49,14 @@ func (w *warden) pgbouncer(bin string, o Options, before *url.URL) (*Server, err
 		ending: syscall.SIGKILL, // newer versions take SIGTERM for "when the last client has left"; it keeps nothing
 	}
 	own := settings{
-		"listen_addr":     "127.0.0.1",
-		"unix_socket_dir": "",
-		"auth_type":       "scram-sha-256",
-		"auth_file":       users,
-		"admin_users":     before.User.Username(),
-		"pool_mode":       "transaction",
-		"max_client_conn": "500",
+		"listen_addr":        "127.0.0.1",
+		"unix_socket_dir":    "",
+		"auth_type":          "scram-sha-256",
+		"auth_file":          users,
+		"admin_users":        before.User.Username(),
+		"pool_mode":          "transaction",
+		"max_client_conn":    "500",
+		"server_login_retry": "1", // or it looks for a PostgreSQL that was restarted only every 15 s
 	}
 	s.configure = func(ports [2]int) error {
 		u := *before

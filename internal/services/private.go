@@ -2,6 +2,7 @@ package services
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"os"
 	"sync"
@@ -9,12 +10,12 @@ import (
 
 // private is the servers of this test process, for tests that are not run
 // under cmd/services.
-var private = privates{all: All{env: Environment{}}}
+var private = privates{all: All{env: Environment{}}, errs: map[string]error{}}
 
 type privates struct {
-	mu  sync.Mutex // held while one starts
-	all All
-	err error // of the first that could not be started: no test tries again
+	mu   sync.Mutex // held while one starts
+	all  All
+	errs map[string]error // by variable; what could not be started is not tried again
 }
 
 // variable returns a variable of the environment in which the tests of this
@@ -23,17 +24,19 @@ type privates struct {
 func (p *privates) variable(name string, start func(*All, context.Context) (Environment, error)) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if v := p.all.env[name]; v != "" || p.err != nil {
-		return v, p.err
+	if v, err := p.all.env[name], p.errs[name]; v != "" || err != nil {
+		return v, err
 	}
 	ctx := context.Background()
+	var installed error
 	if os.Geteuid() == 0 {
-		if p.err = Install(ctx, os.Stderr); p.err != nil {
-			return "", p.err
-		}
+		installed = Install(ctx, os.Stderr)
 	}
 	env, err := start(&p.all, ctx)
+	if err != nil {
+		p.errs[name] = errors.Join(installed, err)
+		return "", p.errs[name]
+	}
 	maps.Copy(p.all.env, env)
-	p.err = err
-	return env[name], err
+	return env[name], nil
 }

@@ -1,7 +1,6 @@
 package services
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -63,7 +62,7 @@ func (e *MissingError) Error() string {
 }
 
 // find returns the directory of p's executables: bin if it is named, else the
-// first in PATH that serves, else the one with the highest version.
+// one with the highest version, in PATH before elsewhere.
 func (p program) find(ctx context.Context, bin string) (string, error) {
 	reason := fmt.Sprintf("no %s (version %d or later) in PATH, %s",
 		strings.Join(p.files, " and "), p.least, strings.Join(p.folders, ", "))
@@ -130,5 +129,5 @@ func (p program) version(ctx context.Context, dir string) (major int, line strin
 
 func (p program) mend() string {
 	return fmt.Sprintf("make services installs it with apt-get (as root or with sudo) or Homebrew; by hand: apt-get install %s, or brew install %s",
-		p.debian, cmp.Or(p.brew, p.debian))
+		p.debian, p.brew)
 }

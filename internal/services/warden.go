@@ -11,6 +11,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 )
 
@@ -30,6 +31,7 @@ type warden struct {
 	pipe  io.Closer
 	dir   string              // holds all that the servers write
 	as    *syscall.Credential // the user whom the servers run as; nil for this one
+	once  sync.Once           // closes it
 }
 
 // newWarden starts a warden of a new directory in parent.
@@ -118,11 +120,13 @@ func (w *warden) own(file string) error {
 }
 
 // close ends what is still running, removes the directory and waits for both.
-func (w *warden) close() error {
-	err := w.pipe.Close()
-	_ = w.shell.Wait() // its last act is to kill its group, and so itself
-	if _, gone := os.Stat(w.dir); !errors.Is(gone, fs.ErrNotExist) {
-		err = errors.Join(err, fmt.Errorf("%s was not removed", w.dir))
-	}
+func (w *warden) close() (err error) {
+	w.once.Do(func() {
+		err = w.pipe.Close()
+		_ = w.shell.Wait() // its last act is to kill its group, and so itself
+		if _, gone := os.Stat(w.dir); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, fmt.Errorf("%s was not removed", w.dir))
+		}
+	})
 	return err
 }
