@@ -8,25 +8,41 @@ import (
 	"github.com/pawlhq/pawl"
 )
 
-// wokenMost is how many tasks one claim wakes: what is left is for the next,
-// which comes at once.
-const wokenMost = 1000
+const (
+	// wokenMost is how many tasks one transaction wakes: what is left is for the
+	// next, which comes at once.
+	wokenMost = 1000
+	// wakeMost is how many transactions of one claim wake tasks.
+	wakeMost = 3
+)
 
 // Claim implements [pawl.Tasks]. Of equal priority, the limits and queues take
 // turns.
+//
+// What is due by now happens in a transaction of its own, so that the claim finds
+// it in the database. A crash between the two is one before the claim.
 func (s *Store) Claim(ctx context.Context, now time.Time, ask pawl.Claim) (pawl.Claimed, error) {
-	var claimed pawl.Claimed
+	for try := 1; ; try++ {
+		claimed, woken, err := s.claim(ctx, now, &ask, try < wakeMost)
+		if err != nil || !woken {
+			return claimed, err
+		}
+	}
+}
+
+// claim claims tasks; if it may and there are any, it wakes tasks instead.
+func (s *Store) claim(ctx context.Context, now time.Time, ask *pawl.Claim, may bool) (claimed pawl.Claimed, woken bool, err error) {
 	var taken []*Claim
-	err := s.open(ctx, now, func(a *act) error {
+	err = s.open(ctx, now, func(a *act) error {
 		claimed, taken = pawl.Claimed{Now: a.now}, nil
 		next, err := a.wake()
-		if err != nil {
+		if woken = may && len(a.touched) > 0; err != nil || woken {
 			return err
 		}
-		if claimed.Tasks, err = a.again(&ask); err != nil {
+		if claimed.Tasks, err = a.again(ask); err != nil {
 			return err
 		}
-		taken, claimed.Next, err = a.book.claim(a.now, &ask, ask.Max-len(claimed.Tasks), a.Heads)
+		taken, claimed.Next, err = a.book.claim(a.now, ask, ask.Max-len(claimed.Tasks), a.Heads)
 		if err != nil {
 			return err
 		}
@@ -38,8 +54,8 @@ func (s *Store) Claim(ctx context.Context, now time.Time, ask pawl.Claim) (pawl.
 		a.w.Claim = taken
 		return nil
 	})
-	if err != nil {
-		return pawl.Claimed{}, err
+	if err != nil || woken {
+		return pawl.Claimed{}, woken, err
 	}
 	for _, c := range taken {
 		claimed.Tasks = append(claimed.Tasks, c.Row)
@@ -47,7 +63,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, ask pawl.Claim) (pawl.
 	if len(claimed.Tasks) >= ask.Max {
 		claimed.Next = time.Time{}
 	}
-	return claimed, nil
+	return claimed, false, nil
 }
 
 // again returns tasks that run under a worker's name without its knowing.
