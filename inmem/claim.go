@@ -32,7 +32,7 @@ type claim struct {
 //     worker's. First, each line to which a limit owes its first task gives one, in
 //     order; a line that cannot is out.
 //  3. Then one task from each line in turn, beginning at the one whose place is the
-//     number of claims so far, this one included, modulo the number of lines. With
+//     number of claims so far that took a task, modulo the number of lines. With
 //     each turn that place moves on by one; a line that gives nothing is out, and
 //     the modulo is of those that are left.
 func (s *Store) Claim(ctx context.Context, now time.Time, ask pawl.Claim) (pawl.Claimed, error) {
@@ -47,8 +47,12 @@ func (s *Store) Claim(ctx context.Context, now time.Time, ask pawl.Claim) (pawl.
 		c.queues = set(ask.Queues)
 	}
 	c.repeat()
+	repeated := len(c.tasks)
 	for rank := range s.lines.byPriority {
 		c.drain(rank)
+	}
+	if len(c.tasks) > repeated {
+		s.turned++
 	}
 	claimed := pawl.Claimed{Now: now, Tasks: c.tasks}
 	if len(c.tasks) < ask.Max {
@@ -113,7 +117,7 @@ func (c *claim) drain(rank int) {
 		}
 	}()
 	open = slices.DeleteFunc(open, func(l *line) bool { return c.owed(l) && !c.takeFrom(l) })
-	for i := int(c.claims); len(open) > 0 && len(c.tasks) < c.ask.Max; i++ {
+	for i := int(c.turned); len(open) > 0 && len(c.tasks) < c.ask.Max; i++ {
 		at := i % len(open)
 		if !c.takeFrom(open[at]) {
 			open = append(open[:at], open[at+1:]...)

@@ -42,7 +42,8 @@ type Store struct {
 	watches  map[*watch]struct{}
 	interest eventSet // the types that any watch wants
 	hungry   bool     // a worker or a call found too little since the last EventReady
-	claims   int64    // counts claims: it marks limits closed in one, and turns the lines
+	claims   int64    // counts claims: it marks limits closed in one
+	turned   int64    // counts those that took a task: it turns the lines
 }
 
 // task is a row and where it stands.
