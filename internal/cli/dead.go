@@ -72,10 +72,10 @@ func (c *deadListCommand) Run(ctx context.Context, t *terminal, open opener) err
 		{title: "ID"}, {title: "OPERATION", least: 9}, {title: "USER", least: 6, spare: true}, {title: "ENDED"}, {title: "GROUP"},
 	}}
 	for _, r := range rows {
-		tab.add(trouble(r), r.ID.String(), r.Operation, r.User, span(time.Since(r.Ended))+" ago", r.Fingerprint)
+		tab.add(trouble(r), r.ID.String(), r.Operation, r.User, age(time.Since(r.Ended))+" ago", r.Fingerprint)
 	}
 	tab.print(t.out, t.width(), t.palette)
-	tellMore(t, len(rows), next)
+	tellMore(t, next)
 	return nil
 }
 
@@ -114,7 +114,7 @@ func (c *deadGroupsCommand) Run(ctx context.Context, t *terminal, open opener) e
 	}}
 	for _, g := range groups {
 		note := string(g.Class) + ": " + firstLine(brief(g.Message, g.Class))
-		tab.add(note, g.Fingerprint, thousands(g.Count), span(time.Since(g.First))+" ago", span(time.Since(g.Last))+" ago", g.Sample.String())
+		tab.add(note, g.Fingerprint, thousands(g.Count), age(time.Since(g.First))+" ago", age(time.Since(g.Last))+" ago", g.Sample.String())
 	}
 	tab.print(t.out, t.width(), t.palette)
 	return nil

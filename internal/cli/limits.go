@@ -137,7 +137,7 @@ func (g *gateView) sentence(now time.Time) string {
 	until := "until it is resumed"
 	switch {
 	case !g.Until.IsZero():
-		until = fmt.Sprintf("until %s, in %s", moment(g.Until), span(g.Until.Sub(now)))
+		until = fmt.Sprintf("until %s, in %s", moment(g.Until), age(g.Until.Sub(now)))
 	case g.Name != "held":
 		until = "until calls in flight end"
 	}

@@ -79,18 +79,26 @@ func list[T any](s []T) []T {
 	return s
 }
 
-// span writes a duration in one unit, for tables: "0.3ms", "850ms", "12s", "3m", "2h", "5d".
+// span writes a duration in one unit and few digits: "0.3ms", "85ms", "12s", "3m",
+// "2h", "5d".
 func span(d time.Duration) string {
 	switch d = max(d, 0); {
 	case d < 10*time.Millisecond:
 		return decimal(float64(d.Microseconds())/1e3) + "ms"
 	case d < time.Second:
 		return fmt.Sprintf("%dms", d.Milliseconds())
-	case d < 2*time.Minute:
+	}
+	return age(d)
+}
+
+// age is span in whole seconds: "0s" is shorter than one.
+func age(d time.Duration) string {
+	switch d = max(d, 0); {
+	case d < 100*time.Second:
 		return fmt.Sprintf("%ds", int(d.Seconds()))
-	case d < 2*time.Hour:
+	case d < 100*time.Minute:
 		return fmt.Sprintf("%dm", int(d.Minutes()))
-	case d < 48*time.Hour:
+	case d < 100*time.Hour:
 		return fmt.Sprintf("%dh", int(d.Hours()))
 	}
 	return fmt.Sprintf("%dd", int(d.Hours()/24))

@@ -144,24 +144,24 @@ func (c *tasksCommand) Run(ctx context.Context, t *terminal, open opener) error 
 		return nil
 	}
 	taskTable(rows, time.Now()).print(t.out, t.width(), t.palette)
-	tellMore(t, len(rows), next)
+	tellMore(t, next)
 	return nil
 }
 
 // tellMore says how the next page is seen.
-func tellMore(t *terminal, shown int, next pawl.ID) {
+func tellMore(t *terminal, next pawl.ID) {
 	if !next.IsZero() {
-		fmt.Fprintf(t.out, "\n%s; there are more: add --after %s, or narrow the list\n", plural(shown, "task"), next)
+		fmt.Fprintf(t.out, "\nThere are more. The next ones: --after %s\n", next)
 	}
 }
 
 func taskTable(rows []*pawl.TaskRow, now time.Time) *table {
 	tab := &table{columns: []column{
 		{title: "ID"}, {title: "OPERATION", least: 9}, {title: "USER", least: 6, spare: true},
-		{title: "STATE"}, {title: "WHEN"}, {title: "TRY", right: true}, {title: "AGE", right: true},
+		{title: "STATE"}, {title: "WHEN", spare: true}, {title: "TRY", right: true}, {title: "AGE", right: true},
 	}}
 	for _, r := range rows {
-		tab.add(trouble(r), r.ID.String(), r.Operation, r.User, string(r.State), when(r, now), strconv.Itoa(r.Attempt), span(now.Sub(r.Added)))
+		tab.add(trouble(r), r.ID.String(), r.Operation, r.User, string(r.State), when(r, now), strconv.Itoa(r.Attempt), age(now.Sub(r.Added)))
 	}
 	return tab
 }
@@ -170,11 +170,11 @@ func taskTable(rows []*pawl.TaskRow, now time.Time) *table {
 func when(r *pawl.TaskRow, now time.Time) string {
 	switch {
 	case r.State == pawl.Scheduled:
-		return "in " + span(r.Due.Sub(now))
+		return "in " + age(r.Due.Sub(now))
 	case r.State == pawl.Running:
-		return "for " + span(now.Sub(r.Started))
+		return "for " + age(now.Sub(r.Started))
 	case r.State.Ended():
-		return span(now.Sub(r.Ended)) + " ago"
+		return age(now.Sub(r.Ended)) + " ago"
 	}
 	return ""
 }

@@ -162,7 +162,7 @@ func (p *page) facts(r *pawl.TaskRow, usage llm.Usage) {
 		{"deadline", moment(r.Deadline)},
 		{"worker", lease},
 		{"ended", moment(r.Ended)},
-		{"attempts", fmt.Sprintf("%d, of which %d of %d that may fail are used", r.Attempt, r.Used, r.MaxAttempts)},
+		{"attempts", fmt.Sprintf("%d made, %d of %d used", r.Attempt, r.Used, r.MaxAttempts)},
 		{"tokens", tokens(usage)},
 		{"identity", r.Identity.String()},
 		{"error", trouble(r)},
@@ -198,7 +198,7 @@ func (p *page) attempts(r *pawl.TaskRow) {
 	}
 	p.heading("attempts")
 	tab := &table{columns: []column{
-		{title: "NO", right: true}, {title: "STARTED"}, {title: "TOOK", right: true}, {title: "CALLS", right: true}, {title: "STORED", right: true},
+		{title: "NO", right: true}, {title: "STARTED"}, {title: "TOOK", right: true}, {title: "CALLS", right: true}, {title: "SAVED", right: true},
 		{title: "TOKENS", right: true}, {title: "ENDED"}, {title: "WORKER", least: 8},
 	}}
 	for _, a := range r.Attempts {
@@ -207,7 +207,7 @@ func (p *page) attempts(r *pawl.TaskRow) {
 			calls = fmt.Sprintf("%d (%d unknown)", a.Calls, a.Unknown)
 		}
 		tab.add(p.cut(brief(a.Message, a.Class)), fmt.Sprint(a.Number), moment(a.Started), span(a.Ended.Sub(a.Started)), calls, fmt.Sprint(a.Saved),
-			thousands(a.Usage.Total()), string(cmp.Or(a.Class, "well")), a.Worker)
+			thousands(a.Usage.Total()), string(cmp.Or(a.Class, "ok")), a.Worker)
 	}
 	tab.print(p.t.out, p.width(), p.t.palette)
 }
