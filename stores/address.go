@@ -66,7 +66,7 @@ func (a *address) check() error {
 	switch a.engine {
 	case inMemory:
 		if a.rest != "" {
-			return errors.New("a store in memory takes nothing behind memory:")
+			return errors.New("memory: takes nothing behind it")
 		}
 		return nil
 	case sqliteFile:
@@ -92,7 +92,7 @@ func (a *address) checkFile() error {
 	case a.rest == "":
 		return errors.New("the path is empty; want sqlite:agent.db or another path")
 	case a.rest == ":memory:" || strings.HasPrefix(a.rest, "file:"):
-		return errors.New("want a path, not a name of SQLite's own; a store in memory is memory:")
+		return errors.New("want a path, not a name of SQLite's own; memory: is a store in memory")
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func TestOpenRefuses(t *testing.T) {
 		"mysql://root:pw@host/db":  {`"mysql"`, "mysql://root:xxxxx@host/db", "postgres://"},
 		"host=db password=pw":      {"postgres://"},
 		"memory":                   {"memory:"},
-		"memory:agent":             {"memory:agent", "nothing behind memory:"},
+		"memory:agent":             {"memory:agent", "nothing behind it"},
 		"sqlite:":                  {"path is empty", "sqlite:agent.db"},
 		"sqlite://":                {"want sqlite:"},
 		"sqlite://agent.db":        {"sqlite:agent.db", "absolute"},

@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"regexp"
 	"strings"
 	"sync"
@@ -113,7 +112,7 @@ func TestWorkers(t *testing.T) {
 	}
 	for i := range outs {
 		out := outs[i].String()
-		for _, say := range []string{" started operation=analyze task=task_", " done operation=", "interrupted: takes no more tasks", fmt.Sprint("ended done=")} {
+		for _, say := range []string{" started operation=analyze task=task_", " done operation=", "interrupted: takes no more tasks", "ended done="} {
 			if !strings.Contains(out, say) {
 				t.Errorf("worker %d prints\n%s\nwant it to say %q", i, out, say)
 			}
