@@ -140,8 +140,8 @@ func (s *Store) update(now time.Time, t *task, change func(*pawl.TaskRow)) {
 	}
 	change(&t.row)
 	to := t.row.State
-	if from == pawl.Running && !to.Ended() && !t.row.Deadline.IsZero() && !t.row.Deadline.After(now) {
-		s.deadlines.push(t.row.Deadline, t) // it passed while the task ran
+	if from == pawl.Running && !to.Ended() && !t.row.Deadline.IsZero() {
+		s.deadlines.push(t.row.Deadline, t)
 	}
 	if counts := s.queue(t.row.Queue).counts; from != to {
 		if from != "" {

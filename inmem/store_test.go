@@ -69,3 +69,14 @@ func TestReadyIsSentOnce(t *testing.T) {
 		t.Errorf("%d hints after a claim that found too little; want 1", n)
 	}
 }
+
+func TestShared(t *testing.T) {
+	storetest.RunShared(t, func(*testing.T) (a, b pawl.Store) {
+		s := inmem.New()
+		return s, s
+	})
+}
+
+func TestCompare(t *testing.T) {
+	storetest.Compare(t, func(*testing.T) pawl.Store { return inmem.New() }, 20)
+}

@@ -53,8 +53,11 @@ func isDue(m moment) bool {
 	return m.task.row.State == pawl.Scheduled && m.task.row.Due.Equal(m.at)
 }
 
+// isDeadline passes over running tasks, whose workers keep their deadlines: they
+// are filed again when they wait.
 func isDeadline(m moment) bool {
-	return !m.task.row.State.Ended() && m.task.row.Deadline.Equal(m.at)
+	state := m.task.row.State
+	return !state.Ended() && state != pawl.Running && m.task.row.Deadline.Equal(m.at)
 }
 
 // chain is a list of tasks.

@@ -46,6 +46,8 @@ var groups = []struct {
 	{"events", eventRules},
 	{"watches", watchRules},
 	{"closing", closingRules},
+	{"repeated", repeatRules},
+	{"removal", removalRules},
 	{"random", randomRules},
 	{"concurrent", concurrentRules},
 }
