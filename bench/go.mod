@@ -5,6 +5,7 @@ go 1.26.0
 replace github.com/pawlhq/pawl => ../
 
 require (
+	github.com/google/go-cmp v0.7.0
 	github.com/hibiken/asynq v0.26.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/mikestefanello/backlite v0.6.0

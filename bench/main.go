@@ -40,8 +40,14 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	switch command {
 	case "peers":
 		return peers(ctx, args, out)
-	case "trial":
+	case "backlog":
+		return backlog(ctx, args, out)
+	case "held":
+		return held(ctx, args, out)
+	case "trial": // how this program starts itself
 		return trialProcess(ctx, in, out)
+	case "drain": // likewise
+		return drainProcess(ctx, in, out)
 	}
 	return fmt.Errorf("no command %q; want peers (the default), backlog or held", command)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -47,7 +48,25 @@ func startFolder(parent string) (*folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for SQLite's files: %w", err)
 	}
-	return &folder{path: path}, nil
+	f := &folder{path: path}
+	if err := onDisk(path); err != nil {
+		return nil, errors.Join(err, f.Stop())
+	}
+	return f, nil
+}
+
+// onDisk returns an error for a folder in memory, where a commit that waits for
+// the disk waits for nothing.
+func onDisk(path string) error {
+	const tmpfs = 0x01021994 // of Linux; no other file system has it anywhere
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(path, &fs); err != nil {
+		return fmt.Errorf("look at the file system of %s: %w", path, err)
+	}
+	if int64(fs.Type) == tmpfs {
+		return fmt.Errorf("%s is in memory; give -url a folder on a disk", path)
+	}
+	return nil
 }
 
 func (f *folder) Fresh(context.Context) (string, error) {

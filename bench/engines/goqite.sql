@@ -1,3 +1,4 @@
+-- The schema of goqite, copyright (c) Maragu ApS, MIT licence.
 create table goqite (
   id text primary key default ('m_' || lower(hex(randomblob(16)))),
   created text not null default (strftime('%Y-%m-%dT%H:%M:%fZ')),

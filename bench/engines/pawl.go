@@ -14,8 +14,8 @@ import (
 // have none, or leave it off by default.
 var pawlEngines = slices.Concat(pawlOn(SQLite), pawlOn(Postgres), pawlOn(Redis))
 
-// pawlWorkers is how many handlers may run at once.
-const pawlWorkers = 4000
+// PawlWorkers is how many of Pawl's handlers may run at once.
+const PawlWorkers = 4000
 
 func pawlOn(store string) []Engine {
 	return []Engine{
@@ -78,7 +78,7 @@ func openBeside(ctx context.Context, kind, url string) (store, error) {
 }
 
 func (q *pawlQueue) newClient() *pawl.Client {
-	return pawl.New(q.pawl, pawl.Config{Workers: pawlWorkers, Logger: errorLog})
+	return pawl.New(q.pawl, pawl.Config{Workers: PawlWorkers, Logger: errorLog})
 }
 
 func (q *pawlQueue) Add(ctx context.Context, a trial.Args) error {

@@ -31,14 +31,14 @@ func (r *Report) rounds() int {
 
 func (r *Report) figures(b *strings.Builder) {
 	head := []string{"engine"}
-	for _, m := range measures {
-		head = append(head, m.name)
+	for _, c := range columns {
+		head = append(head, c.name)
 	}
 	writeHead(b, head)
 	for _, e := range r.Engines {
 		cells := []string{e.Name}
-		for _, m := range measures {
-			cells = append(cells, m.cell(m.spread(e.Trials)))
+		for _, c := range columns {
+			cells = append(cells, c.cell(c.spread(e.Trials)))
 		}
 		writeRow(b, cells)
 	}

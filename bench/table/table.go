@@ -31,7 +31,7 @@ func New(store string, tasks int) *Report {
 	return &Report{
 		Store:   store,
 		Tasks:   tasks,
-		Machine: fmt.Sprintf("%d cores, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version()),
+		Machine: machine(),
 	}
 }
 
@@ -46,9 +46,14 @@ func (r *Report) Add(about string, t trial.Result) {
 	r.Engines = append(r.Engines, Engine{t.Engine, about, []trial.Result{t}})
 }
 
-// Save writes the report to a file, as JSON.
-func (r *Report) Save(path string) error {
-	text, err := json.MarshalIndent(r, "", "\t")
+// machine tells where the figures are from.
+func machine() string {
+	return fmt.Sprintf("%d cores, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+}
+
+// Save writes figures to a file, as JSON.
+func Save(path string, figures any) error {
+	text, err := json.MarshalIndent(figures, "", "\t")
 	if err != nil {
 		return err
 	}

@@ -12,9 +12,9 @@ const Pawl = "Pawl"
 
 // A target is what Pawl has to reach: a multiple of a peer's rate, or a time.
 type target struct {
-	measure measure
-	peer    string  // none for a time
-	wanted  float64 // how many times the peer's, or at most so many milliseconds
+	column column
+	peer   string  // none for a time
+	wanted float64 // how many times the peer's, or at most so many milliseconds
 }
 
 var targets = map[string][]target{
@@ -38,20 +38,21 @@ var targets = map[string][]target{
 	},
 }
 
-// row shows a target and what was reached. There is none if an engine is missing.
+// row shows a target and what was reached. There is none if one of the two was
+// not measured.
 func (t target) row(r *Report) []string {
 	pawl, peer := r.trials(Pawl), r.trials(t.peer)
-	if len(pawl) == 0 || t.peer != "" && len(peer) == 0 {
+	if t.column.spread(pawl).max == 0 || t.peer != "" && t.column.spread(peer).max == 0 {
 		return nil
 	}
-	figure := t.measure.cell(t.measure.spread(pawl))
+	figure := t.column.cell(t.column.spread(pawl))
 	if t.peer == "" {
-		reached := t.measure.spread(pawl).median <= t.wanted
-		return []string{t.measure.name, figure, "", "", "≤ " + t.measure.show(t.wanted), yes(reached)}
+		reached := t.column.spread(pawl).median <= t.wanted
+		return []string{t.column.name, figure, "", "", "≤ " + t.column.show(t.wanted), yes(reached)}
 	}
 	ratios := t.ratios(pawl, peer)
 	return []string{
-		t.measure.name, figure, t.peer + " " + t.measure.cell(t.measure.spread(peer)),
+		t.column.name, figure, t.peer + " " + t.column.cell(t.column.spread(peer)),
 		fmt.Sprintf("%.2f (%.2f–%.2f)", ratios.median, ratios.min, ratios.max),
 		fmt.Sprintf("≥ %g ×", t.wanted), yes(ratios.median >= t.wanted),
 	}
@@ -62,7 +63,7 @@ func (t target) row(r *Report) []string {
 func (t target) ratios(pawl, peer []trial.Result) spread {
 	var ratios []float64
 	for i := range min(len(pawl), len(peer)) {
-		ratios = append(ratios, t.measure.of(pawl[i])/t.measure.of(peer[i]))
+		ratios = append(ratios, t.column.of(pawl[i])/t.column.of(peer[i]))
 	}
 	return spreadOf(ratios)
 }
