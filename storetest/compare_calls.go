@@ -62,16 +62,23 @@ func (p *pair) claim() {
 	p.held = append(p.held, claimed.Tasks...)
 }
 
-// ask makes a claim.
+// ask makes a claim. A store may name an earlier time than the reference to look
+// again at, but none that is over, and no later one.
 func (p *pair) ask(what string, ask pawl.Claim) pawl.Claimed {
-	view := func(c pawl.Claimed) claimedView {
-		v := claimedView{withoutSeq(c.Tasks), c.Next, c.Now}
-		if len(c.Tasks) == ask.Max {
-			v.Next = time.Time{} // it says nothing
-		}
-		return v
+	var nexts []time.Time
+	claim := func(s pawl.Store) (pawl.Claimed, error) {
+		c, err := s.Claim(p.ctx, p.now, ask)
+		nexts = append(nexts, c.Next)
+		return c, err
 	}
-	claimed, _ := both(p, what, ask, func(s pawl.Store) (pawl.Claimed, error) { return s.Claim(p.ctx, p.now, ask) }, view)
+	view := func(c pawl.Claimed) claimedView { return claimedView{withoutSeq(c.Tasks), c.Now} }
+	claimed, _ := both(p, what, ask, claim, view)
+	want, got := nexts[0], nexts[1]
+	late := !want.IsZero() && (got.IsZero() || got.After(want))
+	over := !got.IsZero() && !got.After(p.now)
+	if len(claimed.Tasks) < ask.Max && (late || over) { // else it says nothing
+		panic(difference{text: fmt.Sprintf("%s: Next = %v; want %v, or earlier but after now", what, got, want)})
+	}
 	p.next = claimed.Next
 	return claimed
 }

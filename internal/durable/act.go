@@ -17,6 +17,7 @@ type act struct {
 
 	touched []*touch
 	of      map[pawl.ID]*touch
+	known   map[pawl.ID]*Record // all that were read or are new, one for each task
 }
 
 // touch is a task that the act changes.
@@ -35,6 +36,30 @@ func begin(tx Tx, now time.Time, b *Book) (*act, error) {
 		return nil, err
 	}
 	return &act{Tx: tx, now: at, types: types, book: b, w: Writes{Now: at}}, nil
+}
+
+// own returns records with those that the act has already in place of the new copies.
+func (a *act) own(records []*Record) []*Record {
+	if a.known == nil {
+		a.known = make(map[pawl.ID]*Record, len(records))
+	}
+	for i, r := range records {
+		if r == nil {
+			continue
+		}
+		if old := a.known[r.ID]; old != nil {
+			records[i] = old
+			continue
+		}
+		a.known[r.ID] = r
+	}
+	return records
+}
+
+// held is Held with the act's own records.
+func (a *act) held(ids []pawl.ID, steps []StepKey) ([]*Record, []bool, error) {
+	records, stored, err := a.Held(ids, steps)
+	return a.own(records), stored, err
 }
 
 // touch notes that a task's row changes.

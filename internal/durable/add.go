@@ -35,7 +35,7 @@ func (s *Store) Add(ctx context.Context, now time.Time, tasks []pawl.NewTask) ([
 // one that was added just before it.
 type adder struct {
 	*act
-	known Added
+	found Added
 	runs  map[pawl.ID][]*Record // as far as they were needed
 }
 
@@ -76,13 +76,13 @@ func (a *act) adding(tasks []pawl.NewTask) (*adder, error) {
 	if known.Twins == nil {
 		known.Twins = map[pawl.Hash][]*Twin{}
 	}
-	return &adder{act: a, known: known, runs: map[pawl.ID][]*Record{}}, nil
+	return &adder{act: a, found: known, runs: map[pawl.ID][]*Record{}}, nil
 }
 
 func (d *adder) add(n *pawl.NewTask) (pawl.Added, error) {
 	as := pawl.AsNew
 	id := n.Row.ID
-	if run, ok := d.known.Runs[id]; ok {
+	if run, ok := d.found.Runs[id]; ok {
 		return pawl.Added{ID: id, Run: run, As: as}, nil
 	}
 	twin, err := d.twin(n)
@@ -106,9 +106,10 @@ func (d *adder) insert(n *pawl.NewTask) {
 	r.Deadline = micros(r.Deadline)
 	r.Bin = BinOf(&r.TaskRow)
 	d.w.Nodes = append(d.w.Nodes, n.Nodes...)
-	r.BeAdded(d.now, n.Delay, d.known.Seq)
+	r.BeAdded(d.now, n.Delay, d.found.Seq)
 	r.Due = micros(r.Due)
-	d.known.Seq++
+	d.found.Seq++
+	d.own([]*Record{r})
 	d.touch(r).isNew = true
 	if r.State == pawl.Pending {
 		d.arrive(r)
@@ -116,12 +117,12 @@ func (d *adder) insert(n *pawl.NewTask) {
 	d.w.Bell.Ready = true
 	d.emit(pawl.EventAdded, &r.TaskRow)
 
-	d.known.Runs[r.ID] = r.Run
-	if run, ok := d.runs[r.Run]; ok || r.Run == r.ID {
+	d.found.Runs[r.ID] = r.Run
+	if run, ok := d.runs[r.Run]; ok {
 		d.runs[r.Run] = append(run, r)
 	}
 	if id := r.Identity; !id.IsZero() {
-		d.known.Twins[id] = append(d.known.Twins[id], &Twin{ID: r.ID, Run: r.Run, Seq: r.Seq, State: r.State})
+		d.found.Twins[id] = append(d.found.Twins[id], &Twin{ID: r.ID, Run: r.Run, Seq: r.Seq, State: r.State})
 	}
 }
 
@@ -140,11 +141,14 @@ func (d *adder) twin(n *pawl.NewTask) (*Twin, error) {
 		return nil, nil
 	}
 	var newest, result *Twin
-	for _, t := range d.known.Twins[n.Row.Identity] {
+	for _, t := range d.found.Twins[n.Row.Identity] {
+		if r := d.known[t.ID]; r != nil { // as this act has changed it
+			t.State, t.Cancelling, t.Ended = r.State, r.Cancelling, r.Ended
+		}
 		switch {
 		case !t.State.Ended() && !t.Cancelling && (newest == nil || t.Seq > newest.Seq):
 			newest = t
-		case t.State == pawl.Succeeded:
+		case t.State == pawl.Succeeded && (result == nil || t.Ended.After(result.Ended)):
 			result = t
 		}
 	}
@@ -168,12 +172,12 @@ func (d *adder) run(id pawl.ID) ([]*Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i, r := range run {
-		if t := d.of[r.ID]; t != nil {
-			run[i] = t.Record // as this act has changed it
+	for _, t := range d.touched {
+		if t.isNew && t.Run == id {
+			run = append(run, t.Record)
 		}
 	}
-	d.runs[id] = run
+	d.runs[id] = d.own(run)
 	return run, nil
 }
 
@@ -235,19 +239,7 @@ func (d *adder) replace(twin *Twin) error {
 	for _, r := range run {
 		if !r.State.Ended() {
 			d.cancel(r)
-			d.retwin(r)
 		}
 	}
 	return nil
-}
-
-// retwin tells the twins what has become of a task.
-func (d *adder) retwin(r *Record) {
-	for _, twins := range d.known.Twins {
-		for _, t := range twins {
-			if t.ID == r.ID {
-				t.State, t.Cancelling = r.State, r.Cancelling
-			}
-		}
-	}
 }

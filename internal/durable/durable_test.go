@@ -29,3 +29,10 @@ func TestTheContractWhenEveryTransactionIsDoneAgain(t *testing.T) {
 		return durable.New(a)
 	})
 }
+
+func TestTheAnswersAreThoseOfTheReference(t *testing.T) {
+	storetest.Compare(t, func(*testing.T) pawl.Store {
+		a, _ := newMemory().two()
+		return durable.New(a)
+	}, 20)
+}

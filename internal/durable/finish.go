@@ -11,7 +11,7 @@ import (
 func (s *Store) Finish(ctx context.Context, now time.Time, finishes []pawl.Finish) ([]error, error) {
 	var errs []error
 	err := s.update(ctx, now, func(a *act) error {
-		held, _, err := a.Held(tasksOf(finishes), nil)
+		held, _, err := a.held(tasksOf(finishes), nil)
 		if err != nil {
 			return err
 		}

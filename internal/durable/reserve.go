@@ -16,7 +16,7 @@ func (s *Store) Reserve(ctx context.Context, now time.Time, calls []pawl.Reserva
 		for i := range calls {
 			ids[i] = calls[i].Lease.Task
 		}
-		records, _, err := a.Held(ids, nil)
+		records, _, err := a.held(ids, nil)
 		if err != nil {
 			return err
 		}

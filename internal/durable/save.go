@@ -17,7 +17,7 @@ func (s *Store) Beat(ctx context.Context, now time.Time, lease time.Duration, he
 		for i, l := range held {
 			ids[i] = l.Task
 		}
-		records, _, err := a.Held(ids, nil)
+		records, _, err := a.held(ids, nil)
 		if err != nil {
 			return err
 		}
@@ -55,7 +55,7 @@ func (s *Store) Save(ctx context.Context, now time.Time, saves []pawl.Save) ([]e
 				keys = append(keys, StepKey{ids[i], step.Key})
 			}
 		}
-		records, stored, err := a.Held(ids, keys)
+		records, stored, err := a.held(ids, keys)
 		if err != nil {
 			return err
 		}
