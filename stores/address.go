@@ -121,12 +121,9 @@ func (a *address) checkNodes() error {
 	return nil
 }
 
-// hostsOf returns the hosts in what stands behind a scheme: "//user@host:1/path".
+// hostsOf returns the hosts in what stands behind a scheme: "//user@host:1/path?x=y".
 func hostsOf(rest string) string {
-	authority := strings.TrimPrefix(rest, "//")
-	authority = authority[strings.LastIndex(authority, "@")+1:]
-	if end := strings.IndexAny(authority, "/?#"); end >= 0 {
-		authority = authority[:end]
-	}
-	return authority
+	authority, _, _ := strings.Cut(strings.TrimPrefix(rest, "//"), "?")
+	authority, _, _ = strings.Cut(authority, "/")
+	return authority[strings.LastIndex(authority, "@")+1:]
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/inmem"
 )
 
 // Open opens the store that a URL names; see the package's documentation for
@@ -48,14 +47,6 @@ func exists(url string) error {
 	return nil
 }
 
-func (a address) open(ctx context.Context) (pawl.Store, error) {
-	switch a.engine {
-	case inMemory:
-		return inmem.New(), nil
-	}
-	return nil, fmt.Errorf("stores: %s is not built in", a.engine)
-}
-
 // Migrator brings the schema of a database up to date, and tells how it stands. It
 // is for one goroutine.
 type Migrator interface {
@@ -92,8 +83,4 @@ func OpenExistingMigrator(ctx context.Context, url string) (Migrator, error) {
 		return nil, err
 	}
 	return OpenMigrator(ctx, url)
-}
-
-func (a address) migrator(context.Context) (Migrator, error) {
-	return nil, fmt.Errorf("%s: %w", a.engine, ErrNoSchema)
 }
