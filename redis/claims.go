@@ -1,0 +1,153 @@
+package redis
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/durable"
+)
+
+// claims are the tasks that a transaction claims, by bucket.
+type claims struct {
+	parts []*claimPart
+	open  map[bucket]*claimPart
+	again []*durable.Claim // those that were claimed before, and may have steps
+}
+
+type claimPart struct {
+	bucket            bucket
+	claims            []*durable.Claim
+	ids, wants, lease list
+}
+
+// claimsAtOnce is how many rows one command of commit.lua writes; each is two arguments.
+const claimsAtOnce = mostArguments / 2
+
+func (w *writer) claim() error {
+	for _, c := range w.w.Claim {
+		head := w.t.heads[c.ID]
+		if head == nil {
+			return fmt.Errorf("task %s is claimed and was not read", c.ID)
+		}
+		r := &durable.Record{Calls: c.Calls, Cost: c.Cost, Share: c.Share}
+		r.ID, r.State, r.Attempt, r.Queue = c.ID, pawl.Running, c.Attempt+1, c.In.Queue
+		r.Worker, r.Started, r.LeaseUntil = c.Worker, w.w.Now, c.Lease
+		lease, err := appendLease(w.scratch[:0], r, w.version)
+		if err != nil {
+			return err
+		}
+		w.scratch = lease
+		w.claims.add(c, lease)
+		from := place{bin: c.Bin, member: string(appendMember(nil, head)), state: w.t.keys.state(pawl.Pending, r.Queue)}
+		if head.deadline {
+			from.wake = 1
+		}
+		w.move(c.ID, from, w.t.placeOf(r))
+		w.count(r.Queue, pawl.Pending, pawl.Running)
+	}
+	return nil
+}
+
+func (cs *claims) add(c *durable.Claim, lease []byte) {
+	b := bucketOf(c.ID)
+	p := cs.open[b]
+	if p == nil || len(p.claims) >= claimsAtOnce {
+		if cs.open == nil {
+			cs.open = map[bucket]*claimPart{}
+		}
+		p = &claimPart{bucket: b}
+		cs.open[b] = p
+		cs.parts = append(cs.parts, p)
+	}
+	p.claims = append(p.claims, c)
+	p.ids.bytes(c.ID[:])
+	p.wants.bytes(binary.BigEndian.AppendUint32([]byte{stateCode(pawl.Pending)}, uint32(c.Attempt)))
+	p.lease.bytes(lease)
+	if c.Attempt > 0 {
+		cs.again = append(cs.again, c)
+	}
+}
+
+// claims appends them, and the keys of their steps, to a program.
+func (p *program) claims(k *keys, cs *claims) {
+	p.array(len(cs.parts))
+	for _, part := range cs.parts {
+		p.array(5)
+		p.text(p.key(k.row(part.bucket)))
+		p.text(p.key(k.payload(part.bucket)))
+		for _, l := range []*list{&part.ids, &part.wants, &part.lease} {
+			p.list(l)
+		}
+	}
+	p.array(len(cs.again))
+	for _, c := range cs.again {
+		p.array(2)
+		p.text(p.key(k.steps(c.ID)))
+		p.text(p.key(k.results(c.ID)))
+	}
+}
+
+// claimed sets the rows of claims, from what the script answered.
+func (w *writer) claimed(claimed, steps any) error {
+	values, err := answersOf(claimed, 2*len(w.claims.parts))
+	if err != nil {
+		return err
+	}
+	for i, part := range w.claims.parts {
+		rows, err := texts(values[2*i])
+		if err != nil {
+			return err
+		}
+		payloads, err := texts(values[2*i+1])
+		if err != nil {
+			return err
+		}
+		if len(rows) != len(part.claims) || len(payloads) != len(part.claims) {
+			return errAnswer
+		}
+		for j, c := range part.claims {
+			if c.Row, err = w.claimedRow(c, rows[j], payloads[j]); err != nil {
+				return err
+			}
+		}
+	}
+	return w.claimedSteps(steps)
+}
+
+func (w *writer) claimedRow(c *durable.Claim, row, payload string) (*pawl.TaskRow, error) {
+	r, err := readRow(c.ID, row)
+	if err != nil {
+		return nil, err
+	}
+	if err := readPayload(&r.TaskRow, payload); err != nil {
+		return nil, err
+	}
+	r.BeClaimed(w.w.Now, c.Worker, c.Lease.Sub(w.w.Now))
+	return &r.TaskRow, nil
+}
+
+func (w *writer) claimedSteps(steps any) error {
+	values, err := answersOf(steps, 2*len(w.claims.again))
+	if err != nil {
+		return err
+	}
+	for i, c := range w.claims.again {
+		rows, err := texts(values[2*i])
+		if err != nil {
+			return err
+		}
+		fields, err := texts(values[2*i+1])
+		if err != nil {
+			return err
+		}
+		results := make(map[string]string, len(fields)/2)
+		for j := 0; j+1 < len(fields); j += 2 {
+			results[fields[j]] = fields[j+1]
+		}
+		if c.Row.Steps, err = stepsOf(rows, results); err != nil {
+			return fmt.Errorf("steps of task %s: %w", c.ID, err)
+		}
+	}
+	return nil
+}

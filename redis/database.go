@@ -1,0 +1,180 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/pawlhq/pawl/internal/durable"
+)
+
+// database implements [durable.Database].
+type database struct {
+	client   redis.UniversalClient
+	keys     keys
+	families []string // the keys of nodes, then those of messages
+	poll     bool     // no subscription: bells are rung by looking
+	name     string   // of this process, in what it rings
+
+	clock    clock
+	guess    guess
+	interest interest
+	book     atomic.Int64 // the version of the book that was seen last
+	bell     bell
+
+	closing context.Context // ends with Close
+	close   context.CancelFunc
+	work    sync.WaitGroup // goroutines that publish
+}
+
+func newDatabase(client redis.UniversalClient, o options) *database {
+	d := &database{client: client, keys: newKeys(o.prefix), poll: o.poll, name: fmt.Sprintf("%016x", rand.Uint64())}
+	d.families = append(append([]string{}, d.keys.nodes[:]...), d.keys.texts[:]...)
+	d.closing, d.close = context.WithCancel(context.Background())
+	return d
+}
+
+// Close implements [durable.Database].
+func (d *database) Close() error {
+	d.close()
+	d.work.Wait()
+	return d.client.Close()
+}
+
+// How long a transaction may have the book open before others may open it too, and
+// how long these wait before they look again. The first is no promise: a
+// transaction that takes longer is refused if the book has changed.
+const (
+	bookMost    = time.Second
+	bookWaitMin = 300 * time.Microsecond
+	bookWaitMax = 3 * time.Millisecond
+)
+
+// Update implements [durable.Database].
+func (d *database) Update(ctx context.Context, book bool, f func(durable.Tx) (*durable.Writes, error)) error {
+	for tries := 0; ; tries++ {
+		t := &tx{view: view{database: d, ctx: ctx}, withBook: book, careful: tries > 0}
+		err := t.update(f)
+		if err == nil || !errors.Is(err, durable.ErrConflict) {
+			return err
+		}
+		if tries > 1 { // the first retry reads what the first try guessed
+			if err := sleep(ctx, jitter(time.Duration(min(tries, 10))*bookWaitMin)); err != nil {
+				return err
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+func jitter(most time.Duration) time.Duration { return rand.N(most) + time.Microsecond }
+
+// update runs one try of a transaction.
+func (t *tx) update(f func(durable.Tx) (*durable.Writes, error)) error {
+	if t.withBook {
+		if err := t.openBook(); err != nil {
+			return fmt.Errorf("open the book: %w", err)
+		}
+	}
+	w, err := f(t)
+	if err == nil && w != nil {
+		if err = t.commit(w); err == nil {
+			return nil
+		}
+	}
+	if t.withBook {
+		err = errors.Join(err, t.unlock())
+	}
+	return err
+}
+
+func (t *tx) unlock() error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), bookMost)
+	defer cancel()
+	_, _ = t.run(ctx, scriptUnlock, []string{t.keys.lock}, t.token) // else the lock ends by itself
+	return nil
+}
+
+// View implements [durable.Database].
+func (d *database) View(ctx context.Context, f func(durable.View) error) error {
+	return f(&view{database: d, ctx: ctx})
+}
+
+// serverTime sets the clock by an answer's first two values.
+func (d *database) serverTime(answer []any, at int) (time.Time, error) {
+	if len(answer) < at+2 {
+		return time.Time{}, errAnswer
+	}
+	seconds, err := number(answer[at])
+	if err != nil {
+		return time.Time{}, err
+	}
+	micros, err := number(answer[at+1])
+	if err != nil {
+		return time.Time{}, err
+	}
+	now := time.UnixMicro(seconds*1e6 + micros).UTC()
+	d.clock.set(now)
+	return now, nil
+}
+
+// read runs commands at one moment, and returns the time and their answers.
+func (d *database) read(ctx context.Context, c *commands) (time.Time, []any, error) {
+	p := program{}
+	p.commands(c)
+	if len(p.keys) == 0 {
+		p.key(d.keys.seq) // for the slot
+	}
+	answer, err := d.run(ctx, scriptRead, p.keys, []byte(p.pack))
+	if err != nil {
+		return time.Time{}, nil, err
+	}
+	answers, err := answersOf(answer, 2+len(c.calls))
+	if err != nil {
+		return time.Time{}, nil, err
+	}
+	now, err := d.serverTime(answers, 0)
+	return now, answers[2:], err
+}
+
+// guess is what this process assumes about the next tasks to be added, so that
+// adding them takes one round trip: that they are new, and that nobody else has
+// added any since.
+type guess struct {
+	mu   sync.Mutex
+	next int64 // the number of the next task; 0 if unknown
+	wait int   // how many times to read, because guessing failed
+}
+
+// guessAgain is how many times a process reads after it has guessed wrong.
+const guessAgain = 32
+
+func (g *guess) take() (next int64, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.wait > 0 {
+		g.wait--
+		return 0, false
+	}
+	return g.next, g.next > 0
+}
+
+func (g *guess) known(next int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.next = max(g.next, next)
+}
+
+func (g *guess) wrong() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.next, g.wait = 0, guessAgain
+}

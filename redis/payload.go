@@ -1,0 +1,86 @@
+package redis
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/durable"
+)
+
+// appendPayload appends what of a task never changes and may be large.
+func appendPayload(b buffer, r *durable.Record) (buffer, error) {
+	b.bytes(durable.Pack(r.Input))
+	var next []byte
+	if len(r.Next) > 0 {
+		var err error
+		if next, err = json.Marshal(r.Next); err != nil {
+			return nil, fmt.Errorf("payload of task %s: %w", r.ID, err)
+		}
+	}
+	b.bytes(durable.Pack(next))
+	b.int(int64(len(r.Data)))
+	for name, value := range r.Data {
+		b.text(name)
+		b.bytes(durable.Pack(value))
+	}
+	return b, nil
+}
+
+// readPayload sets what appendPayload wrote.
+func readPayload(r *pawl.TaskRow, payload string) error {
+	in := reader{rest: payload}
+	r.Input = in.packed()
+	if next := in.packed(); next != nil && in.err == nil {
+		in.err = json.Unmarshal(next, &r.Next)
+	}
+	if n := in.int(); n > 0 {
+		r.Data = map[string]json.RawMessage{}
+		for ; n > 0 && in.err == nil; n-- {
+			name := in.text()
+			r.Data[name] = in.packed()
+		}
+	}
+	if in.err != nil {
+		return fmt.Errorf("payload of task %s: %w", r.ID, in.err)
+	}
+	return nil
+}
+
+// packed returns a value that was packed.
+func (r *reader) packed() []byte {
+	value, err := durable.Unpack(r.bytes())
+	if err != nil {
+		r.rest, r.err = "", err
+	}
+	return value
+}
+
+// A step is stored in two parts, so that what only counts steps does not read
+// their results. The first part begins with the head, which scripts look at: 32
+// bytes, zeros for none.
+
+func appendStep(b buffer, s *pawl.StepRow) buffer {
+	b = append(b, s.Head[:]...)
+	b.text(s.Key)
+	b.text(s.Name)
+	b.bool(s.Call)
+	b.usage(s.Usage)
+	b.time(s.At)
+	b.int(int64(s.Took))
+	b.int(int64(s.Attempt))
+	return b
+}
+
+func readStep(step string) (s pawl.StepRow, err error) {
+	r := reader{rest: step}
+	copy(s.Head[:], r.take(len(s.Head)))
+	s.Key = r.text()
+	s.Name = r.text()
+	s.Call = r.bool()
+	s.Usage = r.usage()
+	s.At = r.time()
+	s.Took = r.duration()
+	s.Attempt = int(r.int())
+	return s, r.err
+}

@@ -1,0 +1,165 @@
+package redis
+
+import (
+	"github.com/redis/go-redis/v9"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/durable"
+)
+
+// rowsAtOnce is how many rows one command reads.
+const rowsAtOnce = 1000
+
+// shelf is the tasks of one bucket among many, by their places.
+type shelf struct {
+	bucket bucket
+	places []int
+}
+
+// shelves sorts ids by bucket.
+func shelves(ids []pawl.ID) []*shelf {
+	var found []*shelf
+	open := map[bucket]*shelf{}
+	for i, id := range ids {
+		b := bucketOf(id)
+		s := open[b]
+		if s == nil || len(s.places) >= rowsAtOnce {
+			s = &shelf{bucket: b}
+			open[b] = s
+			found = append(found, s)
+		}
+		s.places = append(s.places, i)
+	}
+	return found
+}
+
+func fields(ids []pawl.ID, places []int) []string {
+	found := make([]string, len(places))
+	for i, at := range places {
+		found[i] = string(ids[at][:])
+	}
+	return found
+}
+
+// values reads one value of each task, "" for those that have none, of each kind:
+// rows, payloads or outputs.
+func (v *view) values(ids []pawl.ID, kinds ...func(bucket) string) ([][]string, error) {
+	sorted := shelves(ids)
+	asked := make([]*redis.SliceCmd, len(sorted)*len(kinds))
+	err := v.many(len(asked), func(p redis.Pipeliner, i int) {
+		s := sorted[i/len(kinds)]
+		asked[i] = p.HMGet(v.ctx, kinds[i%len(kinds)](s.bucket), fields(ids, s.places)...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	found := make([][]string, len(kinds))
+	for k := range found {
+		found[k] = make([]string, len(ids))
+	}
+	for i, a := range asked {
+		values, err := a.Result()
+		if err != nil {
+			return nil, err
+		}
+		for j, at := range sorted[i/len(kinds)].places {
+			found[i%len(kinds)][at], _ = values[j].(string)
+		}
+	}
+	return found, nil
+}
+
+// records reads tasks without payload; nil stands for those that are not there.
+func (v *view) records(ids []pawl.ID) ([]*durable.Record, error) {
+	rows, err := v.values(ids, v.keys.row)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]*durable.Record, len(ids))
+	for i, row := range rows[0] {
+		if row == "" {
+			continue
+		}
+		if found[i], err = readRow(ids[i], row); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// fill reads what belongs to records beside their rows.
+func (v *view) fill(records []*durable.Record, payload, results, steps bool) error {
+	ids := make([]pawl.ID, len(records))
+	for i, r := range records {
+		ids[i] = r.ID
+	}
+	if payload {
+		values, err := v.values(ids, v.keys.payload, v.keys.output)
+		if err != nil {
+			return err
+		}
+		for i, r := range records {
+			if err := readPayload(&r.TaskRow, values[0][i]); err != nil {
+				return err
+			}
+			if r.Output, err = durable.Unpack([]byte(values[1][i])); err != nil {
+				return err
+			}
+		}
+	}
+	if steps {
+		return v.fillSteps(records, results)
+	}
+	return nil
+}
+
+// fillSteps reads the steps of tasks, of which only those have any that were
+// claimed before.
+func (v *view) fillSteps(all []*durable.Record, results bool) error {
+	var records []*durable.Record
+	for _, r := range all {
+		if r.Attempt > 0 {
+			records = append(records, r)
+		}
+	}
+	steps := make([]*redis.StringSliceCmd, len(records))
+	values := make([]*redis.MapStringStringCmd, len(records))
+	err := v.many(len(records), func(p redis.Pipeliner, i int) {
+		steps[i] = p.LRange(v.ctx, v.keys.steps(records[i].ID), 0, -1)
+		if results {
+			values[i] = p.HGetAll(v.ctx, v.keys.results(records[i].ID))
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for i, r := range records {
+		var of map[string]string
+		if results {
+			of = values[i].Val()
+		}
+		if r.Steps, err = stepsOf(steps[i].Val(), of); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stepsOf puts steps and their results together.
+func stepsOf(steps []string, results map[string]string) ([]pawl.StepRow, error) {
+	if len(steps) == 0 {
+		return nil, nil
+	}
+	found := make([]pawl.StepRow, len(steps))
+	for i, step := range steps {
+		s, err := readStep(step)
+		if err == nil {
+			s.Result, err = durable.Unpack([]byte(results[s.Key]))
+		}
+		if err != nil {
+			return nil, err
+		}
+		found[i] = s
+	}
+	return found, nil
+}

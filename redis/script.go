@@ -1,0 +1,166 @@
+package redis
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+//go:embed lua/*.lua
+var sources embed.FS
+
+// script is a script by the name of its file.
+type script struct {
+	name string
+	*redis.Script
+}
+
+func newScript(name string) script {
+	source, err := sources.ReadFile("lua/" + name + ".lua")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return script{name, redis.NewScript(string(source))}
+}
+
+var (
+	scriptCommit       = newScript("commit")
+	scriptOpen         = newScript("open")
+	scriptUnlock       = newScript("unlock")
+	scriptRead         = newScript("read")
+	scriptInterest     = newScript("interest")
+	scriptConversation = newScript("conversation")
+	scriptSweep        = newScript("sweep")
+)
+
+// patience is how long a script is tried again that the server does not take at
+// the moment: while a replica takes over, a slot moves or a server loads its file.
+const (
+	patience = 10 * time.Second
+	retryMin = 5 * time.Millisecond
+	retryMax = 200 * time.Millisecond
+)
+
+// run runs a script and returns its answer. It may have run even if there is an
+// error, unless that is the server's own.
+func (d *database) run(ctx context.Context, s script, keys []string, args ...any) (any, error) {
+	var began time.Time
+	for pause := retryMin; ; pause = min(2*pause, retryMax) {
+		answer, err := d.runOnce(ctx, s, keys, args)
+		if err == nil || !passes(err) {
+			return answer, explain(err)
+		}
+		if began.IsZero() {
+			began = time.Now()
+		}
+		if time.Since(began) > patience {
+			return nil, explain(err)
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (d *database) runOnce(ctx context.Context, s script, keys []string, args []any) (any, error) {
+	answer, err := d.eval(ctx, "evalsha", s.Hash(), keys, args)
+	if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
+		answer, err = d.eval(ctx, "eval", s.source(), keys, args)
+	}
+	if errors.Is(err, redis.Nil) {
+		return nil, nil
+	}
+	return answer, err
+}
+
+func (s script) source() string {
+	source, _ := sources.ReadFile("lua/" + s.name + ".lua") // it was read before
+	return string(source)
+}
+
+// eval sends a script once. The client would send it again when a connection
+// breaks, and a transaction that took place would be taken for one that met
+// another.
+func (d *database) eval(ctx context.Context, command, what string, keys []string, args []any) (any, error) {
+	all := make([]any, 0, 3+len(keys)+len(args))
+	all = append(all, command, what, len(keys))
+	for _, k := range keys {
+		all = append(all, k)
+	}
+	cmd := once{redis.NewCmd(ctx, append(all, args...)...)}
+	if len(keys) > 0 {
+		cmd.SetFirstKeyPos(3)
+	}
+	_ = d.client.Process(ctx, cmd) // the command has the error
+	answer, err := cmd.Result()
+	if ctx.Err() != nil && err != nil {
+		return nil, ctx.Err()
+	}
+	return answer, err
+}
+
+// once is a command that is sent once.
+type once struct{ *redis.Cmd }
+
+func (once) NoRetry() bool { return true }
+
+// passes reports whether an error says that nothing was done, and that the same
+// may work in a moment.
+func passes(err error) bool {
+	for _, prefix := range []string{"TRYAGAIN", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY", "NOREPLICAS", "BUSY "} {
+		if redis.HasErrorPrefix(err, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// remedies are what to do about the errors of a server, by how they begin.
+var remedies = []struct{ prefix, remedy string }{
+	{"NOAUTH", "the server wants a password: redis://user:password@host:port/db"},
+	{"WRONGPASS", "the user or the password in the URL is wrong"},
+	{"ERR AUTH", "the user or the password in the URL is wrong"},
+	{"NOPERM", "the user lacks a right: it needs all commands but administrative ones on the store's keys and its channel (ACL SETUSER)"},
+	{"MISCONF", "the server cannot write its file, mostly because the disk is full: make room, and it takes writes again"},
+	{"OOM", "the server's memory is full: raise maxmemory, or delete ended tasks; nothing was changed"},
+	{"READONLY", "the address is that of a replica: name the master, or several nodes of the Cluster"},
+	{"NOREPLICAS", "fewer replicas are connected than min-replicas-to-write asks for: start them, or lower it"},
+	{"LOADING", "the server is still reading its file: try again in a moment"},
+	{"CLUSTERDOWN", "slots of the Cluster have no master: see CLUSTER INFO; start the missing nodes or fail over"},
+	{"MOVED", "the server is a node of a Cluster: name two of its nodes, redis://host1:port,host2:port"},
+	{"MASTERDOWN", "the replica has lost its master: fail over, or name the master"},
+	{"ERR invalid DB index", "the server has no database of this number: take a lower one in the URL, or raise databases in its configuration"},
+	{"ERR DB index", "the server has no database of this number: take a lower one in the URL, or raise databases in its configuration"},
+}
+
+// explain adds to an error of the server what to do about it.
+func explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, r := range remedies {
+		if redis.HasErrorPrefix(err, r.prefix) {
+			return fmt.Errorf("%w (%s)", err, r.remedy)
+		}
+	}
+	if strings.Contains(err.Error(), "connection refused") {
+		return fmt.Errorf("%w (no server listens there: is Redis running, and are host and port right?)", err)
+	}
+	return err
+}
