@@ -80,13 +80,21 @@ func TestClusterFailsOverAndMovesSlots(t *testing.T) {
 }
 
 // served counts the slots that have a master and a replica.
-func served(t *testing.T, ctx context.Context, client *redis.ClusterClient) (n int) {
+func served(t *testing.T, ctx context.Context, client *redis.ClusterClient) (n int64) {
 	t.Helper()
-	ranges, err := client.ClusterSlots(ctx).Result()
+	shards, err := client.ClusterShards(ctx).Result()
 	must(t, err)
-	for _, r := range ranges {
-		if len(r.Nodes) == 2 {
-			n += r.End - r.Start + 1
+	for _, shard := range shards {
+		roles := map[string]int{}
+		for _, node := range shard.Nodes {
+			if node.Health == "online" {
+				roles[node.Role]++
+			}
+		}
+		for _, r := range shard.Slots {
+			if roles["master"] == 1 && roles["replica"] == 1 {
+				n += r.End - r.Start + 1
+			}
 		}
 	}
 	return n

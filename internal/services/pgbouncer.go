@@ -69,13 +69,3 @@ func (w *warden) pgbouncer(bin string, o Options, before *url.URL) (*Server, err
 	s.answers = func(ctx context.Context) error { return connects(ctx, database(s.url, "pgbouncer")) } // its console
 	return s, nil
 }
-
-// database returns a PostgreSQL server's URL with another database.
-func database(server, name string) string {
-	u, err := url.Parse(server)
-	if err != nil {
-		panic(err) // it is one that this package made
-	}
-	u.Path = "/" + name
-	return u.String()
-}

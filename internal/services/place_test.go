@@ -14,20 +14,41 @@ import (
 	"github.com/pawlhq/pawl/internal/services"
 )
 
-// Tests that run side by side do not see each other, and leave nothing.
+// Tests that run side by side do not see each other. Those that come later find
+// nothing of earlier ones, whose sessions may be open still.
 func TestDatabasesAreTheTestsOwn(t *testing.T) {
+	ctx := within(t)
 	for name, place := range map[string]func(testing.TB) string{"direct": services.Postgres, "PgBouncer": services.PgBouncer} {
-		var database string
+		var first string
+		var open *pgx.Conn
 		t.Run(name, func(t *testing.T) {
-			first, second := place(t), place(t)
-			execute(t, first, "create table mine (n int)")
+			first = place(t)
+			second := place(t)
+			execute(t, first, "create table mine (n int); create schema other; create table other.mine (n int)")
 			if query[bool](t, second, "select to_regclass('mine') is not null") {
 				t.Errorf("%s sees the table of %s", second, first)
 			}
-			database = query[string](t, first, "select current_database()")
+			var err error
+			open, err = pgx.Connect(ctx, first)
+			must(t, err)
+			_, err = open.Exec(ctx, "begin; lock table mine")
+			must(t, err)
 		})
-		if query[bool](t, services.Postgres(t), "select exists (select from pg_database where datname = $1)", database) {
-			t.Errorf("%s: the database %s is there after its test", name, database)
+		if err := open.Ping(ctx); err == nil {
+			t.Errorf("%s: a session goes on after its test", name)
+		}
+		open.Close(ctx)
+		for range 3 { // two were left, and are taken again
+			url := place(t)
+			if url == first {
+				t.Errorf("%s: %s was given twice", name, url)
+			}
+			if query[bool](t, url, "select to_regclass('mine') is not null or to_regnamespace('other') is not null") {
+				t.Errorf("%s: %s holds what an earlier test made", name, url)
+			}
+			if got := query[string](t, url, "select current_schema()"); got != "public" {
+				t.Errorf("%s: the schema is %q; want public", name, got)
+			}
 		}
 	}
 }
@@ -102,7 +123,11 @@ func TestRedisTLS(t *testing.T) {
 	ctx := within(t)
 	url, ca := services.RedisTLS(t)
 	options := redisOptions(t, url)
-	wantUnknownAuthority(t, redisClient(t, url).Ping(ctx).Err())
+	conn, err := tls.Dial("tcp", options.Addr, nil)
+	if err == nil {
+		conn.Close()
+	}
+	wantUnknownAuthority(t, err)
 
 	pem, err := os.ReadFile(ca)
 	must(t, err)

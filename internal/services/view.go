@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Wait returns when the cluster is whole: every node that runs says that every
@@ -108,17 +110,30 @@ func (s *Server) view(ctx context.Context) (*view, error) {
 	if v.replica && !linkUp.MatchString(info) {
 		return nil, errors.New("it is a replica whose link to its master is down")
 	}
-	ranges, err := client.ClusterSlots(ctx).Result()
+	shards, err := client.ClusterShards(ctx).Result()
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range ranges {
-		for slot := r.Start; slot <= r.End; slot++ {
-			v.masters[slot] = r.Nodes[0].Addr
-		}
-		for _, n := range r.Nodes[1:] {
-			v.replicas[n.Addr] = true
-		}
+	for _, shard := range shards {
+		v.add(shard)
 	}
 	return v, nil
+}
+
+// add takes what the nodes of a shard are, but for those that have failed.
+func (v *view) add(shard redis.ClusterShard) {
+	for _, n := range shard.Nodes {
+		addr := loopback(int(n.Port))
+		switch {
+		case n.Health != "online":
+		case n.Role == "replica":
+			v.replicas[addr] = true
+		default:
+			for _, r := range shard.Slots {
+				for slot := r.Start; slot <= r.End; slot++ {
+					v.masters[slot] = addr
+				}
+			}
+		}
+	}
 }
