@@ -50,10 +50,20 @@ func (w twins) end(t *task) {
 		a.newest = t.older
 	}
 	t.newer, t.older = nil, nil
-	if t.row.State == pawl.Succeeded {
+	if t.row.State == pawl.Succeeded && t.isLater(a.result) {
 		a.result = t
 	}
 	w.set(id, a)
+}
+
+// isLater reports whether t ended after another task, or was added after it if
+// they ended at the same time.
+func (t *task) isLater(than *task) bool {
+	if than == nil {
+		return true
+	}
+	order := t.row.Ended.Compare(than.row.Ended)
+	return order > 0 || order == 0 && t.row.Seq > than.row.Seq
 }
 
 // forget drops a task that is deleted.

@@ -148,7 +148,7 @@ func (d *adder) twin(n *pawl.NewTask) (*Twin, error) {
 		switch {
 		case !t.State.Ended() && !t.Cancelling && (newest == nil || t.Seq > newest.Seq):
 			newest = t
-		case t.State == pawl.Succeeded && (result == nil || t.Ended.After(result.Ended)):
+		case t.State == pawl.Succeeded && (result == nil || t.isLater(result)):
 			result = t
 		}
 	}
@@ -160,6 +160,13 @@ func (d *adder) twin(n *pawl.NewTask) (*Twin, error) {
 		return nil, err
 	}
 	return result, nil
+}
+
+// isLater reports whether t ended after another task, or was added after it if
+// they ended at the same time.
+func (t *Twin) isLater(than *Twin) bool {
+	order := t.Ended.Compare(than.Ended)
+	return order > 0 || order == 0 && t.Seq > than.Seq
 }
 
 // run returns all tasks of a run.

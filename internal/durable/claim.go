@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -91,15 +92,27 @@ func (a *act) started(c *Claim) {
 	})
 }
 
-// wake makes happen what is due by now, and returns when something will be again.
+// wake makes happen what is due by now, what was due first in front, and returns
+// when something will be again.
 func (a *act) wake() (time.Time, error) {
 	woken, next, err := a.Woken(a.now, wokenMost)
 	if err != nil {
 		return time.Time{}, err
 	}
-	for _, stage := range []func(*Record){a.due, a.expire, a.lose} {
+	a.own(woken)
+	for _, stage := range []struct {
+		at   func(*Record) time.Time
+		wake func(*Record)
+	}{
+		{func(r *Record) time.Time { return r.Due }, a.due},
+		{func(r *Record) time.Time { return r.Deadline }, a.expire},
+		{func(r *Record) time.Time { return r.LeaseUntil }, a.lose},
+	} {
+		slices.SortFunc(woken, func(x, y *Record) int {
+			return cmp.Or(stage.at(x).Compare(stage.at(y)), cmp.Compare(x.Seq, y.Seq))
+		})
 		for _, r := range woken {
-			stage(r)
+			stage.wake(r)
 		}
 	}
 	for _, r := range woken {

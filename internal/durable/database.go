@@ -138,7 +138,7 @@ type Adding struct {
 // Added is what Tx.Adding answers.
 type Added struct {
 	Runs  map[pawl.ID]pawl.ID   // of the ids that are stored already: their runs
-	Twins map[pawl.Hash][]*Twin // of each identity: those in flight, and the one that succeeded last (by the time of its end)
+	Twins map[pawl.Hash][]*Twin // of each identity: those in flight, and the one that succeeded last: by Ended, then by Seq
 	Heads map[pawl.Hash]bool    // the conversations that are stored
 	Seq   int64                 // the first of len(IDs) numbers that are this transaction's own, higher than all before
 }

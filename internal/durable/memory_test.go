@@ -263,7 +263,7 @@ func (m memoryTx) Adding(a durable.Adding) (durable.Added, error) {
 			switch {
 			case !r.State.Ended():
 				known.Twins[identity] = append(known.Twins[identity], t)
-			case r.State == pawl.Succeeded && (result == nil || !t.Ended.Before(result.Ended)):
+			case r.State == pawl.Succeeded && (result == nil || t.Ended.After(result.Ended) || t.Ended.Equal(result.Ended) && t.Seq > result.Seq):
 				result = t
 			}
 		}
