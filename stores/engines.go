@@ -17,5 +17,5 @@ func (a address) open(ctx context.Context) (pawl.Store, error) {
 }
 
 func (a address) migrator(context.Context) (Migrator, error) {
-	return nil, fmt.Errorf("%s: %w", a.engine, ErrNoSchema)
+	return nil, ErrNoSchema
 }

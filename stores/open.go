@@ -63,7 +63,7 @@ type Migrator interface {
 
 // ErrNoSchema is returned by OpenMigrator for stores that have no schema: those in
 // memory and Redis.
-var ErrNoSchema = errors.New("stores: a store of this kind has no schema and needs no migrations")
+var ErrNoSchema = errors.New("stores: there is nothing to migrate: Redis and stores in memory have no schema")
 
 // OpenMigrator opens the database that a URL names to migrate it. Nothing is
 // applied before Up.

@@ -105,8 +105,8 @@ func TestRedact(t *testing.T) {
 }
 
 func TestNoMigrationsWithoutASchema(t *testing.T) {
-	if _, err := stores.OpenMigrator(t.Context(), "memory:"); !errors.Is(err, stores.ErrNoSchema) || !strings.Contains(err.Error(), "memory") {
-		t.Errorf("OpenMigrator = %v; want ErrNoSchema that names the kind", err)
+	if _, err := stores.OpenMigrator(t.Context(), "memory:"); !errors.Is(err, stores.ErrNoSchema) {
+		t.Errorf("OpenMigrator = %v; want ErrNoSchema", err)
 	}
 	if _, err := stores.OpenMigrator(t.Context(), "agent.db"); err == nil || errors.Is(err, stores.ErrNoSchema) {
 		t.Errorf("OpenMigrator of no URL = %v; want what is wrong with it", err)

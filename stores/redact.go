@@ -51,6 +51,9 @@ type redactedError struct {
 func (e redactedError) Error() string { return e.text }
 func (e redactedError) Unwrap() error { return e.error }
 
+// wordMost is how long a password must be to be looked for as a word of its own.
+const wordMost = 8
+
 // scrub takes a URL's passwords out of an error's text.
 func scrub(err error, address string) error {
 	if err == nil {
@@ -62,9 +65,9 @@ func scrub(err error, address string) error {
 		for _, p := range spellings(password) {
 			text = strings.ReplaceAll(text, ":"+p+"@", ":"+hidden+"@")
 			text = strings.ReplaceAll(text, "="+p, "="+hidden)
-			// A password that is also the user's or the database's name would
-			// only make the error hard to read.
-			if !strings.Contains(shown, p) {
+			// A short password may be a word of the error, and one that is also
+			// the user's or the database's name is shown anyway.
+			if len(p) >= wordMost && !strings.Contains(shown, p) {
 				text = strings.ReplaceAll(text, p, hidden)
 			}
 		}

@@ -30,7 +30,7 @@ func (f storeFlag) migrator(ctx context.Context, create bool) (stores.Migrator, 
 	m, err := open(ctx, f.Store)
 	switch {
 	case errors.Is(err, stores.ErrNoSchema):
-		return nil, usagef("--store %s: %w; pawl migrate is for SQLite and PostgreSQL", stores.Redact(f.Store), err)
+		return nil, usagef("--store %s: %w", stores.Redact(f.Store), err)
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%w; pawl migrate up makes it", err)
 	}

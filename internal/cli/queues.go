@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/measure"
 )
 
 type queuesCommand struct {
@@ -50,6 +51,9 @@ func queueTable(queues []pawl.QueueStatus) *table {
 		tab.columns = append(tab.columns, column{title: strings.ToUpper(string(s)), right: true, spare: rare})
 	}
 	for _, q := range queues {
+		if ownQueue(q) {
+			continue
+		}
 		cells := []string{q.Name, ""}
 		if q.Paused {
 			cells[1] = "paused"
@@ -64,6 +68,12 @@ func queueTable(queues []pawl.QueueStatus) *table {
 		tab.add("", cells...)
 	}
 	return tab
+}
+
+// ownQueue reports whether a queue is only there because the doctor or a
+// measurement has used it.
+func ownQueue(q pawl.QueueStatus) bool {
+	return len(q.Counts) == 0 && !q.Paused && (q.Name == doctorName || q.Name == measure.Queue)
 }
 
 type queuesPauseCommand struct {
