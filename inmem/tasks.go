@@ -40,7 +40,7 @@ func (s *Store) add(now time.Time, t *task, n *pawl.NewTask) pawl.Added {
 	s.seq++
 	t.row = n.Row
 	s.tasks[t.row.ID] = t
-	if t.row.Run != t.row.ID {
+	if t.row.Run != t.row.ID || s.runs[t.row.Run] != nil {
 		s.join(t)
 	}
 	s.update(now, t, func(r *pawl.TaskRow) { r.BeAdded(now, n.Delay, s.seq) })
@@ -106,7 +106,7 @@ func (s *Store) duplicate(now time.Time, twin *task, n *pawl.NewTask) pawl.Added
 	return pawl.AsJoined
 }
 
-// join files a task that is not the first of its run.
+// join files a task that is not the only one of its run.
 func (s *Store) join(t *task) {
 	run := t.row.Run
 	if s.runs[run] == nil {

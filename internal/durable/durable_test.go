@@ -34,5 +34,12 @@ func TestTheAnswersAreThoseOfTheReference(t *testing.T) {
 	storetest.Compare(t, func(*testing.T) pawl.Store {
 		a, _ := newMemory().two()
 		return durable.New(a)
-	}, 20)
+	}, 40)
+}
+
+func TestTwoProcessesShareOneDatabase(t *testing.T) {
+	storetest.RunShared(t, func(*testing.T) (_, _ pawl.Store) {
+		a, b := newMemory().two()
+		return durable.New(a), durable.New(b)
+	})
 }
