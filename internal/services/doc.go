@@ -18,5 +18,5 @@
 //	s.Start(ctx) // the same data, the same address
 //
 // Nothing is left running when the process that started a server is gone,
-// however it ended: see [warden]. It works on Linux and macOS.
+// however it ended: see [warden]. Linux and macOS are served; Windows is not.
 package services

@@ -15,7 +15,7 @@ import (
 // Options are how a server is started. The zero value serves.
 type Options struct {
 	Bin      string            // the directory of the server's executables; by default they are looked for
-	Dir      string            // where the server's own directory is made; by default os.TempDir()
+	Dir      string            // where the server's own directory is made, which its user must be able to reach; by default os.TempDir()
 	NoSync   bool              // PostgreSQL runs with fsync=off: faster, and safe from kill -9, but not from a power cut
 	TLS      bool              // the server also speaks TLS, with a certificate of its own: see [Server.TLS]
 	Settings map[string]string // the server's own settings, over those of this package
