@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -366,5 +365,5 @@ func (a *agency) checkBooks(rows []*pawl.TaskRow) {
 	if attempts != steps {
 		a.Errorf("attempts say %+v was used, their stored answers %+v; want the same", attempts, steps)
 	}
-	synctest.Wait()
+	idle()
 }

@@ -59,8 +59,7 @@ func TestTheClassDecides(t *testing.T) {
 					})
 					start(t, c)
 					run := add(t, c, o, "x")
-					synctest.Wait()
-					r := row(t, c, run.ID)
+					r := tried(t, c, run.ID)
 					first := r.LastAttempt()
 					if r.State != test.state || first.Used != test.used || first.Class != test.failure.Class || first.Unknown != test.unknown {
 						t.Errorf("task is %s after %+v; want %s, used %v, %s, unknown %d",
@@ -187,8 +186,7 @@ func TestAFailureThatWasGotOverDoesNotCount(t *testing.T) {
 		})
 		start(t, c)
 		run := add(t, c, asks, "x")
-		synctest.Wait()
-		if last := row(t, c, run.ID).LastAttempt(); last.Class != llm.Transient {
+		if last := tried(t, c, run.ID).LastAttempt(); last.Class != llm.Transient {
 			t.Errorf("last attempt = %+v; want transient", last)
 		}
 	})
@@ -200,14 +198,14 @@ func TestAThrottlePausesTheLimit(t *testing.T) {
 		c := one(t, asks, asking(m))
 		start(t, c)
 		run := add(t, c, asks, "x")
-		synctest.Wait()
+		failed := tried(t, c, run.ID).LastAttempt().Ended
 		s, err := c.Status(t.Context())
 		must(t, err)
 		i := 0
 		for s.Limits[i].Name != "default" {
 			i++
 		}
-		if st := s.Limits[i].State; time.Until(st.PausedUntil) != 30*time.Second {
+		if st := s.Limits[i].State; st.PausedUntil.Sub(failed) != 30*time.Second {
 			t.Errorf("limit is %+v; want a pause of 30s", st)
 		}
 		result(t, run)

@@ -29,7 +29,7 @@ func TestCrashBeforeTheResponseIsStored(t *testing.T) {
 		asks.Handle(heir, asking(simModel(sim, 100)))
 		start(t, doomed)
 		run := add(t, heir, asks, "Summarise this: The wheel turns one way only.")
-		synctest.Wait()
+		idle()
 		if n := sim.Stats().Answered; n != 1 {
 			t.Fatalf("%d answers; want 1 before the crash", n)
 		}
@@ -61,7 +61,7 @@ func TestCrashAfterTheResponseIsStored(t *testing.T) {
 		asks.Handle(heir, asking(simModel(sim, 100)))
 		start(t, doomed)
 		run := add(t, heir, asks, "Summarise this: The wheel turns one way only.")
-		synctest.Wait()
+		idle()
 		start(t, heir)
 		result(t, run)
 		r := row(t, heir, run.ID)
@@ -92,7 +92,7 @@ func TestCrashBeforeTheCallIsReserved(t *testing.T) {
 		asks.Handle(heir, asking(m))
 		start(t, doomed)
 		run := add(t, heir, asks, "x")
-		synctest.Wait()
+		idle()
 		start(t, heir)
 		result(t, run)
 		r := row(t, heir, run.ID)

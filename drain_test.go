@@ -20,10 +20,10 @@ func TestDrainLetsHandlersFinish(t *testing.T) {
 		})
 		stop := start(t, c)
 		run := add(t, c, asks, "x")
-		synctest.Wait()
+		idle()
 		began := time.Now()
 		stop()
-		if took := time.Since(began); took != 20*time.Second {
+		if took := time.Since(began); !about(took, 20*time.Second) {
 			t.Errorf("Run returned after %v; want 20s, when the handler had finished", took)
 		}
 		if got := result(t, run); got != "finished" {
@@ -46,7 +46,7 @@ func TestDrainClaimsNoMore(t *testing.T) {
 		})
 		first, second := add(t, c, asks, "1"), add(t, c, asks, "2")
 		stop := start(t, c)
-		synctest.Wait()
+		idle()
 		stop()
 		if a, b := row(t, c, first.ID).State, row(t, c, second.ID).State; a != pawl.Succeeded || b != pawl.Pending {
 			t.Errorf("tasks are %s and %s; want succeeded and pending", a, b)
@@ -63,10 +63,10 @@ func TestDrainGivesBackWhatDoesNotFinish(t *testing.T) {
 		asks.Handle(other, func(_ context.Context, task *pawl.Task[string]) (string, error) { return "other's", nil })
 		stop := start(t, c)
 		run := add(t, c, asks, "x")
-		synctest.Wait()
+		idle()
 		began := time.Now()
 		stop()
-		if took := time.Since(began); took != 5*time.Second || !errors.Is(cause, pawl.ErrDraining) {
+		if took := time.Since(began); !about(took, 5*time.Second) || !errors.Is(cause, pawl.ErrDraining) {
 			t.Errorf("Run returned after %v, the handler's cause is %v; want 5s, ErrDraining", took, cause)
 		}
 		r := row(t, other, run.ID)
@@ -87,10 +87,10 @@ func TestDrainWithoutGrace(t *testing.T) {
 		asks.Handle(c, stuck(&cause))
 		stop := start(t, c)
 		add(t, c, asks, "x")
-		synctest.Wait()
+		idle()
 		began := time.Now()
 		stop()
-		if took := time.Since(began); took != 0 || !errors.Is(cause, pawl.ErrDraining) {
+		if took := time.Since(began); !about(took, 0) || !errors.Is(cause, pawl.ErrDraining) {
 			t.Errorf("Run returned after %v, cause %v; want at once, ErrDraining", took, cause)
 		}
 	})
@@ -113,7 +113,7 @@ func TestDrainDuringACall(t *testing.T) {
 		asks.Handle(other, asking(m))
 		stop := start(t, c)
 		run := add(t, c, asks, "x")
-		synctest.Wait()
+		idle()
 		stop()
 		if last := row(t, c, run.ID).LastAttempt(); last.Class != pawl.Released || last.Unknown != 1 || last.Used {
 			t.Errorf("last attempt = %+v; want released, one call unknown, not used", last)
@@ -137,10 +137,10 @@ func TestAHandlerThatIgnoresTheEndMakesRunFail(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- c.Run(ctx) }()
 		run := add(t, c, asks, "x")
-		synctest.Wait()
+		idle()
 		began := time.Now()
 		cancel()
-		if err := <-done; err == nil || err.Error() != "pawl: 1 handlers ignore the end of their context" || time.Since(began) != 2*time.Minute {
+		if err := <-done; err == nil || err.Error() != "pawl: 1 handlers ignore the end of their context" || !about(time.Since(began), 2*time.Minute) {
 			t.Errorf("Run = %v after %v; want an error after 2m", err, time.Since(began))
 		}
 		start(t, other)

@@ -92,7 +92,7 @@ func TestReplace(t *testing.T) {
 			t.Errorf("Wait of the first = %v, second added as %s; want ErrCancelled, replacement", err, second.As)
 		}
 		start(t, c)
-		synctest.Wait() // the second one runs
+		idle() // the second one runs
 		third := add(t, c, asks, "x", pawl.Replace)
 		if _, err := second.Wait(t.Context()); !errors.Is(err, pawl.ErrCancelled) || !errors.Is(cause, pawl.ErrCancelled) {
 			t.Errorf("Wait of the running one = %v, its cause %v; want ErrCancelled", err, cause)
@@ -119,9 +119,10 @@ func TestReuseOfAResult(t *testing.T) {
 		m := &model{}
 		c := one(t, asks, asking(m))
 		start(t, c)
-		result(t, add(t, c, asks, "x"))
-		time.Sleep(time.Minute)
-		run := add(t, c, asks, "x", pawl.Reuse(time.Minute+1))
+		first := add(t, c, asks, "x")
+		result(t, first)
+		time.Sleep(time.Until(row(t, c, first.ID).Ended.Add(time.Minute)))
+		run := add(t, c, asks, "x", pawl.Reuse(time.Minute+time.Microsecond))
 		if got := result(t, run); got != "answer 1" || run.As != pawl.AsReused {
 			t.Errorf("Wait = %s of a task added as %s; want answer 1, reused", got, run.As)
 		}

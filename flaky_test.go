@@ -62,7 +62,7 @@ func watchEnds(t *testing.T, store pawl.Store) *ends {
 // check fails the test unless each task has ended, once.
 func (e *ends) check(t *testing.T, rows []*pawl.TaskRow) {
 	t.Helper()
-	synctest.Wait()
+	idle()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, r := range rows {

@@ -85,7 +85,7 @@ func TestAFlowIsJoinedInItsSecondTask(t *testing.T) {
 		flow := pawl.Then(first, second)
 		a, err := flow.Add(context.Background(), c, "in")
 		must(t, err)
-		synctest.Wait()
+		idle()
 		b, err := flow.Add(context.Background(), c, "in")
 		must(t, err)
 		if b.As != pawl.AsJoined || b.ID != a.ID {

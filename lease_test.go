@@ -36,9 +36,9 @@ func TestHeartbeatsKeepALongHandler(t *testing.T) {
 		o.Handle(c, handler)
 		o.Handle(other, handler)
 		start(t, c)
-		synctest.Wait()
+		idle()
 		run := add(t, other, o, "x")
-		synctest.Wait()
+		idle()
 		start(t, other)
 		if got := result(t, run); got != "done" {
 			t.Errorf("Wait = %s; want done", got)
@@ -84,7 +84,7 @@ func TestFinishAfterLeaseLost(t *testing.T) {
 				})
 				run := add(t, other, asks, "x")
 				start(t, slow)
-				synctest.Wait()
+				idle()
 				start(t, other)
 				if got := result(t, run); got != "in time" {
 					t.Errorf("Wait = %s; want in time", got)
@@ -111,14 +111,14 @@ func TestALeaseThatTheStoreTookBack(t *testing.T) {
 		asks.Handle(c, stuck(&cause))
 		start(t, c)
 		run := add(t, c, asks, "x")
-		synctest.Wait()
+		idle()
 		// A clock of the store that jumps ahead is a lease that ends early.
 		claimed, err := store.Claim(t.Context(), time.Now().Add(time.Minute), pawl.Claim{Worker: "thief", Operations: []string{"ask"}, Max: 1, Lease: time.Hour})
 		if err != nil || len(claimed.Tasks) != 1 {
 			t.Fatalf("Claim = %+v, %v; want the task", claimed, err)
 		}
 		time.Sleep(5 * time.Second)
-		synctest.Wait()
+		idle()
 		if !errors.Is(cause, pawl.ErrLeaseLost) {
 			t.Errorf("Cause = %v; want ErrLeaseLost at the next heartbeat", cause)
 		}
@@ -148,7 +148,7 @@ func TestADeadWorkersTasksAreRecoveredWithinTheLease(t *testing.T) {
 		for i := range 100 {
 			runs = append(runs, add(t, heir, asks, fmt.Sprint(i)))
 		}
-		synctest.Wait()
+		idle()
 		start(t, heir)
 		time.Sleep(4 * time.Second) // a heartbeat or two
 		store.die()

@@ -63,8 +63,8 @@ func TestRetentionRemovesWhatHasEnded(t *testing.T) {
 		start(t, c)
 		result(t, add(t, c, asks, "good"))
 		dead(t, add(t, c, asks, "bad"))
-		idle := pawl.Operation[string, string]{Name: "idle"}
-		stopped, waiting := add(t, c, idle, "stopped"), add(t, c, idle, "waiting")
+		nobodys := pawl.Operation[string, string]{Name: "nobodys"}
+		stopped, waiting := add(t, c, nobodys, "stopped"), add(t, c, nobodys, "waiting")
 		_, err := c.Cancel(t.Context(), pawl.Filter{Run: stopped.ID})
 		must(t, err)
 
@@ -80,7 +80,7 @@ func TestRetentionRemovesWhatHasEnded(t *testing.T) {
 			{1000 * time.Hour, "map[dead:1 pending:1]"},
 		} {
 			time.Sleep(want.after)
-			synctest.Wait()
+			idle()
 			if got := fmt.Sprint(counts(t, c)); got != want.left {
 				t.Errorf("%v later: %s; want %s", want.after, got, want.left)
 			}
@@ -202,7 +202,7 @@ func TestRetentionRemovesConversations(t *testing.T) {
 		run := add(t, c, asks, "x", brief)
 		result(t, run)
 		r := row(t, c, run.ID)
-		waiting := add(t, c, pawl.Operation[string, string]{Name: "idle"}, "waiting", brief)
+		waiting := add(t, c, pawl.Operation[string, string]{Name: "nobodys"}, "waiting", brief)
 		time.Sleep(2 * time.Hour)
 		if _, err := store.Conversation(t.Context(), r.Head); !errors.Is(err, pawl.ErrNotFound) {
 			t.Errorf("Conversation of the removed task = %v; want ErrNotFound", err)

@@ -80,8 +80,8 @@ func bySeq(rows []*pawl.TaskRow) []pawl.ID {
 }
 
 type claimedView struct {
-	Tasks     []pawl.TaskRow
-	Next, Now time.Time
+	Tasks []pawl.TaskRow
+	Now   time.Time
 }
 
 type grantView struct {

@@ -178,7 +178,7 @@ var raceRules = []sharedRule{
 		s.pass(time.Hour)
 		var removed atomic.Int64
 		s.race(4, func(t *trial, _ int) {
-			for removed.Load() < 200 {
+			for range 100 {
 				changed, err := t.store.Change(t.ctx, t.now, pawl.Filter{EndedFor: time.Minute, Max: 20}, pawl.Change{Do: pawl.Delete})
 				left, listErr := t.store.List(t.ctx, t.now, pawl.Filter{Max: 1})
 				if err != nil || listErr != nil {
