@@ -87,30 +87,34 @@ func (v *view) records(ids []pawl.ID) ([]*durable.Record, error) {
 	return found, nil
 }
 
-// fill reads what belongs to records beside their rows.
-func (v *view) fill(records []*durable.Record, payload, results, steps bool) error {
+// fill reads what belongs to records beside their rows. It leaves out those that
+// were deleted since their rows were read.
+func (v *view) fill(records []*durable.Record, steps bool) ([]*durable.Record, error) {
 	ids := make([]pawl.ID, len(records))
 	for i, r := range records {
 		ids[i] = r.ID
 	}
-	if payload {
-		values, err := v.values(ids, v.keys.payload, v.keys.output)
-		if err != nil {
-			return err
+	values, err := v.values(ids, v.keys.payload, v.keys.output)
+	if err != nil {
+		return nil, err
+	}
+	kept := records[:0]
+	for i, r := range records {
+		if values[0][i] == "" {
+			continue
 		}
-		for i, r := range records {
-			if err := readPayload(&r.TaskRow, values[0][i]); err != nil {
-				return err
-			}
-			if r.Output, err = durable.Unpack([]byte(values[1][i])); err != nil {
-				return err
-			}
+		kept = append(kept, r)
+		if err := readPayload(&r.TaskRow, values[0][i]); err != nil {
+			return nil, err
+		}
+		if r.Output, err = durable.Unpack([]byte(values[1][i])); err != nil {
+			return nil, err
 		}
 	}
 	if steps {
-		return v.fillSteps(records, results)
+		err = v.fillSteps(kept, true)
 	}
-	return nil
+	return kept, err
 }
 
 // fillSteps reads the steps of tasks, of which only those have any that were
