@@ -89,12 +89,21 @@ func (a *address) checkFile() error {
 		a.rest = host
 	}
 	switch {
-	case a.rest == "":
+	case a.file() == "":
 		return errors.New("the path is empty; want sqlite:agent.db or another path")
-	case a.rest == ":memory:" || strings.HasPrefix(a.rest, "file:"):
+	case a.file() == ":memory:" || strings.HasPrefix(a.rest, "file:"):
 		return errors.New("want a path, not a name of SQLite's own; memory: is a store in memory")
 	}
 	return nil
+}
+
+// file is the path of a SQLite file, without the parameters behind it. A question
+// mark without any belongs to the path.
+func (a *address) file() string {
+	if at := strings.LastIndexByte(a.rest, '?'); at >= 0 && strings.Contains(a.rest[at:], "=") {
+		return a.rest[:at]
+	}
+	return a.rest
 }
 
 func (a *address) checkServer(example string) error {

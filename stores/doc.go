@@ -10,7 +10,8 @@
 //	redis+cluster://host:6379                Redis Cluster, by one of its nodes; rediss+cluster:// with TLS
 //
 // What follows "sqlite:" is a path as the system knows it, in which nothing is
-// escaped. The other URLs are the databases' own, with their parameters.
+// escaped. Parameters may stand behind it, as in sqlite:agent.db?busy=10s, and
+// behind the other URLs; the packages of the stores list theirs.
 //
 // Errors name the store without its password.
 package stores

@@ -41,7 +41,7 @@ func exists(url string) error {
 	if err != nil || a.engine != sqliteFile {
 		return err
 	}
-	if _, err := os.Stat(a.rest); err != nil {
+	if _, err := os.Stat(a.file()); err != nil {
 		return fmt.Errorf("stores: open %s: %w", url, err)
 	}
 	return nil
@@ -74,13 +74,4 @@ func OpenMigrator(ctx context.Context, url string) (Migrator, error) {
 	}
 	m, err := a.migrator(ctx)
 	return m, scrub(err, url)
-}
-
-// OpenExistingMigrator is OpenMigrator for a database that must be there, as
-// OpenExisting is for Open.
-func OpenExistingMigrator(ctx context.Context, url string) (Migrator, error) {
-	if err := exists(url); err != nil {
-		return nil, err
-	}
-	return OpenMigrator(ctx, url)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strconv"
 	"strings"
 
@@ -19,20 +18,13 @@ type migrateCommand struct {
 }
 
 // migrator opens the database that the flag names, to migrate it.
-func (f storeFlag) migrator(ctx context.Context, create bool) (stores.Migrator, error) {
+func (f storeFlag) migrator(ctx context.Context) (stores.Migrator, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	open := stores.OpenExistingMigrator
-	if create {
-		open = stores.OpenMigrator
-	}
-	m, err := open(ctx, f.Store)
-	switch {
-	case errors.Is(err, stores.ErrNoSchema):
+	m, err := stores.OpenMigrator(ctx, f.Store)
+	if errors.Is(err, stores.ErrNoSchema) {
 		return nil, usagef("--store %s: %w", stores.Redact(f.Store), err)
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%w; pawl migrate up makes it", err)
 	}
 	return m, err
 }
@@ -44,7 +36,7 @@ type migrateUpCommand struct {
 
 // Run implements a command of kong.
 func (c *migrateUpCommand) Run(ctx context.Context, t *terminal) (err error) {
-	m, err := c.migrator(ctx, true)
+	m, err := c.migrator(ctx)
 	if err != nil {
 		return err
 	}
@@ -105,7 +97,7 @@ func (c *migrateStatusCommand) Run(ctx context.Context, t *terminal) error {
 
 // migrations returns all that this program knows, as the database has them.
 func (f storeFlag) migrations(ctx context.Context) (all []pawl.Migration, err error) {
-	m, err := f.migrator(ctx, false)
+	m, err := f.migrator(ctx)
 	if err != nil {
 		return nil, err
 	}
