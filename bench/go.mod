@@ -18,7 +18,10 @@ require (
 	modernc.org/sqlite v1.60.1
 )
 
-require github.com/gowebpki/jcs v1.0.2 // indirect
+require (
+	github.com/gowebpki/jcs v1.0.2 // indirect
+	github.com/klauspost/compress v1.20.4 // indirect
+)
 
 require (
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect

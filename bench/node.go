@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -41,19 +42,20 @@ func installNode(ctx context.Context) (string, error) {
 	}
 	_, file, _, _ := runtime.Caller(0)
 	dir := filepath.Join(filepath.Dir(file), "node")
-	installed, err1 := os.Stat(filepath.Join(dir, "node_modules", ".package-lock.json"))
-	locked, err2 := os.Stat(filepath.Join(dir, "package-lock.json"))
-	if err2 != nil {
-		return "", fmt.Errorf("find the Node programs: %w", err2)
+	lock, err := os.ReadFile(filepath.Join(dir, "package-lock.json"))
+	if err != nil {
+		return "", fmt.Errorf("find the Node programs: %w", err)
 	}
-	if err1 == nil && !installed.ModTime().Before(locked.ModTime()) {
+	// A copy of the lock file says what is installed.
+	copied := filepath.Join(dir, "node_modules", ".installed-lock.json")
+	if installed, err := os.ReadFile(copied); err == nil && bytes.Equal(installed, lock) {
 		return dir, nil
 	}
 	progress("npm ci in %s", dir)
-	install := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+	install := exec.CommandContext(ctx, "npm", "ci") // as .npmrc says
 	install.Dir, install.Stdout, install.Stderr = dir, os.Stderr, os.Stderr
 	if err := install.Run(); err != nil {
 		return "", fmt.Errorf("npm ci in %s: %w", dir, err)
 	}
-	return dir, nil
+	return dir, os.WriteFile(copied, lock, 0o644)
 }

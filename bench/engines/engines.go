@@ -25,6 +25,7 @@ type Engine struct {
 	Module   string // its Go module or its npm package; empty for a floor
 	Node     bool   // it is measured by bench/node
 	Defaults bool   // with its own defaults: only drained and started
+	Polls    bool   // it looks for tasks every half second or more: few are timed on an idle queue
 	NoBulk   bool   // it adds one at a time only
 	Floor    bool   // the store alone: nothing is started when a task is added
 	Open     func(ctx context.Context, url string) (trial.Queue, error)

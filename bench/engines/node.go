@@ -10,6 +10,10 @@ var nodeEngines = []Engine{
 		About: "no local queue, no batches",
 	},
 	{
+		Name: "pg-boss", Store: Postgres, Module: "pg-boss", Node: true, Polls: true,
+		About: "4 workers that fetch 2,000 every half second, insert of 1,000",
+	},
+	{
 		Name: "BullMQ", Store: Redis, Module: "bullmq", Node: true,
 		About: "concurrency 200, addBulk of 1,000",
 	},

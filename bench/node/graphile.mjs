@@ -2,7 +2,8 @@
 
 import { Logger, makeWorkerUtils, run } from "graphile-worker";
 import pg from "pg";
-import { chunks, want } from "./trial.mjs";
+import { postgresSettings } from "./postgres.mjs";
+import { chunks } from "./trial.mjs";
 
 const best = {
   concurrentJobs: 500,
@@ -19,6 +20,7 @@ const logger = new Logger(() => (level, message) => {
 export async function open(url, defaults) {
   const pool = new pg.Pool({ connectionString: url, max: 20 });
   pool.on("error", (err) => console.error(err));
+  pool.on("connect", (client) => client.on("error", (err) => console.error(err)));
   const options = { pgPool: pool, logger, preset: { worker: defaults ? {} : best } };
   const utils = await makeWorkerUtils(options);
   await utils.migrate();
@@ -37,12 +39,7 @@ export async function open(url, defaults) {
       const runner = await run({ ...options, noHandleSignals: true, taskList: { bench: (args) => handle(args) } });
       return () => runner.stop();
     },
-    async settings() {
-      const { rows } = await pool.query(`SELECT name, setting FROM pg_settings
-        WHERE name IN ('server_version', 'synchronous_commit', 'fsync', 'full_page_writes', 'wal_level', 'shared_buffers', 'max_wal_size')`);
-      const settings = Object.fromEntries(rows.map((row) => [row.name, row.setting]));
-      return want(settings, { synchronous_commit: "on", fsync: "on", full_page_writes: "on" });
-    },
+    settings: () => postgresSettings(pool),
     async close() {
       await utils.release();
       await pool.end();

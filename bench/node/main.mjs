@@ -8,6 +8,7 @@ const engines = {
   BullMQ: { package: "bullmq", file: "./bullmq.mjs" },
   "graphile-worker": { package: "graphile-worker", file: "./graphile.mjs" },
   "graphile-worker, defaults": { package: "graphile-worker", file: "./graphile.mjs", defaults: true },
+  "pg-boss": { package: "pg-boss", file: "./pgboss.mjs" },
 };
 
 const job = JSON.parse(readFileSync(0, "utf8"));
