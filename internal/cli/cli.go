@@ -52,6 +52,9 @@ func Main(args []string) int {
 	t := newTerminal(os.Stdout, os.Stderr, os.Getenv)
 	ctx, stop := interruptible(context.Background(), t)
 	defer stop()
+	if os.Getenv(storeVariable) == "" {
+		_ = os.Unsetenv(storeVariable) // what is empty is not set
+	}
 	slog.SetDefault(slog.New(newLines(os.Stderr, "pawl: ", slog.LevelWarn)))
 	return run(ctx, t, openStore, args)
 }

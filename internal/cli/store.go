@@ -30,6 +30,9 @@ func openStore(ctx context.Context, url string, create bool) (pawl.Store, error)
 	return store, err
 }
 
+// storeVariable of the environment names a store where no flag does.
+const storeVariable = "PAWL_STORE"
+
 // storeFlag names the store that a command looks at or changes.
 type storeFlag struct {
 	Store string `env:"PAWL_STORE" default:"sqlite:pawl.db" placeholder:"URL" help:"The store: sqlite:PATH, postgres://…, redis://… (for a Cluster with several addresses, separated by commas), memory:. Default: sqlite:pawl.db."`
@@ -50,7 +53,7 @@ func (f storeFlag) check() error { return checkStore(f.Store) }
 
 func checkStore(url string) error {
 	if err := stores.Check(url); err != nil {
-		return usagef("--store: %w", err)
+		return usagef("--store, or %s: %w", storeVariable, err)
 	}
 	return nil
 }
