@@ -17,12 +17,12 @@ import (
 	"github.com/pawlhq/pawl/bench/trial"
 )
 
-// trialMost is how long one trial may take.
+// trialMost is how long one trial may take, beside the seconds that it asks for.
 const trialMost = 30 * time.Minute
 
 // runTrial measures an engine in a process of its own.
 func runTrial(ctx context.Context, e engines.Engine, job trial.Job) (trial.Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, trialMost)
+	ctx, cancel := context.WithTimeout(ctx, trialMost+time.Duration(job.Seconds*float64(time.Second)))
 	defer cancel()
 	var r trial.Result
 	command, err := trialCommand(ctx, e)

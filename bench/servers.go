@@ -193,4 +193,8 @@ func (s *redisServer) rewritten(ctx context.Context) error {
 	}
 }
 
-func (s *redisServer) Stop() error { return errors.Join(s.admin.Close(), s.stop()) }
+func (s *redisServer) Stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	return errors.Join(s.admin.FlushDB(ctx).Err(), s.admin.Close(), s.stop())
+}

@@ -40,8 +40,8 @@ func measure(t *testing.T, e engines.Engine, job trial.Job) {
 	if r.Add1+r.Add16+r.Drain+r.Start50 <= 0 {
 		t.Errorf("Run(%+v) = %+v; want a figure", job, r)
 	}
-	if r.Settings["synchronous"] != "2" {
-		t.Errorf("synchronous = %q; want 2, which is FULL", r.Settings["synchronous"])
+	if r.Settings["journal_mode"] != "wal" {
+		t.Errorf("journal_mode = %q; want wal", r.Settings["journal_mode"])
 	}
 	if err := q.Close(); err != nil {
 		t.Errorf("Close = %v", err)

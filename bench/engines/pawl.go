@@ -3,6 +3,7 @@ package engines
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/pawlhq/pawl"
@@ -75,6 +76,27 @@ func openBeside(ctx context.Context, kind, url string) (store, error) {
 		s, err := openRedis(url, nil)
 		return s, err
 	}
+}
+
+// Settings fails where Pawl itself says that a promise does not hold.
+func (q *pawlQueue) Settings(ctx context.Context) (map[string]string, error) {
+	settings, err := q.store.Settings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	delete(settings, "synchronous") // it is that of the connection beside, not of Pawl's
+	checker, ok := q.pawl.(pawl.Checker)
+	if !ok {
+		return settings, nil
+	}
+	findings, err := checker.Check(ctx)
+	for _, f := range findings {
+		if f.Level == pawl.FindingError {
+			err = errors.Join(err, fmt.Errorf("%s: %s", f.What, f.Found))
+		}
+		settings["Pawl on "+f.What] = f.Found
+	}
+	return settings, err
 }
 
 func (q *pawlQueue) newClient() *pawl.Client {

@@ -24,7 +24,7 @@ const args = (n) => ({ n, text: texts[n % texts.length] });
 // run measures a queue as the job says. It fails unless the store shows that the
 // engine did all that was measured.
 export async function run(queue, job) {
-  const result = { engine: job.engine, settings: await queue.settings() };
+  const result = { engine: job.engine, settings: { ...(await queue.settings()), node: process.version } };
   if (job.callers) {
     result[`add${job.callers}`] = await adds(queue, job.callers, job.seconds);
   } else if (job.tasks) {
