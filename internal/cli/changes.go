@@ -13,6 +13,7 @@ type changes struct {
 	client *pawl.Client
 	do     func(context.Context, pawl.Filter) ([]pawl.ID, error)
 	done   string // what the tasks are afterwards, for people
+	most   int    // tasks to change; 0 for no bound
 	json   bool
 
 	changed []pawl.ID
@@ -67,8 +68,13 @@ func (c *changes) named(ctx context.Context, ids []pawl.ID) error {
 // selected changes what a filter selects, each task once: one that is run again
 // and dies meanwhile is left alone.
 func (c *changes) selected(ctx context.Context, f pawl.Filter) error {
-	f.Max = changeMost
 	for {
+		if f.Max = changeMost; c.most > 0 {
+			f.Max = min(f.Max, c.most-len(c.changed))
+		}
+		if f.Max == 0 {
+			return nil
+		}
 		rows, err := c.client.List(ctx, f)
 		if err != nil || len(rows) == 0 {
 			return err

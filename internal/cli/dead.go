@@ -155,6 +155,7 @@ func (p pick) ids() ([]pawl.ID, error) {
 
 type deadRetryCommand struct {
 	pick
+	Max   int    `help:"The most tasks to run again, the oldest first: to try a few before the rest. Default: all." placeholder:"N"`
 	Input string `help:"The file with the input, as JSON, that the one task gets in place of its own; - for the standard input. Stored steps are dropped with the old input." placeholder:"FILE"`
 	storeFlag
 	outputFlag
@@ -165,6 +166,9 @@ func (c *deadRetryCommand) Run(ctx context.Context, t *terminal, open opener) er
 	ids, err := c.ids()
 	if err != nil {
 		return err
+	}
+	if c.Max < 0 || c.Max > 0 && len(ids) > 0 {
+		return usagef("--max is %d; want 1 or more, and a selection by filters or --all", c.Max)
 	}
 	var input json.RawMessage
 	if c.Input != "" {
@@ -190,7 +194,7 @@ func (c *deadRetryCommand) Run(ctx context.Context, t *terminal, open opener) er
 			return f.IDs, err
 		}
 	}
-	return c.run(ctx, t, &changes{client: client, do: change, done: "pending again", json: c.json()}, ids)
+	return c.run(ctx, t, &changes{client: client, do: change, done: "pending again", most: c.Max, json: c.json()}, ids)
 }
 
 type deadDeleteCommand struct {

@@ -47,6 +47,16 @@ func TestDeadRetryAll(t *testing.T) {
 	w.states(map[string]pawl.State{"first": pawl.Pending, "second": pawl.Pending, "third": pawl.Pending, "patient": pawl.Scheduled})
 }
 
+// A few are tried before the rest, the oldest first.
+func TestDeadRetryOfAFew(t *testing.T) {
+	w := newWard(t)
+	w.well("dead retry --all --max 1", "1 task pending again")
+	w.states(map[string]pawl.State{"first": pawl.Pending, "second": pawl.Dead, "third": pawl.Dead})
+	w.well("dead retry --all --max 5", "2 tasks pending again")
+	w.refused("dead retry --all --max=-1", exitUsage, "--max is -1", "1 or more")
+	w.refused("dead retry --max 1 "+w.id("first"), exitUsage, "--max is 1", "by filters or --all")
+}
+
 func TestDeadRetryWithInput(t *testing.T) {
 	w := newWard(t)
 	path := filepath.Join(t.TempDir(), "input.json")
