@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/stores"
+)
+
+// A campaign is a plan that is being carried out.
+type campaign struct {
+	plan
+	dir      string
+	place    *place
+	provider *provider
+	store    pawl.Store
+	client   *pawl.Client
+	log      *os.File
+	closers  []func() error
+}
+
+// run carries the plan out. It returns an error if the promise was broken.
+func (p plan) run(ctx context.Context) (r *report, err error) {
+	c := &campaign{plan: p}
+	if c.dir, err = os.MkdirTemp("", "pawl-campaign-"); err != nil {
+		return nil, err
+	}
+	progress("%s, seed %d, files in %s", p.Store, p.Seed, c.dir)
+	defer func() {
+		err = errors.Join(err, c.close())
+		switch {
+		case err != nil:
+			err = fmt.Errorf("%w\nthe files are kept in %s", err, c.dir)
+		case !p.Keep:
+			err = os.RemoveAll(c.dir)
+		}
+	}()
+	if err := c.open(ctx); err != nil {
+		return nil, err
+	}
+	return c.carryOut(ctx)
+}
+
+// open starts all but the workers.
+func (c *campaign) open(ctx context.Context) (err error) {
+	if c.place, err = c.plan.open(ctx, c.dir); err != nil {
+		return err
+	}
+	c.closers = append(c.closers, c.place.close)
+	if c.ServerKills > 0 && c.place.crash == nil {
+		return fmt.Errorf("-server-kills is %d, and %s has no server that is started here", c.ServerKills, c.Store)
+	}
+	if c.log, err = os.Create(filepath.Join(c.dir, "parent.log")); err != nil {
+		return err
+	}
+	c.closers = append(c.closers, c.log.Close)
+	if c.provider, err = startProvider(c.Seed); err != nil {
+		return err
+	}
+	c.closers = append(c.closers, c.provider.stop)
+	if c.store, err = stores.Open(ctx, c.place.url); err != nil {
+		return err
+	}
+	c.closers = append(c.closers, c.store.Close)
+	c.client = pawl.New(c.store, pawl.Config{Logger: slog.New(slog.NewTextHandler(io.Writer(c.log), nil))})
+	return c.empty(ctx)
+}
+
+// empty returns an error if the store holds tasks, which are not the campaign's.
+func (c *campaign) empty(ctx context.Context) error {
+	rows, err := c.client.List(ctx, pawl.Filter{Max: 1})
+	if err == nil && len(rows) > 0 {
+		err = fmt.Errorf("%s holds tasks already; want an empty one", stores.Redact(c.place.url))
+	}
+	return err
+}
+
+func (c *campaign) close() error {
+	var errs []error
+	for i := len(c.closers) - 1; i >= 0; i-- {
+		errs = append(errs, c.closers[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// carryOut adds, works and kills, waits for all to end, and looks at what is
+// left. Whatever happens, no worker is left when it returns.
+func (c *campaign) carryOut(ctx context.Context) (r *report, err error) {
+	began := time.Now()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := watchEndings(ctx, c.client)
+	defer ended.stop()
+	crew := newCrew(c.dir, job{URL: c.place.url, Provider: c.provider.url, Lease: c.Lease})
+	defer func() { err = errors.Join(err, crew.dismiss(time.Minute)) }()
+	for range c.Workers {
+		if err := crew.hire(); err != nil {
+			return nil, err
+		}
+	}
+	if err := crew.settled(ctx); err != nil {
+		return nil, err
+	}
+	adds := &adding{client: c.client, acked: map[int][]pawl.ID{}}
+	if err := c.during(ctx, adds, func() error { return c.havoc(ctx, crew) }); err != nil {
+		return nil, err
+	}
+	if err := c.finished(ctx, crew); err != nil {
+		return nil, err
+	}
+	if err := crew.dismiss(time.Minute); err != nil {
+		return nil, err
+	}
+	e, err := c.gather(ctx, adds, ended, crew)
+	if err != nil {
+		return nil, err
+	}
+	r = e.report(c.plan, time.Since(began))
+	return r, r.verdict()
+}
+
+// during has users add while do runs.
+func (c *campaign) during(ctx context.Context, adds *adding, do func() error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	open, stop := context.WithCancel(ctx)
+	defer stop()
+	added := make(chan error, 1)
+	go func() { added <- adds.run(ctx, open, c.plan) }()
+	err := do()
+	stop()
+	if err != nil {
+		cancel()
+	}
+	late := time.AfterFunc(c.Patience, cancel)
+	defer late.Stop()
+	if e := <-added; err == nil && e != nil {
+		err = fmt.Errorf("documents could not be added within %v after the last kill: %w", c.Patience, errors.Join(e, adds.last))
+	}
+	return err
+}
+
+// havoc kills workers and servers at random times in random order.
+func (c *campaign) havoc(ctx context.Context, crew *crew) error {
+	r := c.random(killStream)
+	kills := make([]bool, c.Kills+c.ServerKills) // whether the server is killed
+	for i := range c.ServerKills {
+		kills[i] = true
+	}
+	r.Shuffle(len(kills), func(i, j int) { kills[i], kills[j] = kills[j], kills[i] })
+	for i, server := range kills {
+		pause(ctx, spread(r, c.Every))
+		select {
+		case err := <-crew.lost:
+			return err
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		default:
+		}
+		if err := c.kill(ctx, crew, server, r); err != nil {
+			return err
+		}
+		progress("kill %d of %d done", i+1, len(kills))
+	}
+	pause(ctx, c.Every)
+	return crew.settled(ctx)
+}
+
+func (c *campaign) kill(ctx context.Context, crew *crew, server bool, r *rand.Rand) error {
+	if !server {
+		return crew.kill(r)
+	}
+	// A worker that has not begun may rightly give up when there is no server.
+	if err := crew.settled(ctx); err != nil {
+		return err
+	}
+	return c.place.crash(ctx, time.Duration(r.IntN(2000))*time.Millisecond)
+}
+
+// finished returns when every task has ended.
+func (c *campaign) finished(ctx context.Context, crew *crew) error {
+	left := pawl.Filter{States: []pawl.State{pawl.Blocked, pawl.Scheduled, pawl.Pending, pawl.Running}}
+	for patience := time.Now().Add(c.Patience); ; pause(ctx, 200*time.Millisecond) {
+		rows, err := c.client.List(ctx, left)
+		if err == nil && len(rows) == 0 {
+			return nil
+		}
+		if err == nil {
+			err = fmt.Errorf("%d tasks have not ended; the first is %s, %s on %q since %v", len(rows), rows[0].ID, rows[0].State, rows[0].Worker, rows[0].Started)
+		}
+		select {
+		case lost := <-crew.lost:
+			return lost
+		default:
+		}
+		if ctx.Err() != nil || time.Now().After(patience) {
+			return fmt.Errorf("%v after the last kill: %w", c.Patience, err)
+		}
+	}
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/pawlhq/pawl"
+)
+
+// The ways in which the promise can be broken.
+const (
+	lostTask    = "accepted task lost"
+	lostWrite   = "acknowledged step or outcome lost"
+	unfinished  = "task not ended"
+	twoOutcomes = "task with two outcomes"
+	wrongResult = "wrong result"
+	paidAgain   = "stored answer paid again"
+	leaked      = "call in flight at the end"
+	late        = "recovered too late"
+)
+
+// breach is one broken promise.
+type breach struct{ What, How string }
+
+// breaches collects them.
+type breaches []breach
+
+func (b *breaches) add(what, format string, args ...any) {
+	*b = append(*b, breach{what, fmt.Sprintf(format, args...)})
+}
+
+// check returns all that is wrong.
+func (e *evidence) check() breaches {
+	var b breaches
+	e.checkAdded(&b)
+	e.checkEnds(&b)
+	e.checkAcks(&b)
+	e.checkPayments(&b)
+	for _, l := range e.limits {
+		if l.State.InFlight != 0 {
+			b.add(leaked, "limit %s has %d", l.Name, l.State.InFlight)
+		}
+	}
+	return b
+}
+
+// checkAdded looks for each run that a user was promised, and at its result.
+func (e *evidence) checkAdded(b *breaches) {
+	runs := e.runs()
+	for number, ids := range e.added {
+		for _, id := range ids {
+			if rows := runs[id]; len(rows) == 0 {
+				b.add(lostTask, "document %d, %s", number, id)
+			} else if err := checkRun(number, rows); err != nil {
+				b.add(wrongResult, "%s: %v", id, err)
+			}
+		}
+	}
+}
+
+// checkRun compares the tasks of a run that has ended with what its document asks
+// for.
+func checkRun(number int, rows []*pawl.TaskRow) error {
+	last := rows[len(rows)-1]
+	n, err := numberIn(rows[0])
+	if err != nil || n != number {
+		return fmt.Errorf("it is about document %d, %v; want %d", n, err, number)
+	}
+	if last.State != pawl.Succeeded {
+		return nil
+	}
+	if len(rows) < 2 {
+		return fmt.Errorf("nothing follows its first task, which succeeded")
+	}
+	var in document
+	var out summary
+	if err := json.Unmarshal(rows[0].Input, &in); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(last.Output, &out); err != nil {
+		return err
+	}
+	if in.Dies != 0 || out.Number != number || out.Answers != in.Reads+in.Writes || len(out.Stamps) != 2 {
+		return fmt.Errorf("the result of %+v is %+v", in, out)
+	}
+	for i, r := range rows[:2] {
+		if stored := stampOf(r); stored != out.Stamps[i] {
+			return fmt.Errorf("the stored step of task %d says %q, and the result %q: it was done again", i+1, stored, out.Stamps[i])
+		}
+	}
+	return nil
+}
+
+func stampOf(r *pawl.TaskRow) (stamp string) {
+	for _, s := range r.Steps {
+		if s.Name == stampStep && json.Unmarshal(s.Result, &stamp) == nil {
+			return stamp
+		}
+	}
+	return ""
+}
+
+// checkEnds looks for tasks that ended not at all, or more than once.
+func (e *evidence) checkEnds(b *breaches) {
+	for run, rows := range e.runs() {
+		if len(rows) > 2 {
+			b.add(twoOutcomes, "%s has %d tasks; want 2 at most", run, len(rows))
+		}
+	}
+	for _, r := range e.rows {
+		if !r.State.Ended() {
+			b.add(unfinished, "%s is %s", r.ID, r.State)
+		}
+		if n := e.ended[r.ID]; n > 1 || n == 0 && e.gaps == 0 {
+			b.add(twoOutcomes, "%s (%s) has %d events of its end; want one", r.ID, r.State, n)
+		}
+		seen := map[int]bool{}
+		for i, a := range r.Attempts {
+			if seen[a.Number] {
+				b.add(twoOutcomes, "%s has two records of attempt %d", r.ID, a.Number)
+			}
+			seen[a.Number] = true
+			if success := a.Class == ""; success != (r.State == pawl.Succeeded && i == len(r.Attempts)-1) {
+				b.add(twoOutcomes, "%s is %s, and attempt %d of %d has class %q", r.ID, r.State, i+1, len(r.Attempts), a.Class)
+			}
+		}
+	}
+}
+
+// checkAcks looks for what workers were told was stored.
+func (e *evidence) checkAcks(b *breaches) {
+	rows := map[pawl.ID]*pawl.TaskRow{}
+	for _, r := range e.rows {
+		rows[r.ID] = r
+	}
+	outcomes := map[pawl.ID]ack{}
+	for _, a := range e.acks {
+		r := rows[a.Task]
+		switch {
+		case r == nil:
+			b.add(lostWrite, "%+v, and its task is gone", a)
+		case a.Step != "" && !hasStep(r, a.Step):
+			b.add(lostWrite, "%+v", a)
+		case a.Step == "" && !hasAttempt(r, a.Attempt):
+			b.add(lostWrite, "%+v", a)
+		}
+		if !a.To.Ended() {
+			continue
+		}
+		if first, again := outcomes[a.Task]; again && first.Attempt != a.Attempt {
+			b.add(twoOutcomes, "%+v was acknowledged, and %+v too", first, a)
+		}
+		outcomes[a.Task] = a
+		if r != nil && hasAttempt(r, a.Attempt) && r.State != a.To {
+			b.add(twoOutcomes, "%+v was acknowledged, and the task is %s", a, r.State)
+		}
+	}
+}
+
+func hasStep(r *pawl.TaskRow, key string) bool {
+	for i := range r.Steps {
+		if r.Steps[i].Key == key {
+			return true
+		}
+	}
+	return false
+}
+
+// hasAttempt reports whether the outcome of an attempt is that which its worker
+// recorded.
+func hasAttempt(r *pawl.TaskRow, number int) bool {
+	return r.Recorded(pawl.Lease{Task: r.ID, Attempt: number})
+}

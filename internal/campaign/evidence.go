@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/pawlhq/pawl"
+)
+
+// evidence is all that is known of a campaign when it is over. The store's word
+// is compared with that of those who do not depend on it: the users, the
+// workers' witnesses, and the provider.
+type evidence struct {
+	added  map[int][]pawl.ID // runs whose Add was acknowledged, by document
+	rows   []*pawl.TaskRow   // every task of the store, with its steps
+	ended  map[pawl.ID]int   // how often each task ended, by its events
+	gaps   int               // times that events may have been missed
+	acks   []ack             // what was acknowledged to workers
+	bills  map[int]*bill     // what the provider was asked and paid, by document
+	limits []pawl.LimitStatus
+	deaths map[string]time.Time // of workers
+	counts counts
+}
+
+// counts are figures that are shown and not judged.
+type counts struct {
+	Adds, FailedAdds, Joined int
+	Requests, PaidTwice      int64
+}
+
+func (c *campaign) gather(ctx context.Context, adds *adding, ended *endings, crew *crew) (e *evidence, err error) {
+	e = &evidence{added: adds.acked, deaths: crew.deaths()}
+	if e.rows, err = c.everything(ctx); err != nil {
+		return nil, err
+	}
+	ended.settle(ctx, e.rows)
+	ended.stop()
+	e.ended, e.gaps = ended.times, ended.gaps
+	if e.acks, err = crew.acks(); err != nil {
+		return nil, err
+	}
+	status, err := c.client.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e.limits = status.Limits
+	for c.provider.sim.Stats().Open > 0 && ctx.Err() == nil {
+		pause(ctx, 50*time.Millisecond) // of calls whose worker is gone
+	}
+	e.bills = c.provider.bills()
+	sums := c.provider.sim.Stats()
+	e.counts = counts{FailedAdds: adds.failed, Joined: adds.joined, Requests: sums.Requests, PaidTwice: sums.PaidTwice}
+	for _, runs := range adds.acked {
+		e.counts.Adds += len(runs)
+	}
+	return e, ctx.Err()
+}
+
+// everything returns all tasks with their steps, page by page.
+func (c *campaign) everything(ctx context.Context) ([]*pawl.TaskRow, error) {
+	var all []*pawl.TaskRow
+	page := pawl.Filter{Max: 500, Steps: true}
+	for {
+		rows, err := c.client.List(ctx, page)
+		if err != nil {
+			return nil, fmt.Errorf("list all tasks: %w", err)
+		}
+		all = append(all, rows...)
+		if len(rows) < page.Max {
+			return all, nil
+		}
+		page.After = rows[len(rows)-1].ID
+	}
+}
+
+// runs returns the tasks by run, in the order in which they were added.
+func (e *evidence) runs() map[pawl.ID][]*pawl.TaskRow {
+	runs := map[pawl.ID][]*pawl.TaskRow{}
+	for _, r := range e.rows {
+		runs[r.Run] = append(runs[r.Run], r)
+	}
+	return runs
+}
+
+// numberIn returns the document that a task is about.
+func numberIn(r *pawl.TaskRow) (int, error) {
+	var in document
+	if err := json.Unmarshal(r.Input, &in); err != nil {
+		return 0, fmt.Errorf("input of %s: %w", r.ID, err)
+	}
+	return in.Number, nil
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pawlhq/pawl"
+)
+
+// account is what the store has about the calls of one document.
+type account struct {
+	stored  int                  // answers
+	unknown int                  // calls that attempts recorded as possibly billed
+	runs    map[pawl.ID]bool     // of the document
+	at      map[uint64]time.Time // when each answer was stored, by the hash of its body
+}
+
+// checkPayments compares the store with the provider's own ledger. A call that
+// was sent, and neither refused nor answered with an error, is either a stored
+// answer, or one that an attempt recorded as unknown. None is sent after its
+// answer was stored.
+func (e *evidence) checkPayments(b *breaches) {
+	accounts, err := e.accounts()
+	if err != nil {
+		b.add(wrongResult, "%v", err)
+	}
+	for number, bill := range e.bills {
+		a := accounts[number]
+		if a == nil {
+			b.add(lostTask, "document %d: %d calls were made for it, and the store has no task", number, bill.Sent)
+			continue
+		}
+		if bill.Sent > a.stored+a.unknown {
+			b.add(paidAgain, "document %d: %d calls sent, %d billed; %d answers are stored, and %d recorded as unknown",
+				number, bill.Sent, bill.Billed, a.stored, a.unknown)
+		}
+		for hash, calls := range bill.Bodies {
+			at, ok := a.at[hash]
+			for _, c := range calls {
+				if after := c.Start.Sub(at); ok && len(a.runs) == 1 && after > 0 {
+					b.add(paidAgain, "document %d: a call was sent %v after its answer had been stored", number, after)
+				}
+			}
+		}
+	}
+}
+
+// accounts returns what the store has about calls, by document.
+func (e *evidence) accounts() (map[int]*account, error) {
+	all := map[int]*account{}
+	for _, r := range e.rows {
+		number, err := numberIn(r)
+		if err != nil {
+			return all, err
+		}
+		a := all[number]
+		if a == nil {
+			a = &account{runs: map[pawl.ID]bool{}, at: map[uint64]time.Time{}}
+			all[number] = a
+		}
+		a.runs[r.Run] = true
+		for _, attempt := range r.Attempts {
+			a.unknown += attempt.Unknown
+		}
+		for _, s := range r.Steps {
+			if !s.Call {
+				continue
+			}
+			hash, err := bodyOf(s.Key)
+			if err != nil {
+				return all, fmt.Errorf("%s: %w", r.ID, err)
+			}
+			a.stored++
+			a.at[hash] = s.At
+		}
+	}
+	return all, nil
+}
+
+// bodyOf returns the hash of a stored call's body, as the provider's ledger has
+// it: both are the beginning of the body's SHA-256.
+func bodyOf(key string) (uint64, error) {
+	hex, ok := strings.CutPrefix(key, "ask:")
+	if !ok || len(hex) < 16 {
+		return 0, fmt.Errorf("the key of a stored call is %q; want ask: and a hash", key)
+	}
+	return strconv.ParseUint(hex[:16], 16, 64)
+}

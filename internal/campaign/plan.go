@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+// A plan is what a campaign is asked to do.
+type plan struct {
+	Store       string        // a kind of store, or a URL
+	Workers     int           // worker processes that are alive at a time
+	Kills       int           // workers that are killed
+	ServerKills int           // times that the server is killed, or a master of the cluster
+	Every       time.Duration // the mean time between kills
+	Rate        float64       // documents that are added a second
+	Lease       time.Duration // of the workers
+	Sync        string        // when Redis syncs: always, everysec or no
+	Patience    time.Duration // the longest that all tasks may take to end after the last kill
+	Seed        uint64        // of all that is random here; 0 for a new one
+	Keep        bool          // whether the files of a run that went well are kept too
+}
+
+// defaultPlan is the plan of a full campaign.
+var defaultPlan = plan{
+	Workers: 3, Kills: 25, Every: 4 * time.Second, Rate: 20,
+	Lease: 10 * time.Second, Sync: "always", Patience: 3 * time.Minute,
+}
+
+// kills is the command of that name.
+func kills(ctx context.Context, args []string, out io.Writer) error {
+	p := defaultPlan
+	flags := flag.NewFlagSet("campaign", flag.ContinueOnError)
+	flags.StringVar(&p.Store, "store", p.Store, "sqlite, sqlite:PATH, postgres, redis, cluster, or a URL")
+	flags.IntVar(&p.Workers, "workers", p.Workers, "worker processes that are alive at a time")
+	flags.IntVar(&p.Kills, "kills", p.Kills, "workers to kill")
+	flags.IntVar(&p.ServerKills, "server-kills", p.ServerKills, "times to kill the server; of a cluster, the store's master")
+	flags.DurationVar(&p.Every, "every", p.Every, "mean time between kills")
+	flags.Float64Var(&p.Rate, "rate", p.Rate, "documents to add a second; each is a flow of two tasks")
+	flags.DurationVar(&p.Lease, "lease", p.Lease, "of the workers")
+	flags.StringVar(&p.Sync, "appendfsync", p.Sync, "of a private Redis. With everysec or no, what was acknowledged and lost is only counted")
+	flags.DurationVar(&p.Patience, "patience", p.Patience, "how long the tasks may take to end after the last kill")
+	flags.Uint64Var(&p.Seed, "seed", p.Seed, "of all that is random; 0 for a new one")
+	flags.BoolVar(&p.Keep, "keep", p.Keep, "keep the files of a run that went well too")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if p.Seed == 0 {
+		p.Seed = rand.Uint64()
+	}
+	if err := p.check(); err != nil {
+		return err
+	}
+	r, err := p.run(ctx)
+	if err != nil {
+		return fmt.Errorf("%w\nrepeat: %s", err, p.repeat())
+	}
+	return r.markdown(out)
+}
+
+func (p plan) check() error {
+	switch {
+	case p.Workers < 1 || p.Rate <= 0 || p.Every <= 0 || p.Lease < time.Second || p.Patience <= 0:
+		return errors.New("-workers, -rate, -every and -patience must be more than 0, and -lease 1s or more")
+	case p.Kills < 0 || p.ServerKills < 0:
+		return errors.New("-kills and -server-kills must be 0 or more")
+	case p.Sync != "always" && p.Sync != "everysec" && p.Sync != "no":
+		return fmt.Errorf("-appendfsync is %q; want always, everysec or no", p.Sync)
+	}
+	return nil
+}
+
+// lossy reports whether the store may lose the last moment's writes by its settings.
+func (p plan) lossy() bool { return p.Sync != "always" && p.Store == "redis" }
+
+// repeat is the command line of the same campaign.
+func (p plan) repeat() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "go run ./internal/campaign -store %s -kills %d -server-kills %d -seed %d", p.Store, p.Kills, p.ServerKills, p.Seed)
+	d := defaultPlan
+	for _, f := range []struct {
+		name      string
+		is, usual any
+	}{
+		{"workers", p.Workers, d.Workers}, {"every", p.Every, d.Every}, {"rate", p.Rate, d.Rate},
+		{"lease", p.Lease, d.Lease}, {"appendfsync", p.Sync, d.Sync}, {"patience", p.Patience, d.Patience},
+	} {
+		if f.is != f.usual {
+			fmt.Fprintf(&b, " -%s %v", f.name, f.is)
+		}
+	}
+	return b.String()
+}
+
+// random returns the source of one thing that is random: each has its own, so
+// that none depends on how the others are timed.
+func (p plan) random(stream uint64) *rand.Rand { return rand.New(rand.NewPCG(p.Seed, stream)) }
+
+// The streams of random. Each document has one of its own, from documentStream.
+const (
+	killStream     = 1
+	paceStream     = 2
+	documentStream = 1 << 32
+)
+
+// spread returns a random time with this mean, neither tiny nor endless.
+func spread(r *rand.Rand, mean time.Duration) time.Duration {
+	return time.Duration(min(0.1+0.9*r.ExpFloat64(), 4) * float64(mean))
+}

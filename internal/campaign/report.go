@@ -1,0 +1,111 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/pawlhq/pawl"
+)
+
+// report is the outcome of a campaign.
+type report struct {
+	plan       plan
+	took       time.Duration
+	tasks      map[pawl.State]int
+	poisoned   int // of the dead: too many workers died on them
+	lost       int // attempts whose worker died or lost its lease
+	counts     counts
+	unknown    int // calls that are recorded as possibly billed
+	billed     int
+	stored     int
+	recoveries []recovery
+	breaches   breaches
+}
+
+func (e *evidence) report(p plan, took time.Duration) *report {
+	r := &report{plan: p, took: took, tasks: map[pawl.State]int{}, counts: e.counts, recoveries: e.recoveries(), breaches: e.check()}
+	for _, row := range e.rows {
+		r.tasks[row.State]++
+		if row.LastAttempt().Class == pawl.Poisoned {
+			r.poisoned++
+		}
+		for _, a := range row.Attempts {
+			r.unknown += a.Unknown
+			if a.Class == pawl.Lost {
+				r.lost++
+			}
+		}
+		for _, s := range row.Steps {
+			if s.Call {
+				r.stored++
+			}
+		}
+	}
+	for _, b := range e.bills {
+		r.billed += b.Billed
+	}
+	if p.ServerKills > 0 {
+		return r // the time that the server was away is part of them
+	}
+	for _, x := range r.recoveries {
+		if x.Took > p.Lease+slack {
+			r.breaches.add(late, "%s ran again %v after %s was killed", x.Task, x.Took.Round(time.Millisecond), x.Worker)
+		}
+	}
+	return r
+}
+
+// verdict returns an error unless the promise was kept.
+func (r *report) verdict() error {
+	var errs []error
+	for _, b := range r.breaches {
+		if r.plan.lossy() && b.What != unfinished && b.What != leaked {
+			continue
+		}
+		if len(errs) == 20 {
+			errs = append(errs, fmt.Errorf("and more: %d in all", len(r.breaches)))
+			break
+		}
+		errs = append(errs, fmt.Errorf("%s: %s", b.What, b.How))
+	}
+	return errors.Join(errs...)
+}
+
+func (r *report) count(what string) (n int) {
+	for _, b := range r.breaches {
+		if b.What == what {
+			n++
+		}
+	}
+	return n
+}
+
+// markdown writes the figures as a table.
+func (r *report) markdown(out io.Writer) error {
+	var b strings.Builder
+	row := func(what string, format string, args ...any) {
+		fmt.Fprintf(&b, "| %s | %s |\n", what, fmt.Sprintf(format, args...))
+	}
+	all := 0
+	for _, n := range r.tasks {
+		all += n
+	}
+	fmt.Fprintf(&b, "| %s | %d workers killed, %d servers; seed %d, %v |\n|---|---|\n", r.plan.Store, r.plan.Kills, r.plan.ServerKills, r.plan.Seed, r.took.Round(time.Second))
+	row("tasks", "%d: %d succeeded, %d dead, %d of these poisoned", all, r.tasks[pawl.Succeeded], r.tasks[pawl.Dead], r.poisoned)
+	row("acknowledged `Add`", "%d; %d joined; %d calls failed and were repeated", r.counts.Adds, r.counts.Joined, r.counts.FailedAdds)
+	row("attempts lost with their worker", "%d", r.lost)
+	row("calls", "%d sent, %d billed, %d answers stored, %d recorded as unknown", r.counts.Requests, r.billed, r.stored, r.unknown)
+	row("answers paid twice, each within a recorded unknown", "%d", r.counts.PaidTwice)
+	for _, what := range []string{lostTask, lostWrite, unfinished, twoOutcomes, wrongResult, paidAgain, leaked, late} {
+		row("**"+what+"**", "%d", r.count(what))
+	}
+	if n := len(r.recoveries); n > 0 {
+		row("from a kill to the next start, median / longest", "%.2f s / %.2f s of %d; the lease is %v",
+			r.recoveries[n/2].Took.Seconds(), r.recoveries[n-1].Took.Seconds(), n, r.plan.Lease)
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
