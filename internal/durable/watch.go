@@ -225,7 +225,7 @@ func (w *watch) take(ctx context.Context) ([]pawl.Event, error) {
 			w.ring(heard) // not read: look again
 			return nil, w.of.store.why(failed)
 		}
-		heard.Events = len(events) > 0
+		heard.Events = len(events) > 0 || failed != nil // behind what was missed there is more
 		w.at = at
 		for _, e := range events {
 			if typesOf(e.Type)&w.types != 0 && (w.run.IsZero() || w.run == e.Run) {

@@ -1,0 +1,1 @@
+INSERT INTO event (first, count, at, events) VALUES (?, ?, ?, ?)

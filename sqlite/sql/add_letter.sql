@@ -1,0 +1,1 @@
+INSERT INTO letter (posts) VALUES (?)

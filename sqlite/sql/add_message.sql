@@ -1,0 +1,1 @@
+INSERT INTO message (content, body) VALUES (?, ?) ON CONFLICT DO NOTHING

@@ -1,0 +1,1 @@
+INSERT INTO node (hash, parent, content) VALUES (?, ?, ?) ON CONFLICT DO NOTHING

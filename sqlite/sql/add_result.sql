@@ -1,0 +1,1 @@
+INSERT INTO twin (identity, result, id) VALUES (?, 1, ?)

@@ -1,0 +1,1 @@
+SELECT number, name, checksum, applied FROM migration ORDER BY number

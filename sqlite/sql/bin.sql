@@ -1,0 +1,1 @@
+SELECT queue, limits, priority, user, operation FROM bin WHERE number = ?

@@ -1,0 +1,3 @@
+UPDATE status
+SET state = ?, wake = ?, ended = ?, head = ?, class = ?, fingerprint = ?, rest = ?, output = ?
+WHERE id = ?

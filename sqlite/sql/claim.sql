@@ -1,0 +1,1 @@
+UPDATE status SET state = ?, wake = ?, rest = ? WHERE id = ?

@@ -1,0 +1,1 @@
+SELECT queue, state, tasks FROM tally

@@ -1,0 +1,1 @@
+DELETE FROM bin WHERE number = ? AND tasks <= 0

@@ -1,0 +1,1 @@
+DELETE FROM interest WHERE watcher = ? OR until < ?

@@ -1,0 +1,1 @@
+UPDATE bin SET tasks = tasks - ? WHERE number = ?

@@ -1,0 +1,1 @@
+DELETE FROM twin WHERE identity = ? AND result = 0 AND id = ?

@@ -1,0 +1,1 @@
+SELECT first FROM event ORDER BY first LIMIT 1

@@ -1,0 +1,1 @@
+SELECT first + count FROM event ORDER BY first DESC LIMIT 1

@@ -1,0 +1,1 @@
+DELETE FROM page WHERE value IS NULL AND version <= ?

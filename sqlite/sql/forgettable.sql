@@ -1,0 +1,1 @@
+SELECT 1 FROM page WHERE value IS NULL AND version <= ? LIMIT 1

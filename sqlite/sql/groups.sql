@@ -1,0 +1,1 @@
+SELECT id, fingerprint, class, ended FROM /* which */ ORDER BY id

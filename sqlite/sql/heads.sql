@@ -1,0 +1,3 @@
+SELECT id, seq, run, rest
+FROM status INDEXED BY status_pending
+WHERE state = 3 AND bin = ? AND seq >= ? ORDER BY seq LIMIT ?

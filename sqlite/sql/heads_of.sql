@@ -1,0 +1,1 @@
+SELECT head FROM status WHERE head IS NOT NULL AND id IN (?, ...)

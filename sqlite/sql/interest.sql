@@ -1,0 +1,1 @@
+SELECT types, until FROM interest

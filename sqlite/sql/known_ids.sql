@@ -1,0 +1,1 @@
+SELECT id, run FROM status WHERE id IN (?, ...)

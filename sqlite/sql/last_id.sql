@@ -1,0 +1,1 @@
+SELECT id FROM status ORDER BY id DESC LIMIT 1

@@ -1,0 +1,1 @@
+SELECT posts FROM letter ORDER BY number

@@ -1,0 +1,1 @@
+SELECT wake FROM status WHERE wake > ? ORDER BY wake LIMIT 1

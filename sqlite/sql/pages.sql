@@ -1,0 +1,1 @@
+SELECT key, version, value FROM page WHERE version > ? ORDER BY version, key

@@ -1,0 +1,1 @@
+SELECT key, version, value FROM page WHERE value IS NOT NULL ORDER BY key

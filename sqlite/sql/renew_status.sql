@@ -1,0 +1,1 @@
+UPDATE status SET identity = ?, head = ? WHERE id = ?

@@ -1,0 +1,1 @@
+SELECT DISTINCT head FROM step WHERE head IS NOT NULL AND task IN (?, ...)

@@ -1,0 +1,1 @@
+SELECT version FROM page ORDER BY version DESC LIMIT 1

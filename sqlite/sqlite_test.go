@@ -1,0 +1,34 @@
+package sqlite_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/sqlite"
+	"github.com/pawlhq/pawl/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func openAt(t testing.TB, path string) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("Close = %v", err)
+		}
+	})
+	return s
+}
+
+func open(t testing.TB) *sqlite.Store { return openAt(t, filepath.Join(t.TempDir(), "test.db")) }
+
+func TestContract(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) pawl.Store { return open(t) })
+}
