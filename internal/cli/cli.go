@@ -55,8 +55,10 @@ func Main(args []string) int {
 	if os.Getenv(storeVariable) == "" {
 		_ = os.Unsetenv(storeVariable) // what is empty is not set
 	}
-	slog.SetDefault(slog.New(newLines(os.Stderr, "pawl: ", slog.LevelWarn)))
-	return run(ctx, t, openStore, args)
+	level := new(slog.LevelVar)
+	level.Set(slog.LevelWarn)
+	slog.SetDefault(slog.New(newLines(os.Stderr, "pawl: ", level)))
+	return run(ctx, t, calmly(level, openStore), args)
 }
 
 func run(ctx context.Context, t *terminal, open opener, args []string) int {

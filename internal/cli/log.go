@@ -15,17 +15,17 @@ import (
 type lines struct {
 	out    io.Writer
 	prefix string // in place of the time; "" for the time
-	least  slog.Level
+	least  slog.Leveler
 	with   string // attributes that every line has
 	mu     *sync.Mutex
 }
 
-func newLines(out io.Writer, prefix string, least slog.Level) *lines {
+func newLines(out io.Writer, prefix string, least slog.Leveler) *lines {
 	return &lines{out: out, prefix: prefix, least: least, mu: &sync.Mutex{}}
 }
 
 // Enabled implements slog.Handler.
-func (l *lines) Enabled(_ context.Context, level slog.Level) bool { return level >= l.least }
+func (l *lines) Enabled(_ context.Context, level slog.Level) bool { return level >= l.least.Level() }
 
 // Handle implements slog.Handler.
 func (l *lines) Handle(_ context.Context, r slog.Record) error {
@@ -33,8 +33,11 @@ func (l *lines) Handle(_ context.Context, r slog.Record) error {
 	if b.WriteString(l.prefix); l.prefix == "" {
 		b.WriteString(r.Time.Format(time.TimeOnly) + "  ")
 	}
-	if r.Level >= slog.LevelWarn {
-		b.WriteString(strings.ToLower(r.Level.String()) + ": ")
+	switch {
+	case r.Level >= slog.LevelError:
+		b.WriteString("error: ")
+	case r.Level >= slog.LevelWarn:
+		b.WriteString("warning: ")
 	}
 	b.WriteString(printable(r.Message) + l.with)
 	r.Attrs(func(a slog.Attr) bool {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"slices"
 	"time"
@@ -28,6 +29,18 @@ func openStore(ctx context.Context, url string, create bool) (pawl.Store, error)
 		err = fmt.Errorf("%w; name the store with --store or PAWL_STORE (pawl demo makes sqlite:pawl-demo.db)", err)
 	}
 	return store, err
+}
+
+// calmly returns an opener that has a store's own warnings logged only for commands
+// that put work into it: those that look would repeat them each time, and the doctor
+// tells them itself.
+func calmly(level *slog.LevelVar, open opener) opener {
+	return func(ctx context.Context, url string, create bool) (pawl.Store, error) {
+		if !create {
+			level.Set(slog.LevelError)
+		}
+		return open(ctx, url, create)
+	}
 }
 
 // storeVariable of the environment names a store where no flag does.
