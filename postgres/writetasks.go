@@ -1,0 +1,229 @@
+package postgres
+
+import (
+	"slices"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/durable"
+	"github.com/pawlhq/pawl/limit"
+)
+
+// byID returns records in the order of their ids, in which rows are locked.
+func byID(records []*durable.Record) []*durable.Record {
+	records = slices.Clone(records)
+	slices.SortFunc(records, func(a, b *durable.Record) int { return compareIDs(a.ID, b.ID) })
+	return records
+}
+
+// writeAdded is the statements that store new tasks.
+func (tx *transaction) writeAdded(w *durable.Writes) ([]call, error) {
+	if len(w.Add) == 0 {
+		return nil, nil
+	}
+	add, err := tx.addTasks(w.Add)
+	if err != nil {
+		return nil, err
+	}
+	calls := []call{add}
+	live, ended := parted(w.Add)
+	if len(live) > 0 {
+		add, err := tx.addLive(live)
+		if err != nil {
+			return nil, err
+		}
+		calls = append(calls, add)
+	}
+	if len(ended) > 0 { // replaced by a later one of the same batch
+		add, err := tx.addEnded(ended)
+		if err != nil {
+			return nil, err
+		}
+		calls = append(calls, add)
+	}
+	return calls, nil
+}
+
+func parted(records []*durable.Record) (live, ended []*durable.Record) {
+	if !slices.ContainsFunc(records, func(r *durable.Record) bool { return r.State.Ended() }) {
+		return records, nil
+	}
+	for _, r := range records {
+		if r.State.Ended() {
+			ended = append(ended, r)
+		} else {
+			live = append(live, r)
+		}
+	}
+	return live, ended
+}
+
+func (tx *transaction) addTasks(records []*durable.Record) (call, error) {
+	n := len(records)
+	ids, runs := newColumn(pgtype.UUIDOID, n, 16), newColumn(pgtype.UUIDOID, n, 16)
+	seqs, bins, added := newColumn(pgtype.Int8OID, n, 8), newColumn(pgtype.Int8OID, n, 8), newColumn(pgtype.Int8OID, n, 8)
+	queues, limits, operations, users := newColumn(pgtype.TextOID, n, 16), newColumn(pgtype.TextOID, n, 16), newColumn(pgtype.TextOID, n, 16), newColumn(pgtype.TextOID, n, 16)
+	priorities, most := newColumn(pgtype.Int2OID, n, 2), newColumn(pgtype.Int4OID, n, 4)
+	identities, conversations := newColumn(pgtype.ByteaOID, n, 32), newColumn(pgtype.ByteaOID, n, 32)
+	inputs, extras := newColumn(pgtype.ByteaOID, n, inputSize(records)), newColumn(pgtype.ByteaOID, n, 0)
+	for _, r := range records {
+		ids.uuid(r.ID)
+		runs.uuid(r.Run)
+		seqs.int8(r.Seq)
+		bins.int8(r.Bin)
+		added.int8(micro(r.Added))
+		queues.text(r.Queue)
+		limits.text(r.Limit)
+		operations.text(r.Operation)
+		users.text(r.User)
+		priorities.int2(int16(r.Priority))
+		most.int4(r.MaxAttempts)
+		identities.hash(r.Identity)
+		conversations.hash(r.Conversation)
+		inputs.bytes(durable.Pack(r.Input))
+		extra, err := packExtra(&r.TaskRow)
+		if err != nil {
+			return call{}, err
+		}
+		extras.bytes(extra)
+	}
+	return tx.call("addTasks", ids.arg(), runs.arg(), seqs.arg(), bins.arg(), added.arg(), queues.arg(), limits.arg(), operations.arg(), users.arg(),
+		priorities.arg(), most.arg(), identities.arg(), conversations.arg(), inputs.arg(), extras.arg()), nil
+}
+
+// inputSize is about how long the inputs are.
+func inputSize(records []*durable.Record) int {
+	return len(records[0].Input) + 16
+}
+
+func (tx *transaction) addLive(records []*durable.Record) (call, error) {
+	n := len(records)
+	ids, runs := newColumn(pgtype.UUIDOID, n, 16), newColumn(pgtype.UUIDOID, n, 16)
+	seqs, bins, states, wakes := newColumn(pgtype.Int8OID, n, 8), newColumn(pgtype.Int8OID, n, 8), newColumn(pgtype.Int2OID, n, 2), newColumn(pgtype.Int8OID, n, 8)
+	sizes := newSizes(n)
+	identities, mores := newColumn(pgtype.ByteaOID, n, 32), newColumn(pgtype.ByteaOID, n, 0)
+	for _, r := range records {
+		ids.uuid(r.ID)
+		runs.run(r)
+		seqs.int8(r.Seq)
+		bins.int8(r.Bin)
+		states.int2(stateNumbers[r.State])
+		wakes.time(r.Wake())
+		sizes.put(r.Size)
+		identities.hash(r.Identity)
+		more, err := packMore(&r.TaskRow)
+		if err != nil {
+			return call{}, err
+		}
+		mores.bytes(more)
+	}
+	return tx.call("addLive", ids.arg(), runs.arg(), seqs.arg(), bins.arg(), states.arg(), wakes.arg(),
+		sizes[0].arg(), sizes[1].arg(), sizes[2].arg(), identities.arg(), mores.arg()), nil
+}
+
+// run appends a task's run, null if the task is its run's first.
+func (c *column) run(r *durable.Record) {
+	if r.Run == r.ID {
+		c.null()
+		return
+	}
+	c.uuid(r.Run)
+}
+
+// sizes are the columns of a limit.Size.
+type sizes [3]*column
+
+func newSizes(n int) sizes {
+	return sizes{newColumn(pgtype.Int4OID, n, 4), newColumn(pgtype.Int4OID, n, 4), newColumn(pgtype.Int4OID, n, 4)}
+}
+
+func (s sizes) put(size limit.Size) {
+	s[0].int4(size.Chars)
+	s[1].int4(size.MaxTokens)
+	s[2].int4(size.Output)
+}
+
+// writeClaims is the statements that give pending tasks to a worker, and read the
+// whole tasks.
+func (tx *transaction) writeClaims(w *durable.Writes) ([]call, error) {
+	var calls []call
+	for claims := w.Claim; len(claims) > 0; {
+		first := claims[0]
+		n := slices.IndexFunc(claims, func(c *durable.Claim) bool { return c.Worker != first.Worker || !c.Lease.Equal(first.Lease) })
+		if n < 0 {
+			n = len(claims)
+		}
+		claim, err := tx.claim(w, claims[:n])
+		if err != nil {
+			return nil, err
+		}
+		calls = append(calls, claim)
+		if again := claimedBefore(claims[:n]); len(again) > 0 {
+			calls = append(calls, tx.claimSteps(again))
+		}
+		claims = claims[n:]
+	}
+	return calls, nil
+}
+
+func claimedBefore(claims []*durable.Claim) map[pawl.ID]*durable.Claim {
+	again := map[pawl.ID]*durable.Claim{}
+	for _, c := range claims {
+		if c.Attempt > 0 {
+			again[c.ID] = c
+		}
+	}
+	return again
+}
+
+func (tx *transaction) claim(w *durable.Writes, claims []*durable.Claim) (call, error) {
+	claims = slices.Clone(claims)
+	slices.SortFunc(claims, func(a, b *durable.Claim) int { return compareIDs(a.ID, b.ID) })
+	n := len(claims)
+	ids, attempts := newColumn(pgtype.UUIDOID, n, 16), newColumn(pgtype.Int4OID, n, 4)
+	costs, shares, calls := newColumn(pgtype.Float8OID, n, 8), newColumn(pgtype.Float8OID, n, 8), newColumn(pgtype.ByteaOID, n, 0)
+	for _, c := range claims {
+		ids.uuid(c.ID)
+		attempts.int4(c.Attempt)
+		costs.float8(c.Cost)
+		shares.float8(c.Share)
+		packed, err := packCalls(c.Calls)
+		if err != nil {
+			return call{}, err
+		}
+		calls.bytes(packed)
+	}
+	rows := make([]pawl.TaskRow, n)
+	for i, c := range claims {
+		c.Row = &rows[i]
+	}
+	first := claims[0]
+	return tx.query("claim", func(r *row) error {
+		c := claims[r.int8()-1]
+		return readClaimed(r, c, w)
+	}, textArg(first.Worker), int8Arg(micro(w.Now)), int8Arg(micro(first.Lease)), ids.arg(), attempts.arg(), costs.arg(), shares.arg(), calls.arg(), int8Arg(int64(n))), nil
+}
+
+// readClaimed reads a row of the statement claim.
+func readClaimed(r *row, c *durable.Claim, w *durable.Writes) error {
+	t := c.Row
+	t.ID, t.Run, t.Seq, t.State = c.ID, c.Run, c.Seq, pawl.Running
+	setBin(t, c.In)
+	t.Attempt, t.Worker, t.Started, t.LeaseUntil = c.Attempt+1, c.Worker, w.Now, c.Lease
+	t.Size = limit.Size{Chars: r.int4(), MaxTokens: r.int4(), Output: r.int4()}
+	if err := unpackMore(r.next(), t); err != nil {
+		return err
+	}
+	t.Added = r.time()
+	return readPayload(r, t)
+}
+
+func (tx *transaction) claimSteps(again map[pawl.ID]*durable.Claim) call {
+	tasks, ids := map[pawl.ID]*pawl.TaskRow{}, make([]pawl.ID, 0, len(again))
+	for id, c := range again {
+		tasks[id] = c.Row
+		ids = append(ids, id)
+	}
+	return tx.steps("steps", tasks, ids)
+}
