@@ -33,6 +33,9 @@ const (
 // Ring implements [durable.Database]. The message is sent by a goroutine, so that
 // a burst of rings is one message each pause.
 func (d *database) Ring(b durable.Bell) {
+	if d.own {
+		return
+	}
 	d.bell.mu.Lock()
 	defer d.bell.mu.Unlock()
 	d.bell.pending.Ready = d.bell.pending.Ready || b.Ready
@@ -86,6 +89,10 @@ func (d *database) message(b durable.Bell) string {
 
 // Listen implements [durable.Database].
 func (d *database) Listen(ctx context.Context, heard func(durable.Bell)) error {
+	if d.own {
+		<-ctx.Done()
+		return nil
+	}
 	if d.poll {
 		return d.look(ctx, heard)
 	}

@@ -20,6 +20,7 @@ type database struct {
 	keys     keys
 	families []string // the keys of nodes, then those of messages
 	poll     bool     // no subscription: bells are rung by looking
+	own      bool     // and nobody else rings: one process has the store for itself
 	name     string   // of this process, in what it rings
 
 	clock    clock
@@ -34,7 +35,7 @@ type database struct {
 }
 
 func newDatabase(client redis.UniversalClient, o options) *database {
-	d := &database{client: client, keys: newKeys(o.prefix), poll: o.poll, name: fmt.Sprintf("%016x", rand.Uint64())}
+	d := &database{client: client, keys: newKeys(o.prefix), poll: o.poll, own: o.own, name: fmt.Sprintf("%016x", rand.Uint64())}
 	d.families = append(append([]string{}, d.keys.nodes[:]...), d.keys.texts[:]...)
 	d.closing, d.close = context.WithCancel(context.Background())
 	return d
@@ -58,9 +59,16 @@ const (
 
 // Update implements [durable.Database].
 func (d *database) Update(ctx context.Context, book bool, f func(durable.Tx) (*durable.Writes, error)) error {
+	var orphans []*durable.Record
+	defer func() {
+		if len(orphans) > 0 {
+			d.drop(ctx, orphans)
+		}
+	}()
 	for tries := 0; ; tries++ {
 		t := &tx{view: view{database: d, ctx: ctx}, withBook: book, careful: tries > 0}
 		err := t.update(f)
+		orphans = append(orphans, t.orphans...)
 		if err == nil || !errors.Is(err, durable.ErrConflict) {
 			return err
 		}

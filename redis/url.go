@@ -25,6 +25,7 @@ type options struct {
 	tls      *tls.Config
 	prefix   string
 	poll     bool
+	own      bool // only this process's own events, which it need not look for
 	pool     int
 }
 
@@ -137,10 +138,10 @@ func (o *options) set(name, value string) error {
 		}
 		o.prefix = value
 	case "events":
-		if value != "poll" && value != "listen" {
-			return fmt.Errorf("events is %q; want listen or poll", value)
+		if value != "poll" && value != "listen" && value != "own" {
+			return fmt.Errorf("events is %q; want listen, poll, or own for those of this process only", value)
 		}
-		o.poll = value == "poll"
+		o.poll, o.own = value == "poll", value == "own"
 	case "pool":
 		n, err := strconv.Atoi(value)
 		if err != nil || n < 1 {
