@@ -1,8 +1,11 @@
 package redis
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/durable"
@@ -18,6 +21,7 @@ type claims struct {
 type claimPart struct {
 	bucket            bucket
 	claims            []*durable.Claim
+	payloads          []string // their fields
 	ids, wants, lease list
 }
 
@@ -33,14 +37,15 @@ func (w *writer) claim() error {
 		r := &durable.Record{Calls: c.Calls, Cost: c.Cost, Share: c.Share}
 		r.ID, r.State, r.Attempt, r.Queue = c.ID, pawl.Running, c.Attempt+1, c.In.Queue
 		r.Worker, r.Started, r.LeaseUntil = c.Worker, w.w.Now, c.Lease
-		lease, err := appendLease(w.scratch[:0], r, w.version)
+		r.Token = int64(head.flags & hasNewInput >> 1)
+		lease, err := appendLease(w.scratch[:0], r, w.version|uint64(r.Token))
 		if err != nil {
 			return err
 		}
 		w.scratch = lease
-		w.claims.add(c, lease)
+		w.claims.add(c, head, lease)
 		from := place{bin: c.Bin, member: string(appendMember(nil, head)), state: w.t.keys.state(pawl.Pending, r.Queue)}
-		if head.deadline {
+		if head.flags&hasDeadline != 0 {
 			from.wake = 1
 		}
 		w.move(c.ID, from, w.t.placeOf(r))
@@ -49,7 +54,7 @@ func (w *writer) claim() error {
 	return nil
 }
 
-func (cs *claims) add(c *durable.Claim, lease []byte) {
+func (cs *claims) add(c *durable.Claim, head *candidate, lease []byte) {
 	b := bucketOf(c.ID)
 	p := cs.open[b]
 	if p == nil || len(p.claims) >= claimsAtOnce {
@@ -61,6 +66,7 @@ func (cs *claims) add(c *durable.Claim, lease []byte) {
 		cs.parts = append(cs.parts, p)
 	}
 	p.claims = append(p.claims, c)
+	p.payloads = append(p.payloads, payloadField(c.ID, head.flags&hasNewInput != 0))
 	p.ids.bytes(c.ID[:])
 	p.wants.bytes(binary.BigEndian.AppendUint32([]byte{stateCode(pawl.Pending)}, uint32(c.Attempt)))
 	p.lease.bytes(lease)
@@ -73,9 +79,8 @@ func (cs *claims) add(c *durable.Claim, lease []byte) {
 func (p *program) claims(k *keys, cs *claims) {
 	p.array(len(cs.parts))
 	for _, part := range cs.parts {
-		p.array(5)
+		p.array(4)
 		p.text(p.key(k.row(part.bucket)))
-		p.text(p.key(k.payload(part.bucket)))
 		for _, l := range []*list{&part.ids, &part.wants, &part.lease} {
 			p.list(l)
 		}
@@ -88,18 +93,18 @@ func (p *program) claims(k *keys, cs *claims) {
 	}
 }
 
-// claimed sets the rows of claims, from what the script answered.
-func (w *writer) claimed(claimed, steps any) error {
-	values, err := answersOf(claimed, 2*len(w.claims.parts))
+// claimed sets the rows of claims, from what the script answered and from their payloads.
+func (w *writer) claimed(claimed, steps any, payloads []any) error {
+	values, err := answersOf(claimed, len(w.claims.parts))
 	if err != nil {
 		return err
 	}
 	for i, part := range w.claims.parts {
-		rows, err := texts(values[2*i])
+		rows, err := texts(values[i])
 		if err != nil {
 			return err
 		}
-		payloads, err := texts(values[2*i+1])
+		payloads, err := texts(payloads[i])
 		if err != nil {
 			return err
 		}
@@ -150,4 +155,13 @@ func (w *writer) claimedSteps(steps any) error {
 		}
 	}
 	return nil
+}
+
+// queue appends the commands that read the payloads.
+func (cs *claims) queue(ctx context.Context, pipe redis.Pipeliner, k *keys) []*redis.SliceCmd {
+	reads := make([]*redis.SliceCmd, len(cs.parts))
+	for i, p := range cs.parts {
+		reads[i] = pipe.HMGet(ctx, k.payload(p.bucket), p.payloads...)
+	}
+	return reads
 }

@@ -22,11 +22,12 @@ func (t *tx) commit(w *durable.Writes) error {
 	if err != nil {
 		return fmt.Errorf("prepare a transaction: %w", err)
 	}
-	answer, err := t.run(t.ctx, scriptCommit, p.keys, []byte(p.pack))
-	if err != nil {
-		return fmt.Errorf("commit: %w", err)
+	answer, payloads, err := t.runWith(t.ctx, scriptCommit, p, wr)
+	if err == nil {
+		err = wr.finish(answer, payloads)
 	}
-	if err := wr.finish(answer); err != nil {
+	if err != nil {
+		t.orphans = append(t.orphans, w.Add...)
 		return fmt.Errorf("commit: %w", err)
 	}
 	if len(w.Delete) > 0 || w.Input {
@@ -36,7 +37,7 @@ func (t *tx) commit(w *durable.Writes) error {
 }
 
 // finish reads the answer of commit.lua.
-func (w *writer) finish(answer any) error {
+func (w *writer) finish(answer any, payloads []any) error {
 	t := w.t
 	answers, err := answersOf(answer, 4)
 	if err != nil {
@@ -51,7 +52,7 @@ func (w *writer) finish(answer any) error {
 		}
 		return w.conflict(answers[3])
 	}
-	if t.guessed {
+	if len(w.w.Add) > 0 {
 		t.guess.known(w.nextSeq())
 	}
 	if len(w.w.Pages) > 0 {
@@ -60,7 +61,7 @@ func (w *writer) finish(answer any) error {
 	if answers, err = answersOf(answers, 5); err != nil {
 		return err
 	}
-	return w.claimed(answers[3], answers[4])
+	return w.claimed(answers[3], answers[4], payloads)
 }
 
 func (w *writer) conflict(what any) error {

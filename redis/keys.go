@@ -75,7 +75,7 @@ func (k *keys) twins(identity pawl.Hash) string {
 func appendMember(b buffer, c *candidate) buffer {
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Seq))
 	b = append(b, c.ID[:]...)
-	b.bool(c.deadline)
+	b.byte(c.flags)
 	b.optional(c.Run[:], c.Run == c.ID)
 	for _, n := range []int{c.Attempt, c.Size.Chars, c.Size.MaxTokens, c.Size.Output} {
 		b.int(int64(n))
@@ -87,7 +87,7 @@ func readMember(member string) (c candidate, err error) {
 	r := reader{rest: member}
 	c.Seq = int64(r.fixed64())
 	c.ID = r.id()
-	c.deadline = r.bool()
+	c.flags = r.byte()
 	if c.Run = c.ID; r.bool() {
 		c.Run = r.id()
 	}

@@ -8,6 +8,20 @@ import (
 	"github.com/pawlhq/pawl/internal/durable"
 )
 
+// A payload is written before its row, outside of commit.lua: strings of some size
+// are dear in Lua. So it must never replace another one, even if an old task is added
+// once more. A task that got a new input has its payload in a second field, and
+// the lowest bit of its row's version says so.
+
+func newInput(token int64) bool { return token&1 != 0 }
+
+func payloadField(id pawl.ID, newInput bool) string {
+	if newInput {
+		return string(id[:]) + "2"
+	}
+	return string(id[:])
+}
+
 // appendPayload appends what of a task never changes and may be large.
 func appendPayload(b buffer, r *durable.Record) (buffer, error) {
 	b.bytes(durable.Pack(r.Input))

@@ -26,9 +26,14 @@ func (d *database) placeOf(r *durable.Record) place {
 	switch {
 	case r.State == pawl.Pending:
 		p.bin = r.Bin
-		p.member = string(appendMember(nil, &candidate{
-			durable.Candidate{ID: r.ID, Run: r.Run, Seq: r.Seq, Attempt: r.Attempt, Size: r.Size}, !r.Deadline.IsZero(),
-		}))
+		c := candidate{Candidate: durable.Candidate{ID: r.ID, Run: r.Run, Seq: r.Seq, Attempt: r.Attempt, Size: r.Size}}
+		if !r.Deadline.IsZero() {
+			c.flags |= hasDeadline
+		}
+		if newInput(r.Token) {
+			c.flags |= hasNewInput
+		}
+		p.member = string(appendMember(nil, &c))
 		p.wake = micros(r.Wake())
 	case r.State.Ended():
 		p.ended = micros(r.Ended)

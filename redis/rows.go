@@ -33,22 +33,29 @@ func shelves(ids []pawl.ID) []*shelf {
 	return found
 }
 
-func fields(ids []pawl.ID, places []int) []string {
+// kind is a kind of value that tasks have, in a hash for each bucket.
+type kind struct {
+	key   func(bucket) string
+	field func(i int, id pawl.ID) string
+}
+
+func plain(_ int, id pawl.ID) string { return string(id[:]) }
+
+func (k *kind) fields(ids []pawl.ID, places []int) []string {
 	found := make([]string, len(places))
 	for i, at := range places {
-		found[i] = string(ids[at][:])
+		found[i] = k.field(at, ids[at])
 	}
 	return found
 }
 
-// values reads one value of each task, "" for those that have none, of each kind:
-// rows, payloads or outputs.
-func (v *view) values(ids []pawl.ID, kinds ...func(bucket) string) ([][]string, error) {
+// values reads one value of each task and kind, "" for what there is not.
+func (v *view) values(ids []pawl.ID, kinds ...kind) ([][]string, error) {
 	sorted := shelves(ids)
 	asked := make([]*redis.SliceCmd, len(sorted)*len(kinds))
 	err := v.many(len(asked), func(p redis.Pipeliner, i int) {
-		s := sorted[i/len(kinds)]
-		asked[i] = p.HMGet(v.ctx, kinds[i%len(kinds)](s.bucket), fields(ids, s.places)...)
+		s, k := sorted[i/len(kinds)], kinds[i%len(kinds)]
+		asked[i] = p.HMGet(v.ctx, k.key(s.bucket), k.fields(ids, s.places)...)
 	})
 	if err != nil {
 		return nil, err
@@ -71,7 +78,7 @@ func (v *view) values(ids []pawl.ID, kinds ...func(bucket) string) ([][]string, 
 
 // records reads tasks without payload; nil stands for those that are not there.
 func (v *view) records(ids []pawl.ID) ([]*durable.Record, error) {
-	rows, err := v.values(ids, v.keys.row)
+	rows, err := v.values(ids, kind{v.keys.row, plain})
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +101,8 @@ func (v *view) fill(records []*durable.Record, steps bool) ([]*durable.Record, e
 	for i, r := range records {
 		ids[i] = r.ID
 	}
-	values, err := v.values(ids, v.keys.payload, v.keys.output)
+	payload := kind{v.keys.payload, func(i int, id pawl.ID) string { return payloadField(id, newInput(records[i].Token)) }}
+	values, err := v.values(ids, payload, kind{v.keys.output, plain})
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,7 @@ var (
 	scriptInterest     = newScript("interest")
 	scriptConversation = newScript("conversation")
 	scriptSweep        = newScript("sweep")
+	scriptDrop         = newScript("drop")
 )
 
 // patience is how long a script is tried again that the server does not take at
@@ -49,46 +50,71 @@ const (
 // run runs a script and returns its answer. It may have run even if there is an
 // error, unless that is the server's own.
 func (d *database) run(ctx context.Context, s script, keys []string, args ...any) (any, error) {
+	var answer any
+	err := retry(ctx, func() error {
+		cmd := s.sha(ctx, keys, args...)
+		_ = d.client.Process(ctx, cmd) // the command has the error
+		err := cmd.Err()
+		answer, err = d.answer(ctx, cmd, err, s, keys, args)
+		return err
+	})
+	return answer, err
+}
+
+// answer returns the answer of a script, which is sent whole if the server does not
+// know it by its hash.
+func (d *database) answer(ctx context.Context, cmd once, err error, s script, keys []string, args []any) (any, error) {
+	if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
+		cmd = s.whole(ctx, keys, args...)
+		_ = d.client.Process(ctx, cmd)
+		err = cmd.Err()
+	}
+	switch {
+	case errors.Is(err, redis.Nil):
+		return nil, nil
+	case err != nil && ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		return nil, err
+	}
+	return cmd.Val(), nil
+}
+
+// retry does something again while the server says that it was not done, and that
+// it may work in a moment.
+func retry(ctx context.Context, do func() error) error {
 	var began time.Time
 	for pause := retryMin; ; pause = min(2*pause, retryMax) {
-		answer, err := d.runOnce(ctx, s, keys, args)
+		err := do()
 		if err == nil || !passes(err) {
-			return answer, explain(err)
+			return explain(err)
 		}
 		if began.IsZero() {
 			began = time.Now()
 		}
 		if time.Since(began) > patience {
-			return nil, explain(err)
+			return explain(err)
 		}
 		if err := sleep(ctx, pause); err != nil {
-			return nil, err
+			return err
 		}
 	}
 }
 
-func (d *database) runOnce(ctx context.Context, s script, keys []string, args []any) (any, error) {
-	answer, err := d.eval(ctx, "evalsha", s.Hash(), keys, args)
-	if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
-		answer, err = d.eval(ctx, "eval", s.source(), keys, args)
-	}
-	if errors.Is(err, redis.Nil) {
-		return nil, nil
-	}
-	return answer, err
+// sha returns the command that runs a script by its hash, and whole the one that
+// brings the script along.
+func (s script) sha(ctx context.Context, keys []string, args ...any) once {
+	return command(ctx, "evalsha", s.Hash(), keys, args)
 }
 
-func (s script) source() string {
+func (s script) whole(ctx context.Context, keys []string, args ...any) once {
 	source, _ := sources.ReadFile("lua/" + s.name + ".lua") // it was read before
-	return string(source)
+	return command(ctx, "eval", string(source), keys, args)
 }
 
-// eval sends a script once. The client would send it again when a connection
-// breaks, and a transaction that took place would be taken for one that met
-// another.
-func (d *database) eval(ctx context.Context, command, what string, keys []string, args []any) (any, error) {
+func command(ctx context.Context, name, what string, keys []string, args []any) once {
 	all := make([]any, 0, 3+len(keys)+len(args))
-	all = append(all, command, what, len(keys))
+	all = append(all, name, what, len(keys))
 	for _, k := range keys {
 		all = append(all, k)
 	}
@@ -96,15 +122,12 @@ func (d *database) eval(ctx context.Context, command, what string, keys []string
 	if len(keys) > 0 {
 		cmd.SetFirstKeyPos(3)
 	}
-	_ = d.client.Process(ctx, cmd) // the command has the error
-	answer, err := cmd.Result()
-	if ctx.Err() != nil && err != nil {
-		return nil, ctx.Err()
-	}
-	return answer, err
+	return cmd
 }
 
-// once is a command that is sent once.
+// once is a command that is sent once. The client would send it again when a
+// connection breaks, and a transaction that took place would be taken for one that
+// met another.
 type once struct{ *redis.Cmd }
 
 func (once) NoRetry() bool { return true }

@@ -35,6 +35,7 @@ type tx struct {
 	expected []expectation
 	answers  []answer
 	heads    map[pawl.ID]*candidate // pending tasks that were read
+	orphans  []*durable.Record      // tasks that were not added, and have payloads
 }
 
 // was is a task as it was when it was read: where it stands in sets.
@@ -313,8 +314,14 @@ func (t *tx) Running(worker string) ([]*durable.Record, error) {
 // candidate is a pending task as it stands in its bin.
 type candidate struct {
 	durable.Candidate
-	deadline bool // whether it has one
+	flags byte
 }
+
+// What the flags of a candidate say.
+const (
+	hasDeadline = 1 << iota
+	hasNewInput // see payloadField
+)
 
 // Heads implements [durable.Tx].
 func (t *tx) Heads(asks []durable.HeadAsk) ([][]durable.Candidate, error) {

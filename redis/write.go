@@ -13,7 +13,8 @@ import (
 type writer struct {
 	t       *tx
 	w       *durable.Writes
-	version uint64 // of all rows that this transaction writes
+	version uint64 // of all rows that this transaction writes; the lowest bit is each row's own
+	fresh   payloads
 	do      commands
 	counts  map[string]int
 	written map[pawl.ID]bool // tasks whose rows are written
@@ -28,7 +29,7 @@ type writer struct {
 
 // write prepares everything that w changes.
 func (t *tx) write(w *durable.Writes) (*writer, error) {
-	wr := &writer{t: t, w: w, version: rand.Uint64(), counts: map[string]int{}, written: map[pawl.ID]bool{}, nodes: w.Nodes}
+	wr := &writer{t: t, w: w, version: rand.Uint64() &^ 1, counts: map[string]int{}, written: map[pawl.ID]bool{}, nodes: w.Nodes}
 	for _, step := range []func() error{
 		wr.add, wr.claim, wr.change, wr.end, wr.revive, wr.delete, wr.touch, wr.steps, wr.post, wr.pages, wr.happen,
 	} {
@@ -59,29 +60,20 @@ func (w *writer) count(queue string, from, to pawl.State) {
 
 // row writes a task's row.
 func (w *writer) row(r *durable.Record) error {
-	row, err := appendRow(w.scratch[:0], r, w.version)
+	row, err := appendRow(w.scratch[:0], r, w.version|uint64(r.Token&1))
 	if err != nil {
 		return err
 	}
 	w.scratch = row
 	w.written[r.ID] = true
-	return w.set(w.t.keys.row(bucketOf(r.ID)), r.ID, row)
-}
-
-func (w *writer) set(key string, id pawl.ID, value []byte) error {
-	c := w.do.to("HSET", key)
-	c.bytes(id[:])
-	c.bytes(value)
+	w.set(w.t.keys.row(bucketOf(r.ID)), string(r.ID[:]), row)
 	return nil
 }
 
-func (w *writer) payload(r *durable.Record) error {
-	payload, err := appendPayload(w.scratch[:0], r)
-	if err != nil {
-		return err
-	}
-	w.scratch = payload
-	return w.set(w.t.keys.payload(bucketOf(r.ID)), r.ID, payload)
+func (w *writer) set(key, field string, value []byte) {
+	c := w.do.to("HSET", key)
+	c.text(field)
+	c.bytes(value)
 }
 
 // before returns a task as it was read.
@@ -109,7 +101,7 @@ func (w *writer) add() error {
 		if err := w.row(r); err != nil {
 			return err
 		}
-		if err := w.payload(r); err != nil {
+		if err := w.fresh.add(r); err != nil {
 			return err
 		}
 		w.move(r.ID, place{}, w.t.placeOf(r))
@@ -138,7 +130,7 @@ func (w *writer) end() error {
 			return err
 		}
 		if r.Output != nil {
-			_ = w.set(w.t.keys.output(bucketOf(r.ID)), r.ID, durable.Pack(r.Output))
+			w.set(w.t.keys.output(bucketOf(r.ID)), string(r.ID[:]), durable.Pack(r.Output))
 		}
 		what := "ended"
 		if r.State == pawl.Succeeded {
@@ -151,17 +143,19 @@ func (w *writer) end() error {
 
 func (w *writer) revive() error {
 	for _, r := range w.w.Revive {
+		if w.w.Input {
+			payload, err := appendPayload(nil, r)
+			if err != nil {
+				return err
+			}
+			r.Token |= 1
+			w.set(w.t.keys.payload(bucketOf(r.ID)), payloadField(r.ID, true), payload)
+			w.dropSteps(r)
+		}
 		if _, err := w.put(r); err != nil {
 			return err
 		}
 		w.twins.add(&w.t.keys, r, "new")
-		if !w.w.Input {
-			continue
-		}
-		if err := w.payload(r); err != nil {
-			return err
-		}
-		w.dropSteps(r)
 	}
 	return nil
 }
@@ -175,6 +169,9 @@ func (w *writer) delete() error {
 		}
 		for _, key := range []string{k.row(bucketOf(r.ID)), k.payload(bucketOf(r.ID)), k.output(bucketOf(r.ID))} {
 			w.do.to("HDEL", key).bytes(r.ID[:])
+		}
+		if newInput(r.Token) {
+			w.do.to("HDEL", k.payload(bucketOf(r.ID))).text(payloadField(r.ID, true))
 		}
 		w.move(r.ID, old.place, place{})
 		w.count(r.Queue, old.state, "")

@@ -8,7 +8,7 @@
 --   2 rows      {key, ids, versions}: rows that must be in these versions
 --   3 fields    {key, fields, values}: fields of hashes that must have these values
 --   4 answers   {value, command...}: commands that must answer this
---   5 claims    {rows, payloads, ids, wants, leases}: rows whose state and attempt must be as
+--   5 claims    {rows, ids, wants, leases}: rows whose state and attempt must be as
 --               wanted, and that get a new lease
 --   6 steps     {steps, results}: the keys of claimed tasks that may have steps
 --   7 twins     {key, identities, what, ids, ended}: what tasks are to their identities
@@ -55,21 +55,18 @@ end
 -- Claims: the row keeps what stands behind its lease.
 local claimed, writes = {}, {}
 for g, c in ipairs(p[5]) do
-  local rows = call('HMGET', c[1], unpack(c[3]))
-  local ids, wants, leases, set = c[3], c[4], c[5], {}
+  local ids, wants, leases, set = c[2], c[3], c[4], {}
+  local rows = call('HMGET', c[1], unpack(ids))
   for i = 1, #ids do
     local row = rows[i]
     if not row or sub(row, 9, 13) ~= wants[i] then return conflict('claim') end
     set[2 * i - 1] = ids[i]
     set[2 * i] = leases[i] .. sub(row, 18 + struct.unpack('>I4', row, 14))
   end
-  claimed[2 * g - 1] = rows
+  claimed[g] = rows
   writes[g] = set
 end
-for g, c in ipairs(p[5]) do
-  call('HSET', c[1], unpack(writes[g]))
-  claimed[2 * g] = call('HMGET', c[2], unpack(c[3]))
-end
+for g, c in ipairs(p[5]) do call('HSET', c[1], unpack(writes[g])) end
 local steps = {}
 for i, s in ipairs(p[6]) do
   steps[2 * i - 1] = call('LRANGE', s[1], 0, -1)
