@@ -13,8 +13,9 @@ const slack = 2 * time.Second
 // recovery is how long a task took from the death of its worker to its next
 // start.
 type recovery struct {
-	Task   pawl.ID
+	Task   *pawl.TaskRow
 	Worker string
+	Missed time.Duration // until a store took it back, because the lease had ended
 	Took   time.Duration
 }
 
@@ -29,7 +30,7 @@ func (e *evidence) recoveries() []recovery {
 			if a.Class != pawl.Lost || !killed || i+1 == len(r.Attempts) {
 				continue
 			}
-			all = append(all, recovery{r.ID, a.Worker, r.Attempts[i+1].Started.Sub(died)})
+			all = append(all, recovery{r, a.Worker, a.Ended.Sub(died), r.Attempts[i+1].Started.Sub(died)})
 		}
 	}
 	slices.SortFunc(all, func(a, b recovery) int { return int(a.Took - b.Took) })

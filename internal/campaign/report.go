@@ -52,7 +52,8 @@ func (e *evidence) report(p plan, took time.Duration) *report {
 	}
 	for _, x := range r.recoveries {
 		if x.Took > p.Lease+slack {
-			r.breaches.add(late, "%s ran again %v after %s was killed", x.Task, x.Took.Round(time.Millisecond), x.Worker)
+			r.breaches.add(late, "%s (%s) ran again %v after %s was killed; its lease was seen to end after %v",
+				x.Task.ID, x.Task.Priority, x.Took.Round(time.Millisecond), x.Worker, x.Missed.Round(time.Millisecond))
 		}
 	}
 	return r
