@@ -10,6 +10,8 @@ import (
 // its writes.
 type act struct {
 	Tx
+	given time.Time // the time of the call; zero for the database's clock
+	begun bool
 	now   time.Time
 	types Types // of events that somebody watches
 	book  *Book // nil if it is closed: then posts go into the inbox
@@ -26,16 +28,22 @@ type touch struct {
 	isNew, revived, deleted, noted bool
 }
 
-func begin(tx Tx, now time.Time, b *Book) (*act, error) {
-	at, err := clock(tx, now)
-	if err != nil {
-		return nil, err
+// begin asks for the time and for who watches. It comes after the first read of
+// the act: a database over a network tells all of it in one round trip.
+func (a *act) begin() error {
+	if a.begun {
+		return nil
 	}
-	types, err := tx.Interest()
+	at, err := clock(a.Tx, a.given)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &act{Tx: tx, now: at, types: types, book: b, w: Writes{Now: at}}, nil
+	types, err := a.Interest()
+	if err != nil {
+		return err
+	}
+	a.begun, a.now, a.types, a.w.Now = true, at, types, at
+	return nil
 }
 
 // own returns records with those that the act has already in place of the new copies.
@@ -59,7 +67,10 @@ func (a *act) own(records []*Record) []*Record {
 // held is Held with the act's own records.
 func (a *act) held(ids []pawl.ID, steps []StepKey) ([]*Record, []bool, error) {
 	records, stored, err := a.Held(ids, steps)
-	return a.own(records), stored, err
+	if err != nil {
+		return nil, nil, err
+	}
+	return a.own(records), stored, a.begin()
 }
 
 // touch notes that a task's row changes.

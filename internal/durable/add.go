@@ -65,6 +65,9 @@ func (a *act) adding(tasks []pawl.NewTask) (*adder, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := a.begin(); err != nil {
+		return nil, err
+	}
 	for i := range tasks {
 		if head := tasks[i].Row.Conversation; !head.IsZero() && !own[head] && !known.Heads[head] {
 			return nil, fmt.Errorf("pawl: task %s starts from conversation %s, which is not stored", tasks[i].Row.ID, head)

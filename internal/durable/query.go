@@ -36,6 +36,9 @@ func (s *Store) Change(ctx context.Context, now time.Time, f pawl.Filter, c pawl
 
 func (s *Store) changePart(ctx context.Context, now time.Time, f pawl.Filter, c pawl.Change) (picked int, last pawl.ID, changed []pawl.ID, err error) {
 	err = s.update(ctx, now, func(a *act) error {
+		if err := a.begin(); err != nil {
+			return err
+		}
 		records, err := a.Pick(f, a.now)
 		if err != nil {
 			return err

@@ -45,13 +45,11 @@ func (s *Store) ready(ctx context.Context) error {
 	return nil
 }
 
-// update does one call of the contract that changes something.
+// update does one call of the contract that changes something. f begins the act
+// with its first read.
 func (s *Store) update(ctx context.Context, now time.Time, f func(*act) error) error {
 	return s.commit(ctx, false, func(tx Tx) (*Writes, error) {
-		a, err := begin(tx, now, nil)
-		if err != nil {
-			return nil, err
-		}
+		a := &act{Tx: tx, given: now}
 		if err := f(a); err != nil {
 			return nil, err
 		}
@@ -81,8 +79,8 @@ func (s *Store) open(ctx context.Context, now time.Time, f func(*act) error) err
 		if err := b.load(read); err != nil {
 			return nil, err
 		}
-		a, err := begin(tx, now, b)
-		if err != nil {
+		a := &act{Tx: tx, given: now, book: b}
+		if err := a.begin(); err != nil {
 			return nil, err
 		}
 		for i := range read.Posts {
