@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/durable"
 )
 
 // buffer is a value on its way into the database.
@@ -26,6 +27,13 @@ func (b *buffer) optional(v []byte, none bool) {
 	}
 	b.byte(1)
 	*b = append(*b, v...)
+}
+
+// packed appends a value as durable.Pack has it.
+func (b *buffer) packed(v []byte) {
+	length := len(*b)
+	*b = durable.AppendPack(append(*b, 0, 0, 0, 0), v)
+	binary.BigEndian.PutUint32((*b)[length:], uint32(len(*b)-length-4))
 }
 
 func (b *buffer) bool(v bool) {
@@ -112,6 +120,15 @@ func (r *reader) text() string {
 		return ""
 	}
 	return r.take(int(n))
+}
+
+// packed returns a copy of a value that was packed.
+func (r *reader) packed() []byte {
+	value, err := durable.Unpack([]byte(r.take(int(r.fixed32()))))
+	if err != nil {
+		r.rest, r.err = "", err
+	}
+	return value
 }
 
 // bytes returns a copy, and nil for an empty value.

@@ -18,10 +18,12 @@ func (t *tx) commit(w *durable.Writes) error {
 	if err != nil {
 		return fmt.Errorf("prepare a transaction: %w", err)
 	}
+	defer wr.free()
 	p, err := wr.program()
 	if err != nil {
 		return fmt.Errorf("prepare a transaction: %w", err)
 	}
+	wr.memory.program, wr.payloads = p.pack, wr.fresh.memory
 	answer, payloads, err := t.runWith(t.ctx, scriptCommit, p, wr)
 	if err == nil {
 		err = wr.finish(answer, payloads)
@@ -87,7 +89,7 @@ func (w *writer) nextSeq() int64 {
 // program puts everything together; see commit.lua for the parts.
 func (w *writer) program() (*program, error) {
 	t, k := w.t, &w.t.keys
-	p := &program{}
+	p := &program{pack: w.memory.program[:0]}
 	if t.guessed && len(w.w.Add) > 0 {
 		w.do.once("SET", k.seq, strconv.FormatInt(w.nextSeq()-1, 10))
 	}

@@ -24,7 +24,7 @@ func payloadField(id pawl.ID, newInput bool) string {
 
 // appendPayload appends what of a task never changes and may be large.
 func appendPayload(b buffer, r *durable.Record) (buffer, error) {
-	b.bytes(durable.Pack(r.Input))
+	b.packed(r.Input)
 	var next []byte
 	if len(r.Next) > 0 {
 		var err error
@@ -32,11 +32,11 @@ func appendPayload(b buffer, r *durable.Record) (buffer, error) {
 			return nil, fmt.Errorf("payload of task %s: %w", r.ID, err)
 		}
 	}
-	b.bytes(durable.Pack(next))
+	b.packed(next)
 	b.int(int64(len(r.Data)))
 	for name, value := range r.Data {
 		b.text(name)
-		b.bytes(durable.Pack(value))
+		b.packed(value)
 	}
 	return b, nil
 }
@@ -59,15 +59,6 @@ func readPayload(r *pawl.TaskRow, payload string) error {
 		return fmt.Errorf("payload of task %s: %w", r.ID, in.err)
 	}
 	return nil
-}
-
-// packed returns a value that was packed.
-func (r *reader) packed() []byte {
-	value, err := durable.Unpack(r.bytes())
-	if err != nil {
-		r.rest, r.err = "", err
-	}
-	return value
 }
 
 // A step is stored in two parts, so that what only counts steps does not read

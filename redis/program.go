@@ -1,6 +1,9 @@
 package redis
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"sync"
+)
 
 // A program is what a script is to do, as MessagePack: the script is the same for
 // all, and its one argument is read in C. Scripts get every key that the program
@@ -91,9 +94,8 @@ type call struct {
 // mostArguments is how many arguments one call has, about: Lua's stack holds 8,000.
 const mostArguments = 2000
 
-// to returns the call of a command on a key, to add arguments to. first are the
-// arguments before those, if it is new.
-func (c *commands) to(name, key string, first ...string) *call {
+// to returns the call of a command on a key, to add arguments to.
+func (c *commands) to(name, key string) *call {
 	t := target{name, key}
 	if o := c.open[t]; o != nil && o.n < mostArguments {
 		return o
@@ -101,26 +103,39 @@ func (c *commands) to(name, key string, first ...string) *call {
 	if c.open == nil {
 		c.open = map[target]*call{}
 	}
-	o := &call{target: t}
-	o.text(name)
-	o.text(key)
-	for _, arg := range first {
-		o.text(arg)
-	}
-	c.calls = append(c.calls, o)
+	o := c.once(name, key)
 	c.open[t] = o
 	return o
 }
 
 // once adds a call that no other arguments are gathered for.
-func (c *commands) once(name, key string, args ...string) {
-	o := &call{target: target{name, key}}
+func (c *commands) once(name, key string, args ...string) *call {
+	o := calls.Get().(*call)
+	o.target = target{name, key}
 	o.text(name)
 	o.text(key)
 	for _, arg := range args {
 		o.text(arg)
 	}
 	c.calls = append(c.calls, o)
+	return o
+}
+
+// calls are calls that are no longer needed, for their memory.
+var calls = sync.Pool{New: func() any { return new(call) }}
+
+// mostKept is how much memory is kept for the next transaction.
+const mostKept = 1 << 20
+
+// free gives up the calls.
+func (c *commands) free() {
+	for _, o := range c.calls {
+		if cap(o.pack) <= mostKept {
+			*o = call{list: list{pack: o.pack[:0]}}
+			calls.Put(o)
+		}
+	}
+	*c = commands{}
 }
 
 // commands appends the calls, as an array of arrays.

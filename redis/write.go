@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"sync"
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/durable"
@@ -24,12 +25,31 @@ type writer struct {
 	refs    list
 	unrefs  list // the keys of steps that go
 	events  list
-	scratch buffer
+	*memory
+}
+
+// memory is what writers work in, one after the other.
+type memory struct {
+	scratch  buffer // for one row
+	payloads buffer // of all new tasks
+	program  pack
+}
+
+var memories = sync.Pool{New: func() any { return new(memory) }}
+
+// free gives up the writer's memory. Nothing that the writer made may be in use.
+func (w *writer) free() {
+	w.do.free()
+	if cap(w.payloads)+cap(w.memory.program) <= mostKept {
+		memories.Put(w.memory)
+	}
+	w.memory = nil
 }
 
 // write prepares everything that w changes.
 func (t *tx) write(w *durable.Writes) (*writer, error) {
-	wr := &writer{t: t, w: w, version: rand.Uint64() &^ 1, counts: map[string]int{}, written: map[pawl.ID]bool{}, nodes: w.Nodes}
+	wr := &writer{t: t, w: w, version: rand.Uint64() &^ 1, counts: map[string]int{}, written: map[pawl.ID]bool{}, nodes: w.Nodes, memory: memories.Get().(*memory)}
+	wr.fresh.memory = wr.payloads[:0]
 	for _, step := range []func() error{
 		wr.add, wr.claim, wr.change, wr.end, wr.revive, wr.delete, wr.touch, wr.steps, wr.post, wr.pages, wr.happen,
 	} {

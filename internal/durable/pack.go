@@ -25,13 +25,25 @@ func Pack(b []byte) []byte {
 	if b == nil {
 		return nil
 	}
+	room := len(b) + 1
 	if len(b) >= packFrom {
-		packed := encoder().EncodeAll(b, append(make([]byte, 0, len(b)/2), packedZstd))
-		if len(packed) < len(b) {
+		room = len(b) / 2
+	}
+	return AppendPack(make([]byte, 0, room), b)
+}
+
+// AppendPack appends to dst what Pack returns.
+func AppendPack(dst, b []byte) []byte {
+	if b == nil {
+		return dst
+	}
+	if len(b) >= packFrom {
+		packed := encoder().EncodeAll(b, append(dst, packedZstd))
+		if len(packed)-len(dst) < len(b) {
 			return packed
 		}
 	}
-	return append(append(make([]byte, 0, len(b)+1), packedRaw), b...)
+	return append(append(dst, packedRaw), b...)
 }
 
 // Unpack returns what was packed; it may share memory with packed. A value that
