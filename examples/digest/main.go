@@ -10,9 +10,9 @@ import (
 	"strings"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/inmem"
 	"github.com/pawlhq/pawl/limit"
 	"github.com/pawlhq/pawl/llm/anthropic"
+	"github.com/pawlhq/pawl/sqlite"
 )
 
 type Document struct{ Text string }
@@ -26,7 +26,11 @@ var (
 )
 
 func main() {
-	store := inmem.New()
+	ctx, cancel := context.WithCancel(context.Background())
+	store, err := sqlite.Open(ctx, "agent.db") // or postgres.Open, redis.Open: the rest stays as it is
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer store.Close()
 	client := pawl.New(store, pawl.Config{
 		Workers: 64,
@@ -54,7 +58,6 @@ func main() {
 		return Summary{reply.Text()}, nil
 	})
 
-	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
 	go func() { done <- client.Run(ctx) }() // works until ctx ends, then drains
 	for _, file := range os.Args[1:] {
