@@ -20,6 +20,27 @@ type adding struct {
 	joined int               // documents added twice whose runs were one
 }
 
+// count returns how many documents were acknowledged.
+func (a *adding) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.acked)
+}
+
+// failures returns how many calls of Add failed.
+func (a *adding) failures() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.failed
+}
+
+// lastError returns the latest failure.
+func (a *adding) lastError() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.last
+}
+
 // users is how many users add at a time.
 const users = 8
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -25,6 +24,8 @@ type campaign struct {
 	client   *pawl.Client
 	log      *os.File
 	closers  []func() error
+
+	serverEnded bool // by itself, for lack of room
 }
 
 // run carries the plan out. It returns an error if the promise was broken.
@@ -34,15 +35,7 @@ func (p plan) run(ctx context.Context) (r *report, err error) {
 		return nil, err
 	}
 	progress("%s, seed %d, files in %s", p.Store, p.Seed, c.dir)
-	defer func() {
-		err = errors.Join(err, c.close())
-		switch {
-		case err != nil:
-			err = fmt.Errorf("%w\nthe files are kept in %s", err, c.dir)
-		case !p.Keep:
-			err = os.RemoveAll(c.dir)
-		}
-	}()
+	defer func() { err = c.end(err) }()
 	if err := c.open(ctx); err != nil {
 		return nil, err
 	}
@@ -51,7 +44,19 @@ func (p plan) run(ctx context.Context) (r *report, err error) {
 
 // open starts all but the workers.
 func (c *campaign) open(ctx context.Context) (err error) {
-	if c.place, err = c.plan.open(ctx, c.dir); err != nil {
+	if err := os.Chmod(c.dir, 0o755); err != nil { // servers may have a user of their own
+		return err
+	}
+	home := c.dir
+	if c.Disk.Room > 0 {
+		home = filepath.Join(c.dir, diskDir)
+		unmount, err := mount(home, c.Disk.Room)
+		if err != nil {
+			return err
+		}
+		c.closers = append(c.closers, unmount)
+	}
+	if c.place, err = c.plan.open(ctx, home); err != nil {
 		return err
 	}
 	c.closers = append(c.closers, c.place.close)
@@ -70,7 +75,7 @@ func (c *campaign) open(ctx context.Context) (err error) {
 		return err
 	}
 	c.closers = append(c.closers, c.store.Close)
-	c.client = pawl.New(c.store, pawl.Config{Logger: slog.New(slog.NewTextHandler(io.Writer(c.log), nil))})
+	c.client = pawl.New(c.store, pawl.Config{Logger: slog.New(slog.NewTextHandler(c.log, nil))})
 	return c.empty(ctx)
 }
 
@@ -83,12 +88,38 @@ func (c *campaign) empty(ctx context.Context) error {
 	return err
 }
 
-func (c *campaign) close() error {
-	var errs []error
-	for i := len(c.closers) - 1; i >= 0; i-- {
-		errs = append(errs, c.closers[i]())
+// end closes what was opened. After a failure the files are kept, those of a
+// server too.
+func (c *campaign) end(err error) error {
+	keep := err != nil || c.Keep
+	if keep && c.place != nil {
+		err = errors.Join(err, c.place.stop(), c.keepServers())
 	}
-	return errors.Join(errs...)
+	for i := len(c.closers) - 1; i >= 0; i-- {
+		err = errors.Join(err, c.closers[i]())
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w\nthe files are kept in %s", err, c.dir)
+	case c.Keep:
+		progress("the files are kept in %s", c.dir)
+		return nil
+	}
+	return os.RemoveAll(c.dir)
+}
+
+// keepServers copies the files of servers, which go with these, and what is on
+// the small disk.
+func (c *campaign) keepServers() error {
+	kept := filepath.Join(c.dir, "kept")
+	dirs, err := filepath.Glob(filepath.Join(c.dir, "pawl-services-*"))
+	if c.Disk.Room > 0 {
+		dirs = append(dirs, filepath.Join(c.dir, diskDir))
+	}
+	for _, dir := range dirs {
+		err = errors.Join(err, os.CopyFS(filepath.Join(kept, filepath.Base(dir)), os.DirFS(dir)))
+	}
+	return err
 }
 
 // carryOut adds, works and kills, waits for all to end, and looks at what is
@@ -110,7 +141,11 @@ func (c *campaign) carryOut(ctx context.Context) (r *report, err error) {
 		return nil, err
 	}
 	adds := &adding{client: c.client, acked: map[int][]pawl.ID{}}
-	if err := c.during(ctx, adds, func() error { return c.havoc(ctx, crew) }); err != nil {
+	trouble := func() error { return c.havoc(ctx, crew) }
+	if c.Disk.Room > 0 {
+		trouble = func() error { return c.flood(ctx, crew, adds) }
+	}
+	if err := c.during(ctx, adds, trouble); err != nil {
 		return nil, err
 	}
 	if err := c.finished(ctx, crew); err != nil {
@@ -119,11 +154,17 @@ func (c *campaign) carryOut(ctx context.Context) (r *report, err error) {
 	if err := crew.dismiss(time.Minute); err != nil {
 		return nil, err
 	}
+	if c.Disk.Room > 0 {
+		if err := c.whole(ctx); err != nil {
+			return nil, err
+		}
+	}
 	e, err := c.gather(ctx, adds, ended, crew)
 	if err != nil {
 		return nil, err
 	}
 	r = e.report(c.plan, time.Since(began))
+	r.serverEnded, r.lastError = c.serverEnded, adds.last
 	return r, r.verdict()
 }
 
@@ -143,7 +184,7 @@ func (c *campaign) during(ctx context.Context, adds *adding, do func() error) er
 	late := time.AfterFunc(c.Patience, cancel)
 	defer late.Stop()
 	if e := <-added; err == nil && e != nil {
-		err = fmt.Errorf("documents could not be added within %v after the last kill: %w", c.Patience, errors.Join(e, adds.last))
+		err = fmt.Errorf("documents could not be added within %v after the last kill: %w", c.Patience, errors.Join(e, adds.lastError()))
 	}
 	return err
 }

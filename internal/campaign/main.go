@@ -47,6 +47,8 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	switch command {
 	case "kills":
 		return kills(ctx, args, out)
+	case "full":
+		return full(ctx, args, out)
 	case fsyncCommand:
 		return fsync(ctx, args, out)
 	case writesCommand: // how fsync starts this program

@@ -24,6 +24,7 @@ type plan struct {
 	Patience    time.Duration // the longest that all tasks may take to end after the last kill
 	Seed        uint64        // of all that is random here; 0 for a new one
 	Keep        bool          // whether the files of a run that went well are kept too
+	Disk        disk          // that fills up, if it has any room
 }
 
 // defaultPlan is the plan of a full campaign.
@@ -32,14 +33,30 @@ var defaultPlan = plan{
 	Lease: 10 * time.Second, Sync: "always", Patience: 3 * time.Minute,
 }
 
-// kills is the command of that name.
+// kills is the command that kills.
 func kills(ctx context.Context, args []string, out io.Writer) error {
 	p := defaultPlan
-	flags := flag.NewFlagSet("campaign", flag.ContinueOnError)
-	flags.StringVar(&p.Store, "store", p.Store, "sqlite, sqlite:PATH, postgres, redis, cluster, or a URL")
-	flags.IntVar(&p.Workers, "workers", p.Workers, "worker processes that are alive at a time")
+	flags := p.flags("campaign")
 	flags.IntVar(&p.Kills, "kills", p.Kills, "workers to kill")
 	flags.IntVar(&p.ServerKills, "server-kills", p.ServerKills, "times to kill the server; of a cluster, the store's master")
+	return p.command(ctx, flags, args, out)
+}
+
+// full is the command that fills the disk.
+func full(ctx context.Context, args []string, out io.Writer) error {
+	p := defaultPlan
+	p.Kills, p.Sync, p.Disk = 0, "everysec", defaultDisk
+	flags := p.flags("campaign full")
+	flags.IntVar(&p.Disk.Room, "room", p.Disk.Room, "MiB that the disk has")
+	flags.DurationVar(&p.Disk.Full, "full", p.Disk.Full, "how long it is full")
+	return p.command(ctx, flags, args, out)
+}
+
+// flags returns the flags that both commands have.
+func (p *plan) flags(name string) *flag.FlagSet {
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	flags.StringVar(&p.Store, "store", p.Store, "sqlite, sqlite:PATH, postgres, redis, cluster, or a URL")
+	flags.IntVar(&p.Workers, "workers", p.Workers, "worker processes that are alive at a time")
 	flags.DurationVar(&p.Every, "every", p.Every, "mean time between kills")
 	flags.Float64Var(&p.Rate, "rate", p.Rate, "documents to add a second; each is a flow of two tasks")
 	flags.DurationVar(&p.Lease, "lease", p.Lease, "of the workers")
@@ -47,6 +64,11 @@ func kills(ctx context.Context, args []string, out io.Writer) error {
 	flags.DurationVar(&p.Patience, "patience", p.Patience, "how long the tasks may take to end after the last kill")
 	flags.Uint64Var(&p.Seed, "seed", p.Seed, "of all that is random; 0 for a new one")
 	flags.BoolVar(&p.Keep, "keep", p.Keep, "keep the files of a run that went well too")
+	return flags
+}
+
+// command carries out the plan that the arguments change.
+func (p *plan) command(ctx context.Context, flags *flag.FlagSet, args []string, out io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -57,16 +79,23 @@ func kills(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	r, err := p.run(ctx)
+	if r != nil {
+		err = errors.Join(err, r.markdown(out))
+	}
 	if err != nil {
 		return fmt.Errorf("%w\nrepeat: %s", err, p.repeat())
 	}
-	return r.markdown(out)
+	return nil
 }
 
 func (p plan) check() error {
 	switch {
 	case p.Workers < 1 || p.Rate <= 0 || p.Every <= 0 || p.Lease < time.Second || p.Patience <= 0:
 		return errors.New("-workers, -rate, -every and -patience must be more than 0, and -lease 1s or more")
+	case p.Disk.Room < 0 || p.Disk.Full < 0 || p.Disk.Room > 0 && p.Disk.Full == 0:
+		return errors.New("-room and -full must be more than 0")
+	case p.Disk.Room > 0 && strings.Contains(p.Store, ":"):
+		return fmt.Errorf("-store is %q; want sqlite, postgres or redis, which can be put on a small disk", p.Store)
 	case p.Kills < 0 || p.ServerKills < 0:
 		return errors.New("-kills and -server-kills must be 0 or more")
 	case p.Sync != "always" && p.Sync != "everysec" && p.Sync != "no":
@@ -76,13 +105,22 @@ func (p plan) check() error {
 }
 
 // lossy reports whether the store may lose the last moment's writes by its settings.
-func (p plan) lossy() bool { return p.Sync != "always" && p.Store == "redis" }
+func (p plan) lossy() bool {
+	return p.Sync != "always" && p.ServerKills > 0 && (p.Store == "redis" || p.Store == "cluster")
+}
 
 // repeat is the command line of the same campaign.
 func (p plan) repeat() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "go run ./internal/campaign -store %s -kills %d -server-kills %d -seed %d", p.Store, p.Kills, p.ServerKills, p.Seed)
 	d := defaultPlan
+	b.WriteString("go run ./internal/campaign ")
+	if p.Disk.Room > 0 {
+		fmt.Fprintf(&b, "full -room %d -full %v ", p.Disk.Room, p.Disk.Full)
+		d.Sync = "everysec"
+	} else {
+		fmt.Fprintf(&b, "-kills %d -server-kills %d ", p.Kills, p.ServerKills)
+	}
+	fmt.Fprintf(&b, "-store %s -seed %d", p.Store, p.Seed)
 	for _, f := range []struct {
 		name      string
 		is, usual any

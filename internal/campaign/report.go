@@ -23,6 +23,9 @@ type report struct {
 	stored     int
 	recoveries []recovery
 	breaches   breaches
+
+	serverEnded bool  // by itself, for lack of room
+	lastError   error // of Add, while there was no room or no server
 }
 
 func (e *evidence) report(p plan, took time.Duration) *report {
@@ -47,8 +50,8 @@ func (e *evidence) report(p plan, took time.Duration) *report {
 	for _, b := range e.bills {
 		r.billed += b.Billed
 	}
-	if p.ServerKills > 0 {
-		return r // the time that the server was away is part of them
+	if p.ServerKills > 0 || p.Disk.Room > 0 {
+		return r // the time without a store is part of them
 	}
 	for _, x := range r.recoveries {
 		if x.Took > p.Lease+slack {
@@ -94,7 +97,7 @@ func (r *report) markdown(out io.Writer) error {
 	for _, n := range r.tasks {
 		all += n
 	}
-	fmt.Fprintf(&b, "| %s | %d workers killed, %d servers; seed %d, %v |\n|---|---|\n", r.plan.Store, r.plan.Kills, r.plan.ServerKills, r.plan.Seed, r.took.Round(time.Second))
+	fmt.Fprintf(&b, "| %s | %s; seed %d, %v |\n|---|---|\n", r.plan.Store, r.trouble(), r.plan.Seed, r.took.Round(time.Second))
 	row("tasks", "%d: %d succeeded, %d dead, %d of these poisoned", all, r.tasks[pawl.Succeeded], r.tasks[pawl.Dead], r.poisoned)
 	row("acknowledged `Add`", "%d; %d joined; %d calls failed and were repeated", r.counts.Adds, r.counts.Joined, r.counts.FailedAdds)
 	row("attempts lost with their worker", "%d", r.lost)
@@ -107,6 +110,22 @@ func (r *report) markdown(out io.Writer) error {
 		row("from a kill to the next start, median / longest", "%.2f s / %.2f s of %d; the lease is %v",
 			r.recoveries[n/2].Took.Seconds(), r.recoveries[n-1].Took.Seconds(), n, r.plan.Lease)
 	}
+	if r.lastError != nil {
+		row("last error of `Add`", "%s", strings.ReplaceAll(r.lastError.Error(), "|", "\\|"))
+	}
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// trouble says what was done to the store and the workers.
+func (r *report) trouble() string {
+	p := r.plan
+	if p.Disk.Room == 0 {
+		return fmt.Sprintf("%d workers killed, %d servers", p.Kills, p.ServerKills)
+	}
+	s := fmt.Sprintf("a disk of %d MiB full for %v", p.Disk.Room, p.Disk.Full)
+	if r.serverEnded {
+		s += ", for which the server ended, and was started again"
+	}
+	return s
 }
