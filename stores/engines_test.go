@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -54,6 +56,56 @@ func checkStore(t *testing.T, url string) {
 	}
 }
 
+func TestOpenSQLite(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for url, path := range map[string]string{
+		"sqlite:agent.db": "agent.db",
+		"sqlite:my agent 100%.db?busy=5s&poll=10ms": "my agent 100%.db",
+		"sqlite:what?.db": "what?.db",
+		"sqlite:" + filepath.Join(t.TempDir(), "abs.db"):     "",
+		"sqlite://" + filepath.Join(t.TempDir(), "slash.db"): "",
+	} {
+		checkStore(t, url)
+		if _, err := os.Stat(path); path != "" && err != nil {
+			t.Errorf("Open(%q) made no file %q: %v", url, path, err)
+		}
+	}
+	if _, err := stores.Open(t.Context(), "sqlite:agent.db?bogus=1"); err == nil || !strings.Contains(err.Error(), "bogus") {
+		t.Errorf("Open with a parameter that is none = %v; want its name", err)
+	}
+}
+
+// checkMigrator migrates an empty database.
+func checkMigrator(t *testing.T, url string) {
+	t.Helper()
+	m, err := stores.OpenMigrator(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	all, err := m.Migrations(t.Context())
+	if err != nil || len(all) == 0 || !all[0].Applied.IsZero() || all[0].SQL == "" {
+		t.Fatalf("Migrations of an empty database = %+v, %v; want those that there are, none applied", all, err)
+	}
+	if applied, err := m.Up(t.Context()); err != nil || len(applied) != len(all) {
+		t.Errorf("Up applied %d, %v; want %d", len(applied), err, len(all))
+	}
+	if all, err = m.Migrations(t.Context()); err != nil || all[len(all)-1].Applied.IsZero() {
+		t.Errorf("Migrations after Up = %+v, %v; want them applied", all, err)
+	}
+	checkStore(t, url)
+}
+
+func TestMigrateSQLite(t *testing.T) {
+	checkMigrator(t, "sqlite:"+filepath.Join(t.TempDir(), "agent.db"))
+}
+
+func TestOpenPostgres(t *testing.T) { checkStore(t, services.Postgres(t)) }
+
+func TestOpenPostgresWithTLS(t *testing.T) { checkStore(t, services.PostgresTLS(t)) }
+
+func TestMigratePostgres(t *testing.T) { checkMigrator(t, services.Postgres(t)) }
+
 func TestOpenRedis(t *testing.T) { checkStore(t, services.Redis(t)) }
 
 func TestOpenRedisCluster(t *testing.T) {
@@ -66,6 +118,8 @@ func TestOpenRedisCluster(t *testing.T) {
 // Nobody who reads an error or a log learns a password.
 func TestPasswordsStayOutOfErrors(t *testing.T) {
 	for _, url := range []string{
+		"postgres://user:opensesame@127.0.0.1:1/db",
+		"postgres://127.0.0.1:1/db?user=u&password=opensesame",
 		"redis://user:opensesame@127.0.0.1:1/0",
 		"redis://user:open%20sesame@127.0.0.1:1,127.0.0.1:2",
 	} {

@@ -66,7 +66,7 @@ func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 			cmd.Env = append(cmd.Env, e)
 		}
 	}
-	cmd.Env = append(cmd.Env, "PAWL_STORE=memory:")
+	cmd.Env = append(cmd.Env, "PAWL_STORE=sqlite:"+filepath.Join(t.TempDir(), "demo.db"))
 	cmd.Env = append(cmd.Env, env...)
 	return cmd
 }
@@ -79,7 +79,7 @@ func pawl(t *testing.T, env []string, args ...string) result {
 	return end(t, cmd.Run(), &out, &errs)
 }
 
-func end(t *testing.T, err error, out, errs *bytes.Buffer) result {
+func end(t *testing.T, err error, out, errs fmt.Stringer) result {
 	t.Helper()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
