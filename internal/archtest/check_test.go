@@ -83,7 +83,7 @@ func TestAllowedImports(t *testing.T) {
 	for _, c := range []struct{ file, imports string }{
 		{"cmd/pawl/main.go", "./internal/cli"},
 		{"internal/cli/demo.go", "./llmsim"},
-		{"internal/cli/demo.go", "./inmem"},
+		{"internal/cli/demo.go", "./stores"},
 		{"internal/cli/demo.go", "golang.org/x/term"},
 		{"stores/open.go", "./postgres"},
 		{"sqlite/sqlite.go", "./"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -90,10 +91,14 @@ func (c *workerCommand) work(ctx context.Context, client *pawl.Client, p *provid
 	h.told = did.tell(log)
 	h.handle(client, p.backoff())
 	log.Info("works on the demo's tasks until an interrupt", "provider", p.title, "limits", limits(*c.Requests, *c.Tokens))
-	defer context.AfterFunc(ctx, func() {
+	interrupted := sync.OnceFunc(func() {
 		log.Info("interrupted: takes no more tasks, and ends when those that it has are done")
-	})()
+	})
+	stop := context.AfterFunc(ctx, interrupted)
 	err := client.Run(ctx)
+	if !stop() {
+		interrupted() // or wait until it was said
+	}
 	log.Info("ended", "done", did.well.Load(), "failed", did.failed.Load())
 	return err
 }
