@@ -67,6 +67,21 @@ var watchRules = []rule{
 		t.settle(r, pawl.Settlement{Key: "a", Outcome: pawl.CallAnswered})
 		t.seenUntil(w, func(pawl.Event) bool { return true })
 	}},
+	{"looking wakes nobody", "whoever finds nothing sleeps until a hint; if that hint came from looking, workers would look for ever", func(t *trial) {
+		t.configure(set("lim", limit.Config{InFlight: 1}))
+		t.putMany(2, on("lim"))
+		r := t.take()
+		t.reserve(r, "a", 1)
+		w := t.watch(pawl.EventFilter{Types: []pawl.EventType{pawl.EventReady, pawl.EventEnded}})
+		for range 50 {
+			t.none()
+			t.wantGrant(t.reserve(r, "b", 1), false, 0, "in flight")
+			is(t, "Beat", t.beat(r), pawl.Beat{})
+		}
+		if n := len(t.seen(w)); n > 10 {
+			t.Errorf("%d hints after 50 claims, calls and beats that changed nothing; want hardly any", n)
+		}
+	}},
 	{"all after Watch", "whoever watches first and looks then misses nothing", func(t *trial) {
 		t.putMany(3)
 		w := t.watch(pawl.EventFilter{Types: []pawl.EventType{pawl.EventAdded}})

@@ -46,6 +46,7 @@ func (a *act) reserve(r *Record, c *pawl.Reservation) pawl.Grant {
 		// Its task waits for this call's cost when it is claimed again; else it would
 		// be claimed, and turned away, over and over.
 		r.Size = c.Size
+		return g // nobody is told: it would ask again at once
 	}
 	a.w.Bell.Ready = true // it may need less than was claimed for it
 	return g
