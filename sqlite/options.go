@@ -76,8 +76,8 @@ var (
 	writerSettings = []string{
 		"PRAGMA busy_timeout = 0", // begin waits by itself, and can be told to stop
 		"PRAGMA synchronous = FULL",
-		"PRAGMA cache_size = -32768",       // KiB
-		"PRAGMA wal_autocheckpoint = 2000", // pages
+		"PRAGMA cache_size = -8192",        // KiB
+		"PRAGMA wal_autocheckpoint = 4000", // pages
 	}
 	readerSettings = []string{
 		"PRAGMA busy_timeout = 5000", // for the moment in which another process recovers the log

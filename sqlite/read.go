@@ -91,27 +91,23 @@ func (v *view) addSteps(records []*durable.Record, bare bool) error {
 	})
 }
 
-// complete makes records that were read for a claim whole: what they were given,
-// and what they have stored.
-func (v *view) complete(records []*durable.Record) error {
-	of := make(map[pawl.ID]*durable.Record, len(records))
+// complete makes records that were read for a claim whole, by their Seq: with what
+// they were given, and what they have stored.
+func (v *view) complete(records map[int64]*durable.Record) error {
+	all := make([]*durable.Record, 0, len(records))
 	for _, r := range records {
-		of[r.ID] = r
+		all = append(all, r)
 	}
-	err := v.queryMany(v.ctx, "bodies", recordArgs(records), func(rows *sql.Rows) error {
-		var id, identity, conversation, head sql.RawBytes
+	err := v.queryMany(v.ctx, "bodies", seqArgs(all), func(rows *sql.Rows) error {
+		var seq int64
 		var body []byte
-		if err := rows.Scan(&id, &identity, &conversation, &head, &body); err != nil {
+		if err := rows.Scan(&seq, &body); err != nil {
 			return err
 		}
-		r := of[idOf(id)]
-		copy(r.Identity[:], identity)
-		copy(r.Conversation[:], conversation)
-		copy(r.Head[:], head)
-		return unpackBody(body, &r.TaskRow)
+		return unpackBody(body, &records[seq].TaskRow)
 	})
 	if err != nil {
 		return err
 	}
-	return v.addSteps(records, false)
+	return v.addSteps(all, false)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -49,7 +50,7 @@ func repeated(text string, n int) string {
 
 // rowCounts are how many rows one statement is prepared for, the most first:
 // fewer statements than rows, and few enough to keep them all prepared.
-var rowCounts = []int{64, 8, 1}
+var rowCounts = []int{64, 32, 16, 8, 4, 2, 1}
 
 // session is one connection with its prepared statements, for one goroutine at a
 // time.
@@ -182,9 +183,16 @@ func (s *session) queryText(ctx context.Context, text string, args []any, each f
 	return readAll(rows, each)
 }
 
+// errEnough is returned for a row that is not wanted, nor those behind it.
+var errEnough = errors.New("enough")
+
 func readAll(rows *sql.Rows, each func(*sql.Rows) error) error {
 	for rows.Next() {
-		if err := each(rows); err != nil {
+		err := each(rows)
+		if err == errEnough {
+			return rows.Close()
+		}
+		if err != nil {
 			_ = rows.Close() // the first error tells more
 			return err
 		}

@@ -32,3 +32,14 @@ func open(t testing.TB) *sqlite.Store { return openAt(t, filepath.Join(t.TempDir
 func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) pawl.Store { return open(t) })
 }
+
+func TestContractOfTwoProcesses(t *testing.T) {
+	storetest.RunShared(t, func(t *testing.T) (a, b pawl.Store) {
+		path := filepath.Join(t.TempDir(), "test.db")
+		return openAt(t, path), openAt(t, path)
+	})
+}
+
+func TestLikeTheReference(t *testing.T) {
+	storetest.Compare(t, func(t *testing.T) pawl.Store { return open(t) }, 20)
+}

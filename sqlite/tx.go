@@ -186,22 +186,26 @@ func (t *tx) Run(runs []pawl.ID) ([]*durable.Record, error) {
 // Woken implements [durable.Tx].
 func (t *tx) Woken(now time.Time, most int) ([]*durable.Record, time.Time, error) {
 	var woken []*durable.Record
+	var next time.Time
 	err := t.query(t.ctx, "woken", func(rows *sql.Rows) error {
 		r, err := t.scanStatus(rows)
+		if err != nil {
+			return err
+		}
+		if wake := r.Wake(); wake.After(now) || len(woken) == most {
+			next = wake
+			return errEnough
+		}
 		woken = append(woken, r)
-		return err
-	}, micros(now), most)
+		return nil
+	}, most+1)
 	if err == nil {
 		err = t.name(woken)
 	}
 	if err == nil && len(woken) > 0 {
 		err = t.addSteps(woken, true)
 	}
-	if err != nil {
-		return nil, time.Time{}, err
-	}
-	next, _, err := t.number(t.ctx, "next_wake", micros(now))
-	return woken, timeOf(next), err
+	return woken, next, err
 }
 
 // Heads implements [durable.Tx].
@@ -225,11 +229,14 @@ func (t *tx) Heads(asks []durable.HeadAsk) ([][]durable.Candidate, error) {
 }
 
 func scanHead(rows *sql.Rows) (*durable.Record, error) {
-	var id, run, rest sql.RawBytes
+	var id, run, identity, conversation, head, rest sql.RawBytes
 	r := &durable.Record{}
-	if err := rows.Scan(&id, &r.Seq, &run, &rest); err != nil {
+	if err := rows.Scan(&id, &r.Seq, &run, &identity, &conversation, &head, &rest); err != nil {
 		return r, err
 	}
+	copy(r.Identity[:], identity)
+	copy(r.Conversation[:], conversation)
+	copy(r.Head[:], head)
 	r.State = pawl.Pending
 	copy(r.ID[:], id)
 	if r.Run = r.ID; run != nil {

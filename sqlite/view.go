@@ -94,14 +94,19 @@ func (v *view) allPages(read *durable.Pages, page func(*sql.Rows) error) error {
 }
 
 func (v *view) newPages(since int64, page func(*sql.Rows) error) error {
-	forgotten, _, err := v.number(v.ctx, "counter", "deleted")
-	if err != nil {
+	changed := false
+	err := v.query(v.ctx, "pages", func(rows *sql.Rows) error {
+		changed = true
+		return page(rows)
+	}, since)
+	if err != nil || !changed {
 		return err
 	}
-	if since < forgotten {
+	forgotten, _, err := v.number(v.ctx, "counter", "deleted")
+	if err == nil && since < forgotten {
 		return durable.ErrConflict
 	}
-	return v.query(v.ctx, "pages", page, since)
+	return err
 }
 
 // Conversation implements [durable.View].

@@ -45,15 +45,13 @@ func (d deltas) move(r *durable.Record) {
 }
 
 func (t *tx) count(d deltas) error {
+	var args []any
 	for p, n := range d {
-		if n == 0 {
-			continue
-		}
-		if err := t.exec(t.ctx, "tally", p.queue, p.state, n); err != nil {
-			return err
+		if n != 0 {
+			args = append(args, p.queue, p.state, n)
 		}
 	}
-	return nil
+	return t.execMany(t.ctx, "count", 3, args)
 }
 
 func (t *tx) add(w *durable.Writes, d deltas) error {
@@ -139,8 +137,8 @@ func (t *tx) claim(w *durable.Writes, d deltas) error {
 	if len(w.Claim) == 0 {
 		return nil
 	}
-	records := make([]*durable.Record, len(w.Claim))
-	for i, c := range w.Claim {
+	records := make(map[int64]*durable.Record, len(w.Claim))
+	for _, c := range w.Claim {
 		r := t.seen[c.ID]
 		if r == nil {
 			return fmt.Errorf("claim of %s, which was not among the first of its bin", c.ID)
@@ -156,7 +154,7 @@ func (t *tx) claim(w *durable.Writes, d deltas) error {
 			return err
 		}
 		d.move(r)
-		records[i], c.Row = r, &r.TaskRow
+		records[r.Seq], c.Row = r, &r.TaskRow
 	}
 	return t.complete(records)
 }

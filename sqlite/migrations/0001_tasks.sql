@@ -80,13 +80,18 @@ CREATE TABLE message (
   body    BLOB NOT NULL
 ) STRICT;
 
--- How many tasks of a queue are in a state.
-CREATE TABLE tally (
-  queue TEXT    NOT NULL,
+-- How many tasks of a queue are in a state; and, as of state 0, numbers that only
+-- grow. In one table, because each page that a transaction changes costs.
+CREATE TABLE counter (
+  name  TEXT    NOT NULL,
   state INTEGER NOT NULL,
-  tasks INTEGER NOT NULL,
-  PRIMARY KEY (queue, state)
+  value INTEGER NOT NULL,
+  PRIMARY KEY (name, state)
 ) STRICT, WITHOUT ROWID;
+
+INSERT INTO counter VALUES
+  ('seq',     0, 1), -- of the next task
+  ('deleted', 0, 0); -- the version up to which deleted pages are forgotten
 
 -- The book, and the letters that are to be entered into it.
 CREATE TABLE page (
@@ -118,13 +123,3 @@ CREATE TABLE interest (
   types   INTEGER NOT NULL,
   until   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-
--- Numbers that only grow.
-CREATE TABLE counter (
-  name  TEXT    NOT NULL PRIMARY KEY,
-  value INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-
-INSERT INTO counter VALUES
-  ('seq', 1),     -- of the next task
-  ('deleted', 0); -- the version up to which deleted pages are forgotten

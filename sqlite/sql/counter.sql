@@ -1,1 +1,1 @@
-SELECT value FROM counter WHERE name = ?
+SELECT value FROM counter WHERE name = ? AND state = 0

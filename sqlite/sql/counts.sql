@@ -1,1 +1,1 @@
-SELECT queue, state, tasks FROM tally
+SELECT name, state, value FROM counter WHERE state > 0

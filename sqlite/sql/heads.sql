@@ -1,3 +1,3 @@
-SELECT id, seq, run, rest
+SELECT id, seq, run, identity, conversation, head, rest
 FROM status INDEXED BY status_pending
 WHERE state = 3 AND bin = ? AND seq >= ? ORDER BY seq LIMIT ?

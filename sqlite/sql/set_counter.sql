@@ -1,1 +1,1 @@
-UPDATE counter SET value = ? WHERE name = ?
+UPDATE counter SET value = ? WHERE name = ? AND state = 0

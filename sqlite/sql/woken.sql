@@ -1,2 +1,2 @@
 SELECT id, seq, bin, run, state, wake, ended, identity, conversation, head, fingerprint, rest
-FROM status WHERE wake <= ? ORDER BY wake LIMIT ?
+FROM status INDEXED BY status_wake WHERE wake IS NOT NULL ORDER BY wake LIMIT ?

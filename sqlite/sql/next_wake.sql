@@ -1,1 +1,0 @@
-SELECT wake FROM status WHERE wake > ? ORDER BY wake LIMIT 1
