@@ -13,7 +13,9 @@ const (
 	// wokenMost is how many tasks one transaction wakes: what is left is for the
 	// next, which comes at once.
 	wokenMost = 1000
-	// wakeMost is how many transactions of one claim wake tasks.
+	// wakeMost is how many transactions of one claim may wake tasks, before it
+	// claims with what there is. What is due even then is for the next claim, which
+	// comes at once.
 	wakeMost = 3
 )
 
@@ -21,10 +23,12 @@ const (
 // turns.
 //
 // What is due by now happens in a transaction of its own, so that the claim finds
-// it in the database. A crash between the two is one before the claim.
+// it in the database: a task that the book counts and the database does not yet
+// show would be passed over, and From with it. A crash between the two is one
+// before the claim.
 func (s *Store) Claim(ctx context.Context, now time.Time, ask pawl.Claim) (pawl.Claimed, error) {
 	for try := 1; ; try++ {
-		claimed, woken, err := s.claim(ctx, now, &ask, try < wakeMost)
+		claimed, woken, err := s.claim(ctx, now, &ask, try <= wakeMost)
 		if err != nil || !woken {
 			return claimed, err
 		}
@@ -36,8 +40,11 @@ func (s *Store) claim(ctx context.Context, now time.Time, ask *pawl.Claim, may b
 	var taken []*Claim
 	err = s.open(ctx, now, func(a *act) error {
 		claimed, taken = pawl.Claimed{Now: a.now}, nil
-		next, err := a.wake()
-		if woken = may && len(a.touched) > 0; err != nil || woken {
+		next, err := a.now, error(nil) // if it may not: there may be something to wake, at once
+		if may {
+			next, err = a.wake()
+		}
+		if woken = len(a.touched) > 0; err != nil || woken {
 			return err
 		}
 		if claimed.Tasks, err = a.again(ask); err != nil {
