@@ -38,6 +38,9 @@ const (
 	// fineMost is up to how many identities are locked one by one. More are locked
 	// by their buckets, so that no transaction fills the server's table of locks.
 	fineMost = 64
+	// fineCrowded is that number inside a caller's transaction, or while one holds
+	// a bucket.
+	fineCrowded = 1024
 )
 
 // bucketsOf returns the buckets of identities, in order.
@@ -70,12 +73,16 @@ func (tx *transaction) lockIdentities(identities []pawl.Hash) []call {
 		return nil
 	}
 	buckets := int4sArg(bucketsOf(identities))
-	if len(identities) > fineMost && !tx.foreign && !tx.crowded.holds() {
-		return []call{
-			{statement: tx.sql.get("impatient")},
-			tx.call("lockEach", int4Arg(tx.locks.class), buckets),
-			{statement: tx.sql.get("patient")},
+	most := fineMost
+	if tx.foreign || tx.crowded.holds() {
+		most = fineCrowded
+	}
+	if len(identities) > most {
+		lock := tx.call("lockEach", int4Arg(tx.locks.class), buckets)
+		if tx.foreign {
+			return []call{lock}
 		}
+		return []call{tx.call("impatient"), lock, tx.call("patient")}
 	}
 	return []call{
 		tx.call("lockEachShared", int4Arg(tx.locks.class), buckets),

@@ -53,3 +53,14 @@ func open(t testing.TB, url string) *postgres.Store {
 func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) pawl.Store { return open(t, place(t)) })
 }
+
+func TestSharedContract(t *testing.T) {
+	storetest.RunShared(t, func(t *testing.T) (a, b pawl.Store) {
+		url := place(t)
+		return open(t, url), open(t, url)
+	})
+}
+
+func TestSameAsInmem(t *testing.T) {
+	storetest.Compare(t, func(t *testing.T) pawl.Store { return open(t, place(t)) }, 10)
+}

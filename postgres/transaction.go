@@ -80,7 +80,7 @@ func (tx *transaction) rollback() {
 	defer cancel()
 	end := "rollback"
 	if tx.foreign {
-		end = "rollback to savepoint pawl"
+		end = "rollback to savepoint pawl; release savepoint pawl"
 	}
 	// A connection that cannot be rolled back is of no use to the pool, which sees it.
 	_, _ = tx.conn.Exec(ctx, end).ReadAll()

@@ -122,11 +122,17 @@ func (s *Store) commit(ctx context.Context, book bool, f func(Tx) (*Writes, erro
 	if err != nil {
 		return s.why(err)
 	}
-	if bell != (Bell{}) {
-		s.watches.ring(bell)
-		s.db.Ring(bell)
-	}
+	s.Ring(bell)
 	return nil
+}
+
+// Ring tells watches, here and in other processes, what may have happened. The
+// store does so itself, unless it happened in a transaction that is not its own.
+func (s *Store) Ring(b Bell) {
+	if b != (Bell{}) {
+		s.watches.ring(b)
+		s.db.Ring(b)
+	}
 }
 
 // why returns ErrClosed in place of what a closed database says.
