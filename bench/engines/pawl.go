@@ -94,7 +94,9 @@ func (q *pawlQueue) Settings(ctx context.Context) (map[string]string, error) {
 		if f.Level == pawl.FindingError {
 			err = errors.Join(err, fmt.Errorf("%s: %s", f.What, f.Found))
 		}
-		settings["Pawl on "+f.What] = f.Found
+		if f.Level != pawl.FindingOK {
+			settings["Pawl on "+f.What] = f.Found
+		}
 	}
 	return settings, err
 }
