@@ -100,7 +100,7 @@ func (c *claim) drain(rank int) {
 	open := make([]*line, 0, 8)
 	kept := (*lines)[:0]
 	for _, l := range *lines {
-		if len(l.waiting) == 0 {
+		if l.Waiting() == 0 {
 			l.listed = false
 			continue
 		}
@@ -113,7 +113,7 @@ func (c *claim) drain(rank int) {
 	*lines = kept
 	defer func() {
 		for _, l := range kept {
-			l.restore()
+			l.Restore()
 		}
 	}()
 	open = slices.DeleteFunc(open, func(l *line) bool { return c.owed(l) && !c.takeFrom(l) })

@@ -2,25 +2,17 @@ package inmem
 
 import (
 	"cmp"
-	"container/heap"
 	"slices"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/turns"
 )
 
 // lines holds the pending tasks.
 //
-// Each queue, limit and priority has a line of its own. In a line, users take
-// turns by fair queueing: a user's next task has a start tag, the tokens that the
-// user has been charged, and the lowest tag starts next. A user who comes into
-// the line is charged at least its virtual time, which moves on with each task by
-// its tokens divided by the users who wait: what somebody who has waited all
-// along would be charged by now. So a user who comes new is among the next,
-// however many tasks of others wait; a stream of new users passes nobody for
-// ever; and users with much to do get equal shares of tokens.
-//
-// A task is charged what it is expected to use, corrected when its attempt ends.
-// Each user's tasks stand first in, first out, by Seq, to which a retry returns.
+// Each queue, limit and priority has a line of its own, in which users take turns
+// as package turns says. Each user's tasks stand first in, first out, by Seq, to
+// which a retry returns.
 type lines struct {
 	byKey      map[lineKey]*line
 	byPriority [3][]*line // those with tasks, highest priority first; sorted by queue and limit
@@ -33,26 +25,19 @@ type lineKey struct {
 
 type line struct {
 	lineKey
-	users   map[string]*turn
-	waiting turns   // users with tasks in the line, a heap
-	aside   []*turn // during a claim: users who wait for other workers
-	virtual float64 // virtual time: what a user who has waited all along would be charged by now
-	arrived int64   // counts users that join waiting, to break ties
-	listed  bool    // whether it is in byPriority
-	sweep   int     // how many users make it worth to look for those to forget
+	turns.Line[*turn]
+	users  map[string]*turn
+	listed bool // whether it is in byPriority
+	sweep  int  // how many users make it worth to look for those to forget
 }
 
 // turn is a user's place in a line.
 type turn struct {
-	line    *line
-	user    string
-	charged float64 // the user's finish tag: the tokens charged so far
-	start   float64 // the tag of the next task, while in the heap
-	joined  float64 // the virtual time when the user came into the heap
-	arrival int64
-	at      int    // index in the heap; -1 if the user has no task in the line
-	works   []work // by operation
-	tasks   int    // in the line
+	turns.Turn[*turn]
+	line  *line
+	user  string
+	works []work // by operation
+	tasks int    // in the line
 }
 
 // work is a user's tasks of one operation.
@@ -87,20 +72,15 @@ func (ls *lines) add(t *task) {
 	u := l.users[r.User]
 	if u == nil {
 		l.forget()
-		u = &turn{line: l, user: r.User, at: -1}
+		u = &turn{line: l, user: r.User}
+		u.Of = u
 		l.users[r.User] = u
 	}
 	t.turn, t.inLine = u, true
 	t.cost = float64(max(r.Size.Chars/4+r.Size.Output, 1))
 	u.work(r.Operation).push(t)
 	u.tasks++
-	if u.at < 0 {
-		u.joined = l.virtual
-		u.start = max(u.joined, u.charged)
-		l.arrived++
-		u.arrival = l.arrived
-		heap.Push(&l.waiting, u)
-	}
+	l.Enter(&u.Turn)
 }
 
 // remove takes a task out of its line. Its entry is passed over later.
@@ -111,7 +91,7 @@ func (ls *lines) remove(t *task) {
 	t.inLine = false
 	u := t.turn
 	if u.tasks--; u.tasks == 0 {
-		heap.Remove(&u.line.waiting, u.at)
+		u.line.Leave(&u.Turn)
 		u.works = nil
 	}
 }
@@ -123,7 +103,7 @@ func (l *line) forget() {
 		return
 	}
 	for name, u := range l.users {
-		if u.at < 0 && u.charged <= l.virtual {
+		if !l.Matters(&u.Turn) {
 			delete(l.users, name)
 		}
 	}
@@ -132,14 +112,13 @@ func (l *line) forget() {
 
 // take removes the next task of one of the operations and charges its user; it
 // returns nil if there is none, or if admit turns the first one away. Users who
-// have nothing for this worker are set aside, for restore to put back.
+// have nothing for this worker are set aside, for Restore to put back.
 func (l *line) take(operations map[string]bool, admit func(*task) bool) *task {
-	for len(l.waiting) > 0 {
-		u := l.waiting[0]
+	for first := l.First(); first != nil; first = l.First() {
+		u := first.Of
 		t := u.first(operations)
 		if t == nil {
-			l.aside = append(l.aside, u)
-			heap.Pop(&l.waiting)
+			l.SetAside()
 			continue
 		}
 		if !admit(t) {
@@ -151,40 +130,21 @@ func (l *line) take(operations map[string]bool, admit func(*task) bool) *task {
 	return nil
 }
 
-// restore puts back the users that take has set aside, at the end of a claim.
-func (l *line) restore() {
-	for _, u := range l.aside {
-		heap.Push(&l.waiting, u)
-	}
-	l.aside = nil
-}
-
-// start takes the first task of a user, the head of the heap, out of the line.
+// start takes the first task of a user, whose turn it is, out of the line.
 func (l *line) start(u *turn, t *task) {
 	u.work(t.row.Operation).pop()
 	t.inLine = false
-	t.share = 1 / float64(len(l.waiting)+len(l.aside))
-	l.virtual = max(l.virtual, u.start) + t.cost*t.share
-	u.charged = u.start + t.cost
-	u.start = u.charged
+	t.share = l.Begin(&u.Turn, t.cost)
 	if u.tasks--; u.tasks == 0 {
-		heap.Remove(&l.waiting, u.at)
+		l.Leave(&u.Turn)
 		u.works = nil
-		return
 	}
-	heap.Fix(&l.waiting, u.at)
 }
 
 // correct charges a user what a task did use, in place of what was expected. The
 // task has not returned to its line, where it may be expected to use something else.
 func (t *task) correct(used float64) {
-	u := t.turn
-	u.charged += used - t.cost
-	u.line.virtual += min(used-t.cost, 0) * t.share
-	if u.at >= 0 {
-		u.start = max(u.joined, u.charged)
-		heap.Fix(&u.line.waiting, u.at)
-	}
+	t.turn.line.Correct(&t.turn.Turn, used-t.cost, t.share)
 }
 
 func (u *turn) work(operation string) *fifo {
@@ -210,34 +170,6 @@ func (u *turn) first(operations map[string]bool) *task {
 		}
 	}
 	return first
-}
-
-// turns is a heap of users by start tag, then by arrival.
-type turns []*turn
-
-func (h turns) Len() int { return len(h) }
-func (h turns) Less(i, j int) bool {
-	if h[i].start != h[j].start {
-		return h[i].start < h[j].start
-	}
-	return h[i].arrival < h[j].arrival
-}
-func (h turns) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].at, h[j].at = i, j
-}
-func (h *turns) Push(x any) {
-	u := x.(*turn)
-	u.at = len(*h)
-	*h = append(*h, u)
-}
-func (h *turns) Pop() any {
-	last := len(*h) - 1
-	u := (*h)[last]
-	(*h)[last] = nil
-	*h = (*h)[:last]
-	u.at = -1
-	return u
 }
 
 // fifo holds tasks by Seq. New tasks come in order and cost nothing to place;

@@ -1,7 +1,6 @@
 package durable
 
 import (
-	"container/heap"
 	"slices"
 	"time"
 
@@ -68,14 +67,14 @@ func (c *claiming) drain(lines []*line) {
 	open := make([]*line, 0, 8)
 	for _, l := range lines {
 		q := c.Book.queues[l.queue]
-		if len(l.waiting) > 0 && (q == nil || !q.Paused) && (c.queues == nil || c.queues[l.queue]) {
+		if l.Waiting() > 0 && (q == nil || !q.Paused) && (c.queues == nil || c.queues[l.queue]) {
 			open = append(open, l)
 		}
 	}
 	all := slices.Clone(open)
 	defer func() {
 		for _, l := range all {
-			l.restore()
+			l.Restore()
 		}
 	}()
 	open = slices.DeleteFunc(open, func(l *line) bool { return c.owed(l) && !c.takeFrom(l, []*line{l}) })
@@ -105,15 +104,14 @@ func (c *claiming) takeFrom(l *line, behind []*line) bool {
 	if l.limit != pawl.NoLimit && c.closed[c.limits[l.limit]] {
 		return false
 	}
-	for len(l.waiting) > 0 {
-		u := l.waiting[0]
+	for first := l.First(); first != nil; first = l.First() {
+		u := first.Of
 		w, task := c.first(u, behind)
 		if c.err != nil {
 			return false
 		}
 		if task == nil {
-			l.aside = append(l.aside, u)
-			heap.Pop(&l.waiting)
+			l.SetAside()
 			continue
 		}
 		calls, ok := c.admit(l, task)
@@ -173,9 +171,9 @@ func (c *claiming) fetch(u *turn, behind []*line) {
 		if len(users) >= fetchUsers {
 			break
 		}
-		for _, other := range l.waiting.lowest(min(share, fetchUsers)) {
-			if other != u && len(users) < fetchUsers {
-				users = append(users, other)
+		for _, other := range l.Lowest(min(share, fetchUsers)) {
+			if other.Of != u && len(users) < fetchUsers {
+				users = append(users, other.Of)
 			}
 		}
 	}
@@ -261,39 +259,4 @@ func (c *claiming) take(u *turn, w *work, t *Candidate, calls []Call) {
 		Candidate: task, Bin: bin, Worker: c.ask.Worker, Lease: c.now.Add(c.ask.Lease),
 		Calls: calls, Cost: cost, Share: share, In: Bin{u.line.queue, u.line.limit, u.line.priority, u.user, operation},
 	})
-}
-
-// lowest returns the first n users in order, the heap's own array unchanged.
-func (h turns) lowest(n int) []*turn {
-	if n <= 1 || len(h) <= 1 {
-		return h[:min(n, len(h))]
-	}
-	found := make([]*turn, 0, min(n, len(h)))
-	next := frontier{h, []int{0}}
-	for len(found) < n && len(next.at) > 0 {
-		i := heap.Pop(&next).(int)
-		found = append(found, h[i])
-		for _, child := range []int{2*i + 1, 2*i + 2} {
-			if child < len(h) {
-				heap.Push(&next, child)
-			}
-		}
-	}
-	return found
-}
-
-// frontier is a heap of places in a heap.
-type frontier struct {
-	of turns
-	at []int
-}
-
-func (f frontier) Len() int           { return len(f.at) }
-func (f frontier) Less(i, j int) bool { return f.of.Less(f.at[i], f.at[j]) }
-func (f frontier) Swap(i, j int)      { f.at[i], f.at[j] = f.at[j], f.at[i] }
-func (f *frontier) Push(x any)        { f.at = append(f.at, x.(int)) }
-func (f *frontier) Pop() any {
-	last := f.at[len(f.at)-1]
-	f.at = f.at[:len(f.at)-1]
-	return last
 }

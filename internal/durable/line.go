@@ -2,24 +2,20 @@ package durable
 
 import (
 	"cmp"
-	"container/heap"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/turns"
 )
 
-// line is the users who wait in one queue, for one limit, with one priority.
-// They take turns by fair queueing over the tokens that they use: package inmem
-// has the essay, and the same arithmetic with the tasks in memory.
+// line is the users who wait in one queue, for one limit, with one priority. They
+// take turns as package turns says.
 type line struct {
 	lineKey
-	Virtual float64 `json:"virtual"` // virtual time: what a user who has waited all along would be charged by now
-	Arrived int64   `json:"arrived"` // counts users that join waiting, to break ties
+	turns.Line[*turn]
 
-	page    string
-	users   map[string]*turn
-	waiting turns   // users with tasks in the line, a heap
-	aside   []*turn // during a claim: users who wait for other workers
-	sweep   int     // how many users make it worth to look for those to forget
+	page  string
+	users map[string]*turn
+	sweep int // how many users make it worth to look for those to forget
 }
 
 type lineKey struct {
@@ -33,16 +29,12 @@ func compareLines(a, b *line) int {
 
 // turn is a user's place in a line.
 type turn struct {
-	Charged float64 `json:"charged"` // the user's finish tag: the tokens charged so far
-	Start   float64 `json:"start"`   // the tag of the next task, while in the heap
-	Joined  float64 `json:"joined"`  // the virtual time when the user came into the heap
-	Arrival int64   `json:"arrival"`
-	Works   []work  `json:"works,omitempty"` // by operation, those with tasks
+	turns.Turn[*turn]
+	Works []work `json:"works,omitempty"` // by operation, those with tasks
 
 	line *line
 	user string
 	page string
-	at   int // index in the heap; -1 if the user has no task in the line
 }
 
 // work is a user's tasks of one operation.
@@ -57,7 +49,8 @@ type work struct {
 func (l *line) turn(user string) *turn {
 	u := l.users[user]
 	if u == nil {
-		u = &turn{line: l, user: user, at: -1, page: pageKey("turn", l.queue, l.limit, l.priority, user)}
+		u = &turn{line: l, user: user, page: pageKey("turn", l.queue, l.limit, l.priority, user)}
+		u.Of = u
 		l.users[user] = u
 	}
 	return u
@@ -65,23 +58,19 @@ func (l *line) turn(user string) *turn {
 
 // drop forgets a user, as another process did.
 func (l *line) drop(user string) {
-	if u := l.users[user]; u != nil && u.at >= 0 {
-		heap.Remove(&l.waiting, u.at)
+	if u := l.users[user]; u != nil {
+		l.Leave(&u.Turn)
 	}
 	delete(l.users, user)
 }
 
-// place puts a user into the heap, or takes it out, as its tasks say.
+// place puts a user whose page was read where it belongs.
 func (u *turn) place() {
-	h := &u.line.waiting
-	switch waits := len(u.Works) > 0; {
-	case waits && u.at < 0:
-		heap.Push(h, u)
-	case waits:
-		heap.Fix(h, u.at)
-	case u.at >= 0:
-		heap.Remove(h, u.at)
+	if len(u.Works) > 0 {
+		u.line.Place(&u.Turn)
+		return
 	}
+	u.line.Leave(&u.Turn)
 }
 
 // arrive counts tasks that wait from now on, of which seq is the first.
@@ -99,15 +88,10 @@ func (b *Book) arrive(a *Arrival) {
 	w.Tasks += a.Tasks
 	w.From = min(w.From, a.Seq)
 	b.touch(u)
-	if u.at >= 0 {
-		return
+	if !u.Waits() {
+		l.Enter(&u.Turn)
+		b.touch(l)
 	}
-	u.Joined = l.Virtual
-	u.Start = max(u.Joined, u.Charged)
-	l.Arrived++
-	u.Arrival = l.Arrived
-	u.place()
-	b.touch(l)
 }
 
 // leave counts tasks that no longer wait, and were not claimed.
@@ -117,7 +101,6 @@ func (b *Book) leave(a *Arrival) {
 		w.Tasks -= a.Tasks
 	}
 	u.tidy()
-	u.place()
 	b.touch(u)
 }
 
@@ -129,12 +112,7 @@ func (b *Book) correct(c *Correction) {
 		u = l.turn(c.User)
 		u.Charged = l.Virtual
 	}
-	u.Charged += c.More
-	l.Virtual += min(c.More, 0) * c.Share
-	if u.at >= 0 {
-		u.Start = max(u.Joined, u.Charged)
-		u.place()
-	}
+	l.Correct(&u.Turn, c.More, c.Share)
 	b.touch(u)
 	b.touch(l)
 }
@@ -148,7 +126,8 @@ func (u *turn) work(operation string) *work {
 	return nil
 }
 
-// tidy drops operations without tasks.
+// tidy drops operations without tasks, and takes a user who has no more out of the
+// line.
 func (u *turn) tidy() {
 	kept := u.Works[:0]
 	for _, w := range u.Works {
@@ -156,7 +135,9 @@ func (u *turn) tidy() {
 			kept = append(kept, w)
 		}
 	}
-	u.Works = kept
+	if u.Works = kept; len(kept) == 0 {
+		u.line.Leave(&u.Turn)
+	}
 }
 
 // number returns the bin of a user's work.
@@ -175,7 +156,7 @@ func (b *Book) forget(l *line) {
 		return
 	}
 	for name, u := range l.users {
-		if u.at < 0 && u.Charged <= l.Virtual {
+		if !l.Matters(&u.Turn) {
 			delete(l.users, name)
 			delete(b.dirty, u.page)
 			b.gone[u.page] = struct{}{}
@@ -184,21 +165,17 @@ func (b *Book) forget(l *line) {
 	l.sweep = 2 * len(l.users)
 }
 
-// start takes the next task of a user, the head of the heap, out of the line.
-// It returns what the user is charged, and the share of it by which virtual time
+// start takes the next task of a user, whose turn it is, out of the line. It
+// returns what the user is charged, and the share of it by which virtual time
 // moves on.
 func (b *Book) start(u *turn, w *work, c *Candidate) (cost, share float64) {
 	l := u.line
 	cost = costOf(c)
-	share = 1 / float64(len(l.waiting)+len(l.aside))
-	l.Virtual = max(l.Virtual, u.Start) + cost*share
-	u.Charged = u.Start + cost
-	u.Start = u.Charged
+	share = l.Begin(&u.Turn, cost)
 	w.From = c.Seq + 1
 	if w.Tasks--; w.Tasks <= 0 {
 		u.tidy()
 	}
-	u.place()
 	b.touch(u)
 	b.touch(l)
 	return cost, share
@@ -206,39 +183,3 @@ func (b *Book) start(u *turn, w *work, c *Candidate) (cost, share float64) {
 
 // costOf is what a task's user is charged until it is known what it used.
 func costOf(c *Candidate) float64 { return float64(max(c.Size.Chars/4+c.Size.Output, 1)) }
-
-// restore puts back the users that were set aside, at the end of a claim.
-func (l *line) restore() {
-	for _, u := range l.aside {
-		heap.Push(&l.waiting, u)
-	}
-	l.aside = nil
-}
-
-// turns is a heap of users by start tag, then by arrival.
-type turns []*turn
-
-func (h turns) Len() int { return len(h) }
-func (h turns) Less(i, j int) bool {
-	if h[i].Start != h[j].Start {
-		return h[i].Start < h[j].Start
-	}
-	return h[i].Arrival < h[j].Arrival
-}
-func (h turns) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].at, h[j].at = i, j
-}
-func (h *turns) Push(x any) {
-	u := x.(*turn)
-	u.at = len(*h)
-	*h = append(*h, u)
-}
-func (h *turns) Pop() any {
-	last := len(*h) - 1
-	u := (*h)[last]
-	(*h)[last] = nil
-	*h = (*h)[:last]
-	u.at = -1
-	return u
-}
