@@ -27,7 +27,7 @@ var classTests = []struct {
 	{"throttled, with a time", llm.Error{Class: llm.Throttled, Status: 429, RetryAfter: 20 * time.Second}, pawl.Pending, false, 0, 20 * time.Second, 0},
 	{"throttled, without", llm.Error{Class: llm.Throttled, Status: 529}, pawl.Pending, false, 0, time.Second, 0},
 	{"blocked", llm.Error{Class: llm.Blocked, Status: 401}, pawl.Pending, false, 0, 0, 0},
-	{"blocked, with a time", llm.Error{Class: llm.Blocked, Status: 429, RetryAfter: 48 * time.Hour}, pawl.Pending, false, 0, 48 * time.Hour, 0},
+	{"blocked, with a time", llm.Error{Class: llm.Blocked, Status: 429, RetryAfter: 2 * time.Hour}, pawl.Pending, false, 0, 2 * time.Hour, 0},
 	{"transient", llm.Error{Class: llm.Transient, Status: 409}, pawl.Scheduled, true, 0, 0, 8 * time.Second},
 	{"transient, with a time", llm.Error{Class: llm.Transient, Status: 409, RetryAfter: time.Minute}, pawl.Scheduled, true, 0, time.Minute, 0},
 	{"ambiguous", llm.Error{Class: llm.Ambiguous, Status: 500}, pawl.Scheduled, true, 1, 0, 8 * time.Second},
@@ -65,11 +65,11 @@ func TestTheClassDecides(t *testing.T) {
 						t.Errorf("task is %s after %+v; want %s, used %v, %s, unknown %d",
 							r.State, first, test.state, test.used, test.failure.Class, test.unknown)
 					}
-					time.Sleep(72 * time.Hour)
+					time.Sleep(3 * time.Hour)
 					r = row(t, c, run.ID)
 					if test.exact == 0 && test.below == 0 {
 						if m.calls() != 1 || r.State != test.state {
-							t.Errorf("%d calls, task is %s after 72h; want 1, %s", m.calls(), r.State, test.state)
+							t.Errorf("%d calls, task is %s after 3h; want 1, %s", m.calls(), r.State, test.state)
 						}
 						return
 					}

@@ -41,7 +41,7 @@ func TestDrainClaimsNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClient(newStore(t), pawl.Config{Workers: 1})
 		asks.Handle(c, func(context.Context, *pawl.Task[string]) (string, error) {
-			time.Sleep(time.Second)
+			time.Sleep(20 * time.Second)
 			return "", nil
 		})
 		first, second := add(t, c, asks, "1"), add(t, c, asks, "2")
@@ -148,5 +148,6 @@ func TestAHandlerThatIgnoresTheEndMakesRunFail(t *testing.T) {
 			t.Errorf("Wait = %s; want another worker's answer", got)
 		}
 		close(release)
+		idle() // what it returns is refused
 	})
 }

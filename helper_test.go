@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -18,7 +19,13 @@ import (
 	"github.com/pawlhq/pawl/llmsim"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if err := warmUp(); err != nil {
+		fmt.Fprintln(os.Stderr, "PAWL_TEST_STORE:", err)
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // newClient is pawl.New without a log.
 func newClient(store pawl.Store, config pawl.Config) *pawl.Client {

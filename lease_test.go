@@ -132,7 +132,7 @@ func TestADeadWorkersTasksAreRecoveredWithinTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &mortal{Store: newStore(t)}
 		const lease = 6 * time.Second
-		doomed, heir := newClient(store, pawl.Config{Lease: lease, Workers: 40}), newClient(store.Store, pawl.Config{Lease: time.Minute, Workers: 5})
+		doomed, heir := newClient(store, pawl.Config{Lease: lease, Workers: 40}), newClient(store.Store, pawl.Config{Lease: time.Minute, Workers: 100})
 		handler := func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 			select {
 			case <-time.After(5 * time.Second):
@@ -144,13 +144,14 @@ func TestADeadWorkersTasksAreRecoveredWithinTheLease(t *testing.T) {
 		asks.Handle(doomed, handler)
 		asks.Handle(heir, handler)
 		start(t, doomed)
+		began := time.Now()
 		var runs []*pawl.Run[string]
 		for i := range 100 {
 			runs = append(runs, add(t, heir, asks, fmt.Sprint(i)))
 		}
 		idle()
 		start(t, heir)
-		time.Sleep(4 * time.Second) // a heartbeat or two
+		time.Sleep(time.Until(began.Add(4 * time.Second))) // a heartbeat or two
 		store.die()
 		died := time.Now()
 		lost := 0

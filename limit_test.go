@@ -209,7 +209,7 @@ func TestAHoldDuringAHandler(t *testing.T) {
 			if _, err := task.Ask(ctx, m, "one"); err != nil {
 				return "", err
 			}
-			time.Sleep(time.Second)
+			time.Sleep(5 * time.Second)
 			_, err := task.Ask(ctx, m, "two")
 			return "", err
 		})

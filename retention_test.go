@@ -77,7 +77,7 @@ func TestRetentionRemovesWhatHasEnded(t *testing.T) {
 			{2 * time.Minute, "map[cancelled:1 dead:1 pending:1]"},
 			{2*time.Hour - 2*time.Minute, "map[cancelled:1 dead:1 pending:1]"},
 			{2 * time.Minute, "map[dead:1 pending:1]"},
-			{1000 * time.Hour, "map[dead:1 pending:1]"},
+			{24 * time.Hour, "map[dead:1 pending:1]"},
 		} {
 			time.Sleep(want.after)
 			idle()
@@ -97,9 +97,9 @@ func TestNoRetentionKeepsForEver(t *testing.T) {
 		c := one(t, asks, ending)
 		start(t, c)
 		result(t, add(t, c, asks, "good"))
-		time.Sleep(10_000 * time.Hour)
+		time.Sleep(48 * time.Hour)
 		if got := fmt.Sprint(counts(t, c)); got != "map[succeeded:1]" {
-			t.Errorf("10,000 hours later: %s; want the task", got)
+			t.Errorf("48 hours later: %s; want the task", got)
 		}
 	})
 }
