@@ -16,6 +16,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pawlhq/pawl/internal/cli"
+	"github.com/pawlhq/pawl/internal/services"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -23,30 +26,15 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // bound is how long any command may take in a test.
 const bound = 2 * time.Minute
 
-// binary is the command, built once.
-var binary string
+// asCommand, set in its environment, makes this test's binary the command.
+const asCommand = "PAWL_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		os.Exit(cli.Main(os.Args[1:]))
+	}
 	flag.Parse()
-	code, err := withBinary(m.Run)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(code)
-}
-
-func withBinary(tests func() int) (int, error) {
-	dir, err := os.MkdirTemp("", "pawl")
-	if err != nil {
-		return 1, err
-	}
-	defer os.RemoveAll(dir)
-	binary = filepath.Join(dir, "pawl")
-	if out, err := exec.Command("go", "build", "-o", binary, "github.com/pawlhq/pawl/cmd/pawl").CombinedOutput(); err != nil {
-		return 1, fmt.Errorf("build: %w\n%s", err, out)
-	}
-	return tests(), nil
+	services.Main(m)
 }
 
 // result is how a command ended.
@@ -59,14 +47,14 @@ type result struct {
 func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	ctx, cancel := context.WithTimeout(t.Context(), bound)
 	t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
 	for _, e := range os.Environ() {
 		name, _, _ := strings.Cut(e, "=")
 		if !strings.HasSuffix(name, "_API_KEY") && name != "COLUMNS" {
 			cmd.Env = append(cmd.Env, e)
 		}
 	}
-	cmd.Env = append(cmd.Env, "PAWL_STORE=sqlite:"+filepath.Join(t.TempDir(), "demo.db"))
+	cmd.Env = append(cmd.Env, asCommand+"=1", "PAWL_STORE=sqlite:"+filepath.Join(t.TempDir(), "demo.db"))
 	cmd.Env = append(cmd.Env, env...)
 	return cmd
 }
