@@ -14,7 +14,7 @@ type adding struct {
 	client *pawl.Client
 
 	mu     sync.Mutex
-	acked  map[int][]pawl.ID // the runs that were acknowledged, by document
+	acked  map[int][]promise // by document
 	failed int               // calls of Add that failed
 	last   error             // the latest failure
 	joined int               // documents added twice whose runs were one
@@ -39,6 +39,14 @@ func (a *adding) lastError() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.last
+}
+
+// A promise is an Add that was acknowledged.
+type promise struct {
+	Run pawl.ID
+	As  pawl.AddedAs
+	At  time.Time
+	Try int // counted from 1
 }
 
 // users is how many users add at a time.
@@ -79,13 +87,13 @@ func (o order) times() int {
 
 // add adds one document once, however often it must try.
 func (a *adding) add(ctx context.Context, o order) {
-	for ctx.Err() == nil {
+	for try := 1; ctx.Err() == nil; try++ {
 		run, err := digest.Add(ctx, a.client, o.document, pawl.User(o.User), o.Priority)
 		a.mu.Lock()
 		if err != nil {
 			a.failed, a.last = a.failed+1, err
 		} else {
-			a.acked[o.Number] = append(a.acked[o.Number], run.ID)
+			a.acked[o.Number] = append(a.acked[o.Number], promise{run.ID, run.As, time.Now(), try})
 		}
 		if err == nil && run.As != pawl.AsNew {
 			a.joined++

@@ -23,6 +23,7 @@ type campaign struct {
 	store    pawl.Store
 	client   *pawl.Client
 	log      *os.File
+	say      func(what string) // into the log
 	closers  []func() error
 
 	serverEnded bool // by itself, for lack of room
@@ -75,7 +76,9 @@ func (c *campaign) open(ctx context.Context) (err error) {
 		return err
 	}
 	c.closers = append(c.closers, c.store.Close)
-	c.client = pawl.New(c.store, pawl.Config{Logger: slog.New(slog.NewTextHandler(c.log, nil))})
+	logger := slog.New(slog.NewTextHandler(c.log, nil))
+	c.say = func(what string) { logger.Info(what) }
+	c.client = pawl.New(c.store, pawl.Config{Logger: logger})
 	return c.empty(ctx)
 }
 
@@ -140,7 +143,7 @@ func (c *campaign) carryOut(ctx context.Context) (r *report, err error) {
 	if err := crew.settled(ctx); err != nil {
 		return nil, err
 	}
-	adds := &adding{client: c.client, acked: map[int][]pawl.ID{}}
+	adds := &adding{client: c.client, acked: map[int][]promise{}}
 	trouble := func() error { return c.havoc(ctx, crew) }
 	if c.Disk.Room > 0 {
 		trouble = func() error { return c.flood(ctx, crew, adds) }
@@ -217,12 +220,15 @@ func (c *campaign) havoc(ctx context.Context, crew *crew) error {
 
 func (c *campaign) kill(ctx context.Context, crew *crew, server bool, r *rand.Rand) error {
 	if !server {
+		c.say("kill a worker")
 		return crew.kill(r)
 	}
 	// A worker that has not begun may rightly give up when there is no server.
 	if err := crew.settled(ctx); err != nil {
 		return err
 	}
+	c.say("kill the server")
+	defer c.say("the server is back")
 	return c.place.crash(ctx, time.Duration(r.IntN(2000))*time.Millisecond)
 }
 

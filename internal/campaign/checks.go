@@ -19,6 +19,9 @@ const (
 	late        = "recovered too late"
 )
 
+// clockFormat shows times as parent.log and the workers' logs have them.
+const clockFormat = "15:04:05.000"
+
 // breach is one broken promise.
 type breach struct{ What, How string }
 
@@ -47,12 +50,12 @@ func (e *evidence) check() breaches {
 // checkAdded looks for each run that a user was promised, and at its result.
 func (e *evidence) checkAdded(b *breaches) {
 	runs := e.runs()
-	for number, ids := range e.added {
-		for _, id := range ids {
-			if rows := runs[id]; len(rows) == 0 {
-				b.add(lostTask, "document %d, %s", number, id)
+	for number, promises := range e.added {
+		for _, p := range promises {
+			if rows := runs[p.Run]; len(rows) == 0 {
+				b.add(lostTask, "document %d, %s, acknowledged as %s by try %d at %s", number, p.Run, p.As, p.Try, p.At.Format(clockFormat))
 			} else if err := checkRun(number, rows); err != nil {
-				b.add(wrongResult, "%s: %v", id, err)
+				b.add(wrongResult, "%s: %v", p.Run, err)
 			}
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // is compared with that of those who do not depend on it: the users, the
 // workers' witnesses, and the provider.
 type evidence struct {
-	added  map[int][]pawl.ID // runs whose Add was acknowledged, by document
+	added  map[int][]promise // what users were told, by document
 	rows   []*pawl.TaskRow   // every task of the store, with its steps
 	ended  map[pawl.ID]int   // how often each task ended, by its events
 	gaps   int               // times that events may have been missed

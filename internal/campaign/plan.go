@@ -20,6 +20,7 @@ type plan struct {
 	Every       time.Duration // the mean time between kills
 	Rate        float64       // documents that are added a second
 	Lease       time.Duration // of the workers
+	Slack       time.Duration // how much later than its lease a dead worker's task may run again
 	Sync        string        // when Redis syncs: always, everysec or no
 	Patience    time.Duration // the longest that all tasks may take to end after the last kill
 	Seed        uint64        // of all that is random here; 0 for a new one
@@ -30,7 +31,7 @@ type plan struct {
 // defaultPlan is the plan of a full campaign.
 var defaultPlan = plan{
 	Workers: 3, Kills: 25, Every: 4 * time.Second, Rate: 20,
-	Lease: 10 * time.Second, Sync: "always", Patience: 3 * time.Minute,
+	Lease: 10 * time.Second, Slack: 2 * time.Second, Sync: "always", Patience: 3 * time.Minute,
 }
 
 // kills is the command that kills.
@@ -60,6 +61,7 @@ func (p *plan) flags(name string) *flag.FlagSet {
 	flags.DurationVar(&p.Every, "every", p.Every, "mean time between kills")
 	flags.Float64Var(&p.Rate, "rate", p.Rate, "documents to add a second; each is a flow of two tasks")
 	flags.DurationVar(&p.Lease, "lease", p.Lease, "of the workers")
+	flags.DurationVar(&p.Slack, "slack", p.Slack, "how much later than its lease a dead worker's task may run again")
 	flags.StringVar(&p.Sync, "appendfsync", p.Sync, "of a private Redis. With everysec or no, what was acknowledged and lost is only counted")
 	flags.DurationVar(&p.Patience, "patience", p.Patience, "how long the tasks may take to end after the last kill")
 	flags.Uint64Var(&p.Seed, "seed", p.Seed, "of all that is random; 0 for a new one")
@@ -126,7 +128,8 @@ func (p plan) repeat() string {
 		is, usual any
 	}{
 		{"workers", p.Workers, d.Workers}, {"every", p.Every, d.Every}, {"rate", p.Rate, d.Rate},
-		{"lease", p.Lease, d.Lease}, {"appendfsync", p.Sync, d.Sync}, {"patience", p.Patience, d.Patience},
+		{"lease", p.Lease, d.Lease}, {"slack", p.Slack, d.Slack},
+		{"appendfsync", p.Sync, d.Sync}, {"patience", p.Patience, d.Patience},
 	} {
 		if f.is != f.usual {
 			fmt.Fprintf(&b, " -%s %v", f.name, f.is)

@@ -7,9 +7,6 @@ import (
 	"github.com/pawlhq/pawl"
 )
 
-// slack is how much later than its lease a dead worker's task may run again.
-const slack = 2 * time.Second
-
 // recovery is how long a task took from the death of its worker to its next
 // start.
 type recovery struct {

@@ -54,7 +54,7 @@ func (e *evidence) report(p plan, took time.Duration) *report {
 		return r // the time without a store is part of them
 	}
 	for _, x := range r.recoveries {
-		if x.Took > p.Lease+slack {
+		if x.Took > p.Lease+p.Slack {
 			r.breaches.add(late, "%s (%s) ran again %v after %s was killed; its lease was seen to end after %v",
 				x.Task.ID, x.Task.Priority, x.Took.Round(time.Millisecond), x.Worker, x.Missed.Round(time.Millisecond))
 		}
