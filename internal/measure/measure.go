@@ -92,6 +92,9 @@ var ErrBusy = errors.New("measure: the queue " + Queue + " is in use")
 // Prepare removes what an earlier meter left behind. It returns ErrBusy if
 // another one is at work, or if the queue holds tasks that are no meter's.
 func (m *Meter) Prepare(ctx context.Context) error {
+	if err := m.reclaim(ctx); err != nil {
+		return err
+	}
 	running, err := m.adder.List(ctx, pawl.Filter{Queue: Queue, Operation: Operation, States: []pawl.State{pawl.Running}, Max: 1})
 	if err != nil {
 		return err
@@ -110,6 +113,15 @@ func (m *Meter) Prepare(ctx context.Context) error {
 		return fmt.Errorf("%w: it holds %s of operation %q, which no measurement added", ErrBusy, foreign[0].ID, foreign[0].Operation)
 	}
 	return nil
+}
+
+// reclaim takes tasks back from a meter that was killed: a store does so when a
+// worker asks for tasks, and this one asks for none that there are.
+func (m *Meter) reclaim(ctx context.Context) error {
+	_, err := m.store.Claim(ctx, time.Time{}, pawl.Claim{
+		Worker: Operation, Queues: []string{Queue}, Operations: []string{Operation + "-none"}, Max: 1, Lease: time.Minute,
+	})
+	return err
 }
 
 // cleanMost is how many tasks are removed at a time.

@@ -3,6 +3,7 @@ package measure_test
 import (
 	"encoding/json"
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/inmem"
 	"github.com/pawlhq/pawl/internal/measure"
+	"github.com/pawlhq/pawl/sqlite"
 )
 
 // Each measurement does what it says: the store holds the tasks, and their
@@ -103,6 +105,29 @@ func TestPrepare(t *testing.T) {
 		t.Errorf("Prepare on a queue of others = %v; want ErrBusy and their operation", err)
 	}
 	counts(t, store, map[pawl.State]int{pawl.Pending: 1})
+}
+
+// A measurement that was killed in the middle of a drain stops no later one.
+func TestPrepareAfterAKill(t *testing.T) {
+	file, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "bench.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for _, store := range []pawl.Store{inmem.New(), file} {
+		m := measure.New(store, measure.Config{})
+		if _, err := m.AddMany(t.Context(), 20, 20); err != nil {
+			t.Fatal(err)
+		}
+		claim := pawl.Claim{Worker: "killed", Operations: []string{measure.Operation}, Max: 10, Lease: time.Millisecond}
+		if claimed, err := store.Claim(t.Context(), time.Now().Add(-time.Hour), claim); err != nil || len(claimed.Tasks) != 10 {
+			t.Fatal(len(claimed.Tasks), err)
+		}
+		if err := m.Prepare(t.Context()); err != nil {
+			t.Errorf("%T: Prepare = %v; want nil", store, err)
+		}
+		counts(t, store, nil)
+	}
 }
 
 func TestPrepareWhileAnotherMeasures(t *testing.T) {
