@@ -22,7 +22,7 @@ func (t *tx) Adding(a durable.Adding) (durable.Added, error) {
 	if !t.careful && len(a.Heads) == 0 {
 		if next, ok := t.guess.take(); ok {
 			added.Seq, t.guessed = next, true
-			t.answers = append(t.answers, answer{want: strconv.FormatInt(next-1, 10), command: []string{"GET", t.keys.seq}})
+			t.expect(t.keys.main, "seq", strconv.FormatInt(next-1, 10))
 			for _, id := range a.IDs {
 				t.expect(t.keys.row(bucketOf(id)), string(id[:]), "")
 			}
@@ -51,7 +51,7 @@ func (t *tx) adding(a *durable.Adding, added *durable.Added) error {
 	err := t.many(1+len(twins)+len(heads), func(p redis.Pipeliner, i int) {
 		switch {
 		case i == 0:
-			last = p.IncrBy(t.ctx, t.keys.seq, int64(len(a.IDs)))
+			last = p.HIncrBy(t.ctx, t.keys.main, "seq", int64(len(a.IDs)))
 		case i <= len(twins):
 			identity := &a.Identities[i-1]
 			twins[i-1] = p.HGet(t.ctx, t.keys.twins(*identity), string(identity[:]))
@@ -66,7 +66,7 @@ func (t *tx) adding(a *durable.Adding, added *durable.Added) error {
 	added.Seq = last.Val() - int64(len(a.IDs)) + 1
 	for i, h := range a.Heads {
 		if added.Heads[h] = heads[i].Val(); heads[i].Val() {
-			t.answers = append(t.answers, answer{want: "1", integer: true, command: []string{"HEXISTS", t.keys.nodes[h[0]%parts], string(h[:])}})
+			t.stored = append(t.stored, h)
 		}
 	}
 	old, err := t.records(a.IDs)

@@ -47,7 +47,7 @@ func (s *Store) Check(ctx context.Context) ([]pawl.Finding, error) {
 func (d *database) server(ctx context.Context) (*redis.Client, error) {
 	switch c := d.client.(type) {
 	case *redis.ClusterClient:
-		return c.MasterForKey(ctx, d.keys.seq)
+		return c.MasterForKey(ctx, d.keys.main)
 	case *redis.Client:
 		return c, nil
 	}

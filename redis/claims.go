@@ -22,6 +22,7 @@ type claimPart struct {
 	bucket            bucket
 	claims            []*durable.Claim
 	payloads          []string // their fields
+	leases            []string
 	ids, wants, lease list
 }
 
@@ -69,6 +70,7 @@ func (cs *claims) add(c *durable.Claim, head *candidate, lease []byte) {
 	p.payloads = append(p.payloads, payloadField(c.ID, head.flags&hasNewInput != 0))
 	p.ids.bytes(c.ID[:])
 	p.wants.bytes(binary.BigEndian.AppendUint32([]byte{stateCode(pawl.Pending)}, uint32(c.Attempt)))
+	p.leases = append(p.leases, string(lease))
 	p.lease.bytes(lease)
 	if c.Attempt > 0 {
 		cs.again = append(cs.again, c)
@@ -115,6 +117,7 @@ func (w *writer) claimed(claimed, steps any, payloads []any) error {
 			if c.Row, err = w.claimedRow(c, rows[j], payloads[j]); err != nil {
 				return err
 			}
+			w.t.known.set(c.ID, withLease(rows[j], part.leases[j]))
 		}
 	}
 	return w.claimedSteps(steps)

@@ -54,6 +54,10 @@ func (w *writer) finish(answer any, payloads []any) error {
 		}
 		return w.conflict(answers[3])
 	}
+	t.known.forget(w.ended...)
+	for _, k := range w.known {
+		t.known.set(k.id, k.row)
+	}
 	if len(w.w.Add) > 0 {
 		t.guess.known(w.nextSeq())
 	}
@@ -90,19 +94,16 @@ func (w *writer) nextSeq() int64 {
 func (w *writer) program() (*program, error) {
 	t, k := w.t, &w.t.keys
 	p := &program{pack: w.memory.program[:0]}
-	if t.guessed && len(w.w.Add) > 0 {
-		w.do.once("SET", k.seq, strconv.FormatInt(w.nextSeq()-1, 10))
-	}
-	p.array(14)
+	w.main()
+	p.array(13)
 	if t.assumed {
 		p.text(strconv.FormatInt(micros(t.at), 10))
 	} else {
 		p.no()
 	}
 	p.rows(t)
-	answers := w.answers()
 	p.expectations(t.expected)
-	p.answers(answers)
+	p.heads(t)
 	p.claims(k, &w.claims)
 	p.twins(&w.twins)
 	p.nodes(k, w.nodes)
@@ -110,41 +111,50 @@ func (w *writer) program() (*program, error) {
 	p.commands(&w.do)
 	p.list(&w.events)
 	p.array(4)
-	p.text(k.happened)
+	p.text(k.main)
 	p.text(k.events)
 	p.text(strconv.Itoa(eventsKept))
 	p.text(strconv.FormatInt(eventsTime.Milliseconds(), 10))
 	if w.events.n > 0 {
-		p.key(k.happened)
+		p.key(k.main)
 		p.key(k.events)
 	}
-	p.lock(t)
 	p.unrefs(w)
 	if len(w.nodes) > 0 {
 		p.keys = append(p.keys, t.families...)
 	}
 	if len(p.keys) == 0 {
-		p.key(k.seq)
+		p.key(k.main)
 	}
 	return p, nil
 }
 
-// answers returns which commands must answer what for the transaction to be what
-// it was decided on.
-func (w *writer) answers() []answer {
-	t, k := w.t, &w.t.keys
-	all := t.answers
+// main is what the transaction has to do with the hash of what there is once: it
+// must be as it was read, and the transaction changes it.
+func (w *writer) main() {
+	t, key := w.t, w.t.keys.main
 	if t.hasTypes {
-		want := ""
-		if t.types != 0 {
-			want = strconv.Itoa(int(t.types))
-		}
-		all = append(all, answer{want: want, command: []string{"GET", k.interest}})
+		t.expect(key, "interest", t.watched.types)
 	}
+	if t.guessed && len(w.w.Add) > 0 {
+		w.set(key, "seq", strconv.AppendInt(nil, w.nextSeq()-1, 10))
+	}
+	if !t.withBook {
+		return
+	}
+	t.expect(key, "lock", t.token)
+	w.set(key, "lock", nil)
 	if t.hasRead {
-		t.expect(k.book, "version", t.opened.version)
+		t.expect(key, "version", t.opened.version)
+		t.expect(key, "opened", t.opened.times)
 	}
-	return all
+	if len(w.w.Pages) > 0 {
+		w.set(key, "version", strconv.AppendInt(nil, w.w.Version, 10))
+	}
+	if w.w.Opened {
+		times, _ := strconv.ParseInt(t.opened.times, 10, 64) // "" for 0
+		w.set(key, "opened", strconv.AppendInt(nil, times+1, 10))
+	}
 }
 
 func (p *program) rows(t *tx) {
@@ -210,22 +220,12 @@ func (p *program) expectations(all []expectation) {
 	}
 }
 
-func (p *program) answers(all []answer) {
-	p.array(len(all))
-	for _, a := range all {
-		p.array(1 + len(a.command))
-		switch {
-		case a.integer:
-			p.one()
-		case a.want == "":
-			p.no()
-		default:
-			p.text(a.want)
-		}
-		p.key(a.command[1])
-		for _, part := range a.command {
-			p.text(part)
-		}
+func (p *program) heads(t *tx) {
+	p.array(len(t.stored))
+	for _, h := range t.stored {
+		p.array(2)
+		p.text(p.key(t.keys.nodes[h[0]%parts]))
+		p.bytes(h[:])
 	}
 }
 
@@ -256,16 +256,6 @@ func (p *program) refs(w *writer) {
 			}
 		}
 	}
-}
-
-func (p *program) lock(t *tx) {
-	if !t.withBook {
-		p.no()
-		return
-	}
-	p.array(2)
-	p.text(p.key(t.keys.lock))
-	p.text(t.token)
 }
 
 func (p *program) unrefs(w *writer) {
@@ -305,13 +295,8 @@ func (w *writer) pages() error {
 		}
 		add(w.do.to("ZADD", k.written), strconv.FormatInt(w.w.Version, 10), []byte(page.Key))
 	}
-	if len(w.w.Pages) > 0 {
-		w.do.once("HSET", k.book, "version", strconv.FormatInt(w.w.Version, 10))
-	}
-	if w.w.Opened && w.t.opened.letters > 0 {
-		w.t.expect(k.book, "opened", w.t.opened.times)
+	if w.w.Opened {
 		w.do.once("LTRIM", k.posts, strconv.Itoa(w.t.opened.letters), "-1")
-		w.do.once("HINCRBY", k.book, "opened", "1")
 	}
 	return nil
 }

@@ -26,6 +26,8 @@ type database struct {
 	clock    clock
 	guess    guess
 	interest interest
+	known    known
+	hints    hints
 	book     atomic.Int64 // the version of the book that was seen last
 	bell     bell
 
@@ -93,6 +95,9 @@ func (t *tx) update(f func(durable.Tx) (*durable.Writes, error)) error {
 		}
 	}
 	w, err := f(t)
+	if err == nil && w == nil && t.trusted {
+		err = fmt.Errorf("%w: nothing to commit, and so nothing is checked", durable.ErrConflict)
+	}
 	if err == nil && w != nil {
 		if err = t.commit(w); err == nil {
 			return nil
@@ -107,7 +112,7 @@ func (t *tx) update(f func(durable.Tx) (*durable.Writes, error)) error {
 func (t *tx) unlock() error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), bookMost)
 	defer cancel()
-	_, _ = t.run(ctx, scriptUnlock, []string{t.keys.lock}, t.token) // else the lock ends by itself
+	_, _ = t.run(ctx, scriptUnlock, []string{t.keys.main}, t.token) // else the lock ends by itself
 	return nil
 }
 
@@ -139,7 +144,7 @@ func (d *database) read(ctx context.Context, c *commands) (time.Time, []any, err
 	p := program{}
 	p.commands(c)
 	if len(p.keys) == 0 {
-		p.key(d.keys.seq) // for the slot
+		p.key(d.keys.main) // for the slot
 	}
 	answer, err := d.run(ctx, scriptRead, p.keys, []byte(p.pack))
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/durable"
@@ -21,7 +22,7 @@ const entriesAtOnce = 64
 // Events implements [durable.Database].
 func (d *database) Events(ctx context.Context, after int64) ([]pawl.Event, int64, error) {
 	c := &commands{}
-	c.once("GET", d.keys.happened)
+	c.once("HGET", d.keys.main, "happened")
 	if after > 0 {
 		c.once("XRANGE", d.keys.events, "("+strconv.FormatInt(after-1, 10)+"-0", "+", "COUNT", strconv.Itoa(entriesAtOnce))
 	}
@@ -91,7 +92,7 @@ func entriesOf(answer any) ([]entry, error) {
 
 // Interest implements [durable.Database].
 func (d *database) Interest(ctx context.Context, watcher string, types durable.Types) error {
-	_, err := d.run(ctx, scriptInterest, []string{d.keys.watchers, d.keys.interest},
+	_, err := d.run(ctx, scriptInterest, []string{d.keys.watchers, d.keys.main},
 		watcher, int(types), durable.InterestTime.Milliseconds())
 	d.interest.forget()
 	if err != nil {
@@ -100,24 +101,46 @@ func (d *database) Interest(ctx context.Context, watcher string, types durable.T
 	return nil
 }
 
+// watched is which events somebody watches, as it is stored.
+type watched struct {
+	types string // a number; "" for none yet
+	until time.Time
+}
+
+func watchedOf(types, until any) (w watched, err error) {
+	w.types, _ = types.(string)
+	millis, err := number(until)
+	w.until = time.UnixMilli(millis)
+	return w, err
+}
+
+// at returns the types at a time.
+func (w *watched) at(now time.Time) (durable.Types, error) {
+	if w.types == "" || !now.Before(w.until) {
+		return 0, nil
+	}
+	n, err := number(w.types)
+	return durable.Types(n), err
+}
+
 // interest is what this process knows of which events are watched. Transactions
 // assume it, and commit.lua checks that it is still so.
 type interest struct {
 	mu    sync.Mutex
-	types durable.Types
+	last  watched
 	known bool
 }
 
-func (i *interest) get() (durable.Types, bool) {
+func (i *interest) get() (watched, bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.types, i.known
+	return i.last, i.known
 }
 
-func (i *interest) set(types durable.Types) {
+func (i *interest) set(w watched) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.types, i.known = types, true
+	i.last, i.known = w, true
 }
 
 func (i *interest) forget() {

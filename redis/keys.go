@@ -13,11 +13,11 @@ import (
 type keys struct {
 	prefix string // "{pawl}:"
 
-	format, seq, counts, leases, wakes, ended   string
-	book, pages, written, posts, lock           string
-	watchers, interest, events, happened, trash string
-	channel                                     string
-	nodes, texts                                [parts]string
+	format, main, counts, leases, wakes, ended string
+	pages, written, posts                      string
+	watchers, events, trash                    string
+	channel                                    string
+	nodes, texts                               [parts]string
 }
 
 // parts is in how many hashes the nodes and the messages of conversations are
@@ -31,10 +31,9 @@ func newKeys(prefix string) keys {
 		key  *string
 		name string
 	}{
-		{&k.format, "format"}, {&k.seq, "seq"}, {&k.counts, "counts"}, {&k.leases, "leases"}, {&k.wakes, "wakes"},
-		{&k.ended, "ended"}, {&k.book, "book"}, {&k.pages, "pages"}, {&k.written, "written"}, {&k.posts, "posts"},
-		{&k.lock, "lock"}, {&k.watchers, "watchers"}, {&k.interest, "interest"}, {&k.events, "events"},
-		{&k.happened, "happened"}, {&k.trash, "trash"}, {&k.channel, "bell"},
+		{&k.format, "format"}, {&k.main, "main"}, {&k.counts, "counts"}, {&k.leases, "leases"}, {&k.wakes, "wakes"},
+		{&k.ended, "ended"}, {&k.pages, "pages"}, {&k.written, "written"}, {&k.posts, "posts"},
+		{&k.watchers, "watchers"}, {&k.events, "events"}, {&k.trash, "trash"}, {&k.channel, "bell"},
 	} {
 		*name.key = k.prefix + name.name
 	}

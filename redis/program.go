@@ -58,8 +58,7 @@ func (p *pack) bytes(v []byte) {
 	*p = append(*p, v...)
 }
 
-func (p *pack) no()  { *p = append(*p, 0xc2) }
-func (p *pack) one() { *p = append(*p, 1) }
+func (p *pack) no() { *p = append(*p, 0xc2) }
 
 // list is an array of which the length is not known yet.
 type list struct {

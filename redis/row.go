@@ -22,7 +22,6 @@ import (
 //
 // Numbers are big-endian. Scripts count the bytes: see commit.lua.
 const (
-	rowState   = 8  // where the state stands
 	rowLease   = 17 // where the lease begins
 	versionLen = 8
 )
@@ -147,6 +146,14 @@ func readRow(id pawl.ID, row string) (*durable.Record, error) {
 		return nil, fmt.Errorf("row of task %s: %w", id, r.err)
 	}
 	return rec, nil
+}
+
+// withLease returns a row with another lease, as commit.lua makes it.
+func withLease(row, lease string) string {
+	r := reader{rest: row}
+	r.take(rowLease - 4)
+	r.take(int(r.fixed32()))
+	return lease + r.rest
 }
 
 func (r *reader) lease(rec *durable.Record) error {

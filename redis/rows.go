@@ -82,8 +82,12 @@ func (v *view) records(ids []pawl.ID) ([]*durable.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := make([]*durable.Record, len(ids))
-	for i, row := range rows[0] {
+	return readRows(ids, rows[0])
+}
+
+func readRows(ids []pawl.ID, rows []string) (found []*durable.Record, err error) {
+	found = make([]*durable.Record, len(ids))
+	for i, row := range rows {
 		if row == "" {
 			continue
 		}

@@ -26,15 +26,16 @@ type tx struct {
 	hasRead bool // whether the transaction has read the book
 
 	assumed  bool // whether at was not asked of the server
-	types    durable.Types
-	hasTypes bool
+	watched  watched
+	hasTypes bool // whether watched is known
 
 	was      map[pawl.ID]*was // tasks that were read
 	order    []*was
 	guessed  bool // whether Adding guessed
 	expected []expectation
-	answers  []answer
+	stored   []pawl.Hash            // conversations that must be stored
 	heads    map[pawl.ID]*candidate // pending tasks that were read
+	trusted  bool                   // whether rows were not read because they are known
 	orphans  []*durable.Record      // tasks that were not added, and have payloads
 }
 
@@ -49,14 +50,6 @@ type was struct {
 // expectation is a field of a hash that must have a value, "" for none.
 type expectation struct{ key, field, value string }
 
-// answer is a command that must answer something: "" stands for nothing, a number
-// for itself.
-type answer struct {
-	want    string
-	integer bool
-	command []string
-}
-
 // openBook waits until nobody else has the book open, and opens it.
 func (t *tx) openBook() error {
 	t.token = fmt.Sprintf("%016x", rand.Uint64())
@@ -66,7 +59,7 @@ func (t *tx) openBook() error {
 			return err
 		}
 		if o.busy == 0 {
-			t.opened, t.at, t.types, t.hasTypes = o, o.now, o.interest, true
+			t.opened, t.at, t.watched, t.hasTypes = o, o.now, o.interest, true
 			t.interest.set(o.interest)
 			return nil
 		}
@@ -90,33 +83,42 @@ func (t *tx) Now() (time.Time, error) {
 
 // Interest implements [durable.Tx].
 func (t *tx) Interest() (durable.Types, error) {
-	if t.hasTypes {
-		return t.types, nil
+	if !t.hasTypes {
+		var known bool
+		if t.watched, known = t.interest.get(); !known || t.careful {
+			if err := t.ask(); err != nil {
+				return 0, err
+			}
+		}
+		t.hasTypes = true
 	}
-	if types, ok := t.interest.get(); ok && !t.careful {
-		t.types, t.hasTypes = types, true
-		return types, nil
+	now, err := t.Now()
+	if err != nil {
+		return 0, err
 	}
-	return t.types, t.ask()
+	return t.watched.at(now)
 }
 
 // ask reads the time and which events are watched.
 func (t *tx) ask() error {
 	c := &commands{}
-	c.once("GET", t.keys.interest)
+	c.once("HMGET", t.keys.main, "interest", "interested")
 	at, answers, err := t.read(t.ctx, c)
 	if err != nil {
 		return fmt.Errorf("read the server's clock: %w", err)
 	}
-	types, err := number(answers[0])
+	fields, err := answersOf(answers[0], 2)
+	if err == nil {
+		t.watched, err = watchedOf(fields[0], fields[1])
+	}
 	if err != nil {
 		return fmt.Errorf("read which events are watched: %w", err)
 	}
 	if t.at.IsZero() {
 		t.at = at
 	}
-	t.types, t.hasTypes = durable.Types(types), true
-	t.interest.set(t.types)
+	t.hasTypes = true
+	t.interest.set(t.watched)
 	return nil
 }
 
@@ -162,7 +164,7 @@ func (t *tx) remember(records []*durable.Record) {
 // Held implements [durable.Tx].
 func (t *tx) Held(ids []pawl.ID, steps []durable.StepKey) ([]*durable.Record, []bool, error) {
 	unique, places := compact(ids)
-	read, err := t.records(unique)
+	read, err := t.recordsKnown(unique)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read tasks: %w", err)
 	}
@@ -183,6 +185,21 @@ func (t *tx) Held(ids []pawl.ID, steps []durable.StepKey) ([]*durable.Record, []
 		stored[i] = asked[i].Val()
 	}
 	return found, stored, nil
+}
+
+// recordsKnown is records, without reading those of which this process knows the
+// rows.
+func (t *tx) recordsKnown(ids []pawl.ID) ([]*durable.Record, error) {
+	if t.careful {
+		t.known.forget(ids...)
+		return t.records(ids)
+	}
+	rows, all := t.known.get(ids)
+	if !all {
+		return t.records(ids)
+	}
+	t.trusted = true
+	return readRows(ids, rows)
 }
 
 // compact returns each id once, and of each of ids where it stands there.
@@ -325,10 +342,7 @@ const (
 
 // Heads implements [durable.Tx].
 func (t *tx) Heads(asks []durable.HeadAsk) ([][]durable.Candidate, error) {
-	asked := make([]*redis.StringSliceCmd, len(asks))
-	err := t.many(len(asks), func(p redis.Pipeliner, i int) {
-		asked[i] = p.ZRange(t.ctx, t.keys.bin(asks[i].Bin), 0, int64(asks[i].Most)-1)
-	})
+	members, err := t.members(asks)
 	if err != nil {
 		return nil, fmt.Errorf("read pending tasks: %w", err)
 	}
@@ -336,11 +350,10 @@ func (t *tx) Heads(asks []durable.HeadAsk) ([][]durable.Candidate, error) {
 		t.heads = map[pawl.ID]*candidate{}
 	}
 	found := make([][]durable.Candidate, len(asks))
-	for i, a := range asked {
-		members := a.Val()
-		found[i] = make([]durable.Candidate, len(members))
-		kept := make([]candidate, len(members))
-		for j, m := range members {
+	for i := range asks {
+		found[i] = make([]durable.Candidate, len(members[i]))
+		kept := make([]candidate, len(members[i]))
+		for j, m := range members[i] {
 			if kept[j], err = readMember(m); err != nil {
 				return nil, fmt.Errorf("read pending tasks: %w", err)
 			}
@@ -349,4 +362,32 @@ func (t *tx) Heads(asks []durable.HeadAsk) ([][]durable.Candidate, error) {
 		}
 	}
 	return found, nil
+}
+
+// members returns the first members of bins. Those that the last claims asked for
+// were read when the book was opened.
+func (t *tx) members(asks []durable.HeadAsk) ([][]string, error) {
+	t.hints.asked(asks)
+	found := make([][]string, len(asks))
+	var missing []int
+	for i, ask := range asks {
+		h, ok := t.opened.heads[ask.Bin]
+		if !ok || len(h.members) < ask.Most && len(h.members) == h.most {
+			missing = append(missing, i)
+			continue
+		}
+		found[i] = h.members[:min(len(h.members), ask.Most)]
+		delete(t.opened.heads, ask.Bin) // who asks again wants to know what is behind
+	}
+	asked := make([]*redis.StringSliceCmd, len(missing))
+	err := t.many(len(missing), func(p redis.Pipeliner, i int) {
+		ask := &asks[missing[i]]
+		asked[i] = p.ZRange(t.ctx, t.keys.bin(ask.Bin), 0, int64(ask.Most)-1)
+	})
+	for i, at := range missing {
+		if err == nil {
+			found[at] = asked[i].Val()
+		}
+	}
+	return found, err
 }

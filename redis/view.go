@@ -124,7 +124,7 @@ func (v *view) Pages(since int64) (durable.Pages, error) {
 // opened is what the script open.lua tells.
 type opened struct {
 	now      time.Time
-	interest durable.Types
+	interest watched
 	version  string // of the book, as it is stored
 	times    string // how often posts were entered
 	since    int64
@@ -132,6 +132,7 @@ type opened struct {
 	letters  int
 	wake     time.Time // the first of all; zero for none
 	lease    time.Time
+	heads    map[int64]heads
 	busy     time.Duration // for how long at most another transaction has the book; else all of the above
 }
 
@@ -141,9 +142,16 @@ const postsAtOnce = 2000
 // openAt reads the book, and opens it for a transaction if there is a token.
 func (v *view) openAt(token string, since int64) (o opened, err error) {
 	k := &v.keys
-	answer, err := v.run(v.ctx, scriptOpen,
-		[]string{k.lock, k.book, k.pages, k.written, k.posts, k.interest, k.wakes, k.leases},
-		token, bookMost.Milliseconds(), since, postsAtOnce)
+	keys := []string{k.main, k.pages, k.written, k.posts, k.wakes, k.leases}
+	args := []any{token, bookMost.Milliseconds(), since, postsAtOnce}
+	var asks []durable.HeadAsk
+	if token != "" {
+		asks = v.hints.get()
+	}
+	for _, ask := range asks {
+		keys, args = append(keys, k.bin(ask.Bin)), append(args, ask.Most-1)
+	}
+	answer, err := v.run(v.ctx, scriptOpen, keys, args...)
 	if err != nil {
 		return o, err
 	}
@@ -156,30 +164,33 @@ func (v *view) openAt(token string, since int64) (o opened, err error) {
 		o.busy = max(time.Duration(left)*time.Millisecond, time.Millisecond)
 		return o, errors.Join(err, failed)
 	}
-	if answers, err = answersOf(answers, 10); err != nil {
+	if answers, err = answersOf(answers, 11+len(asks)); err != nil {
 		return o, err
 	}
 	if o.now, err = v.serverTime(answers, 1); err != nil {
+		return o, err
+	}
+	if o.heads, err = headsOf(asks, answers[11:]); err != nil {
 		return o, err
 	}
 	return o, o.fill(v, answers[3:], since)
 }
 
 func (o *opened) fill(v *view, answers []any, since int64) error {
-	types, err := number(answers[0])
-	if err != nil {
+	var err error
+	if o.interest, err = watchedOf(answers[0], answers[1]); err != nil {
 		return err
 	}
-	o.interest, o.since = durable.Types(types), since
-	o.version, _ = answers[1].(string)
-	o.times, _ = answers[2].(string)
-	if o.read.Version, err = number(answers[1]); err != nil {
+	o.since = since
+	o.version, _ = answers[2].(string)
+	o.times, _ = answers[3].(string)
+	if o.read.Version, err = number(answers[2]); err != nil {
 		return err
 	}
-	if o.read.Pages, err = readPages(answers[3]); err != nil {
+	if o.read.Pages, err = readPages(answers[4]); err != nil {
 		return err
 	}
-	letters, err := texts(answers[4])
+	letters, err := texts(answers[5])
 	if err != nil {
 		return err
 	}
@@ -196,7 +207,7 @@ func (o *opened) fill(v *view, answers []any, since int64) error {
 		}
 	}
 	for i, t := range []*time.Time{&o.wake, &o.lease} {
-		s, ok, err := score(answers[5+i])
+		s, ok, err := score(answers[6+i])
 		if err != nil {
 			return err
 		}

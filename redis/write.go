@@ -16,6 +16,8 @@ type writer struct {
 	w       *durable.Writes
 	version uint64 // of all rows that this transaction writes; the lowest bit is each row's own
 	fresh   payloads
+	known   []knownRow
+	ended   []pawl.ID // tasks that do not run
 	do      commands
 	counts  map[string]int
 	written map[pawl.ID]bool // tasks whose rows are written
@@ -26,6 +28,11 @@ type writer struct {
 	unrefs  list // the keys of steps that go
 	events  list
 	*memory
+}
+
+type knownRow struct {
+	id  pawl.ID
+	row string
 }
 
 // memory is what writers work in, one after the other.
@@ -86,6 +93,11 @@ func (w *writer) row(r *durable.Record) error {
 	}
 	w.scratch = row
 	w.written[r.ID] = true
+	if r.State == pawl.Running {
+		w.known = append(w.known, knownRow{r.ID, string(row)})
+	} else {
+		w.ended = append(w.ended, r.ID)
+	}
 	w.set(w.t.keys.row(bucketOf(r.ID)), string(r.ID[:]), row)
 	return nil
 }

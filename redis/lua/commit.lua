@@ -7,7 +7,7 @@
 --   1 now       the time that the transaction assumed, in microseconds, or false
 --   2 rows      {key, ids, versions}: rows that must be in these versions
 --   3 fields    {key, fields, values}: fields of hashes that must have these values
---   4 answers   {value, command...}: commands that must answer this
+--   4 heads     {nodes, hash}: nodes that must be stored
 --   5 claims    {rows, ids, wants, leases}: rows whose state and attempt must be as
 --               wanted, and that get a new lease
 --   6 steps     {steps, results}: the keys of claimed tasks that may have steps
@@ -16,9 +16,8 @@
 --   9 refs      node keys and hashes, in turns: one more refers to each
 --  10 commands  {command...}
 --  11 events    a value for each entry of the stream
---  12 stream    {counter, stream, entries to keep, milliseconds to keep}
---  13 lock      {key, token} to release, or false
---  14 unrefs    {trash, steps keys}: of tasks whose steps go
+--  12 stream    {main, stream, entries to keep, milliseconds to keep}
+--  13 unrefs    {trash, steps keys}: of tasks whose steps go
 --
 -- It answers {1, seconds, microseconds, claimed, steps}, or {0, seconds, microseconds, what}
 -- if something is no longer as it was.
@@ -45,11 +44,11 @@ for _, t in ipairs(p[3]) do
   local values = call('HMGET', t[1], unpack(t[2]))
   local wants = t[3]
   for i = 1, #wants do
-    if values[i] ~= wants[i] then return conflict('field') end
+    if values[i] ~= wants[i] then return conflict(t[2][i]) end
   end
 end
 for _, t in ipairs(p[4]) do
-  if call(unpack(t, 2)) ~= t[1] then return conflict('answer') end
+  if call('HEXISTS', t[1], t[2]) == 0 then return conflict('conversation') end
 end
 
 -- Claims: the row keeps what stands behind its lease.
@@ -122,10 +121,10 @@ end
 for i = 1, #p[9], 2 do call('HINCRBY', p[9][i], p[9][i + 1] .. 'r', 1) end
 
 -- Steps that go: what they refer to is for sweep.lua. Their keys go by commands.
-for i = 2, #p[14] do
-  for _, step in ipairs(call('LRANGE', p[14][i], 0, -1)) do
+for i = 2, #p[13] do
+  for _, step in ipairs(call('LRANGE', p[13][i], 0, -1)) do
     local head = sub(step, 1, 32)
-    if head ~= none then call('RPUSH', p[14][1], head) end
+    if head ~= none then call('RPUSH', p[13][1], head) end
   end
 end
 
@@ -134,10 +133,9 @@ for _, c in ipairs(p[10]) do call(unpack(c)) end
 if p[11][1] then
   local s = p[12]
   for _, e in ipairs(p[11]) do
-    call('XADD', s[2], 'MAXLEN', '~', s[3], string.format('%.0f-0', call('INCR', s[1])), 'e', e)
+    call('XADD', s[2], 'MAXLEN', '~', s[3], string.format('%.0f-0', call('HINCRBY', s[1], 'happened', 1)), 'e', e)
   end
   call('PEXPIRE', s[2], s[4])
 end
 
-if p[13] and call('GET', p[13][1]) == p[13][2] then call('DEL', p[13][1]) end
 return {1, time[1], time[2], claimed, steps}

@@ -1,7 +1,7 @@
 -- Says which events a watcher is interested in, and makes the union over all
 -- watchers what transactions read.
 --
--- KEYS     watchers, interest
+-- KEYS     watchers, main
 -- ARGV[1]  the watcher
 -- ARGV[2]  the types, as a number; 0 for none
 -- ARGV[3]  for how many milliseconds
@@ -25,5 +25,4 @@ for i = 1, #watchers, 2 do
     all, last = bit.bor(all, types), math.max(last, til)
   end
 end
-if all == 0 then return redis.call('DEL', KEYS[2]) end
-return redis.call('SET', KEYS[2], string.format('%d', all), 'PX', string.format('%.0f', last - now))
+return redis.call('HSET', KEYS[2], 'interest', string.format('%d', all), 'interested', string.format('%.0f', last))

@@ -1,30 +1,36 @@
 -- Opens the book for one transaction, if nobody else has it open, and reads what
 -- most transactions with the book need.
 --
--- KEYS     lock, book, pages, written, posts, interest, wakes, leases
--- ARGV[1]  the token of the transaction, or '' to read without the lock
+-- KEYS     main, pages, written, posts, wakes, leases; then bins
+-- ARGV[1]  the token of the transaction, or '' to read without opening
 -- ARGV[2]  for how many milliseconds it may have the book open
 -- ARGV[3]  the version after which pages are wanted, 0 for all
 -- ARGV[4]  how many posts to read at once
+-- ARGV[5]  and on: the last rank to read of each bin
 --
 -- It answers {0, milliseconds} if the book is open, for so long at most; else {1, seconds, microseconds,
--- interest, version, times opened, pages, posts, first wake, first lease}. pages is keys and
--- values in turns; the value of a page that was deleted is false.
+-- interest, until when, version, times opened, pages, posts, first wake, first lease, members of the
+-- first bin...}. pages is keys and values in turns; the value of a page that was deleted is
+-- false.
 
 local call = redis.call
 local time = call('TIME')
-if ARGV[1] ~= '' and not call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then
-  if call('GET', KEYS[1]) ~= ARGV[1] then return {0, call('PTTL', KEYS[1])} end
-  call('PEXPIRE', KEYS[1], ARGV[2])
+local main = call('HMGET', KEYS[1], 'interest', 'interested', 'version', 'opened', 'lock', 'locked')
+if ARGV[1] ~= '' then
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  if main[5] and main[5] ~= '' and main[5] ~= ARGV[1] and tonumber(main[6]) > now then
+    return {0, tonumber(main[6]) - now}
+  end
+  call('HSET', KEYS[1], 'lock', ARGV[1], 'locked', string.format('%.0f', now + ARGV[2]))
 end
 
 local pages = {}
 if ARGV[3] == '0' then
-  pages = call('HGETALL', KEYS[3])
-else
-  local keys = call('ZRANGE', KEYS[4], '(' .. ARGV[3], '+inf', 'BYSCORE')
+  pages = call('HGETALL', KEYS[2])
+elseif main[3] ~= ARGV[3] then
+  local keys = call('ZRANGE', KEYS[3], '(' .. ARGV[3], '+inf', 'BYSCORE')
   for from = 1, #keys, 1000 do
-    local values = call('HMGET', KEYS[3], unpack(keys, from, math.min(from + 999, #keys)))
+    local values = call('HMGET', KEYS[2], unpack(keys, from, math.min(from + 999, #keys)))
     for i, value in ipairs(values) do
       pages[#pages + 1] = keys[from + i - 1]
       pages[#pages + 1] = value
@@ -33,6 +39,7 @@ else
 end
 
 local function first(key) return call('ZRANGE', key, 0, 0, 'WITHSCORES')[2] or false end
-local book = call('HMGET', KEYS[2], 'version', 'opened')
-return {1, time[1], time[2], call('GET', KEYS[6]), book[1], book[2], pages,
-  call('LRANGE', KEYS[5], 0, ARGV[4] - 1), first(KEYS[7]), first(KEYS[8])}
+local answer = {1, time[1], time[2], main[1], main[2], main[3], main[4], pages,
+  call('LRANGE', KEYS[4], 0, ARGV[4] - 1), first(KEYS[5]), first(KEYS[6])}
+for i = 7, #KEYS do answer[i + 5] = call('ZRANGE', KEYS[i], 0, ARGV[i - 2]) end
+return answer
