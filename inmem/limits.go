@@ -9,7 +9,6 @@ import (
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/limit"
-	"github.com/pawlhq/pawl/llm"
 )
 
 // limited is a limit.
@@ -77,60 +76,29 @@ func (s *Store) reserve(now time.Time, r pawl.Reservation) pawl.Grant {
 	for i := range t.calls {
 		c := &t.calls[i]
 		if c.key == r.Key {
-			return pawl.Grant{OK: true, Wait: until(now, c.at)}
+			return pawl.Grant{OK: true, Wait: limit.Until(now, c.at)}
 		}
 		if c.key == "" && c.limit == l {
 			defer s.ready(now) // it may need less than was claimed for it
 			return l.convert(now, c, r)
 		}
 	}
-	charged, at, gate := l.state.Reserve(now, l.config, l.config.Estimate(r.Size))
-	if at.IsZero() {
-		return pawl.Grant{Gate: gate, Wait: until(now, gate.Until)}
+	charged, a := l.state.Ask(now, l.config, l.config.Estimate(r.Size), r.Patience)
+	if a.OK {
+		t.calls = append(t.calls, call{key: r.Key, limit: l, size: r.Size, cost: charged, at: now.Add(a.Wait)})
 	}
-	g := pawl.Grant{OK: true, Wait: until(now, at), Gate: gate}
-	if g.Wait > r.Patience {
-		l.state.Release(now, l.config, charged, true)
-		g.OK = false
-		return g
-	}
-	t.calls = append(t.calls, call{key: r.Key, limit: l, size: r.Size, cost: charged, at: at})
-	return g
+	return pawl.Grant{OK: a.OK, Wait: a.Wait, Gate: a.Gate}
 }
 
 // convert turns what the claim reserved into the reservation of the first call.
 func (l *limited) convert(now time.Time, c *call, r pawl.Reservation) pawl.Grant {
-	stood, before, wanted := l.state, c.cost, l.config.Estimate(r.Size)
-	charged, at := l.state.Adjust(now, l.config, before, wanted)
-	g := pawl.Grant{OK: !at.IsZero(), Wait: until(now, at)}
-	if !g.OK || g.Wait > 0 {
-		g.Gate = gate(now, stood, l.config, before, wanted)
-		g.Gate.Until = at
+	charged, a := l.state.Convert(now, l.config, c.cost, l.config.Estimate(r.Size), r.Patience)
+	c.cost = charged
+	if a.OK {
+		c.key, c.size, c.at = r.Key, r.Size, now.Add(a.Wait)
 	}
-	if !g.OK || g.Wait > r.Patience {
-		c.cost, _ = l.state.Adjust(now, l.config, charged, before)
-		g.OK = false
-		return g
-	}
-	c.key, c.size, c.cost, c.at = r.Key, r.Size, charged, at
-	return g
+	return pawl.Grant{OK: a.OK, Wait: a.Wait, Gate: a.Gate}
 }
-
-// gate returns what keeps a call that was charged something from being charged
-// what it wants, by the state before that.
-func gate(now time.Time, s limit.State, c limit.Config, charged, wanted limit.Cost) limit.Gate {
-	s.Waiting = time.Time{} // only new tasks stand back for others
-	if charged.Probe {
-		s.Probe = limit.Probe{}
-	}
-	_, g := s.Next(now, c, limit.Cost{
-		Requests: wanted.Requests - charged.Requests, Tokens: wanted.Tokens - charged.Tokens,
-		Input: wanted.Input - charged.Input, Output: wanted.Output - charged.Output,
-	})
-	return g
-}
-
-func until(now, at time.Time) time.Duration { return max(at.Sub(now), 0) }
 
 // settle ends a reserved call. One that is not reserved was settled before.
 func (s *Store) settle(now time.Time, t *task, st pawl.Settlement) {
@@ -140,38 +108,8 @@ func (s *Store) settle(now time.Time, t *task, st pawl.Settlement) {
 	}
 	c := t.calls[i]
 	t.calls = slices.Delete(t.calls, i, i+1)
-	l := c.limit
-	switch st.Outcome {
-	case pawl.CallAnswered:
-		l.state.Settle(now, l.config, c.cost, l.config.Actual(c.size, limit.Usage(st.Usage)))
-	case pawl.CallThrottled:
-		l.state.Refuse(now, l.config, c.cost, st.After, st.Reason)
-	case pawl.CallBlocked:
-		l.state.Release(now, l.config, c.cost, true)
-		l.state.Hold(now, holdUntil(now, st.After), st.Reason)
-	case pawl.CallNotSent:
-		l.state.Release(now, l.config, c.cost, true)
-	case pawl.CallUnknown:
-		l.state.Release(now, l.config, c.cost, false)
-	default:
-		l.state.Settle(now, l.config, c.cost, limit.Cost{Requests: c.cost.Requests})
-	}
-	l.state.Observe(now, now.Add(-st.SentAgo), l.config, observation(st.Seen))
+	st.Settle(now, c.limit.config, &c.limit.state, c.size, c.cost)
 	s.ready(now)
-}
-
-func holdUntil(now time.Time, after time.Duration) time.Time {
-	if after <= 0 {
-		return time.Time{}
-	}
-	return now.Add(after)
-}
-
-func observation(seen llm.Limits) limit.Observation {
-	return limit.Observation{
-		Requests: limit.Seen(seen.Requests), Tokens: limit.Seen(seen.Tokens),
-		Input: limit.Seen(seen.InputTokens), Output: limit.Seen(seen.OutputTokens),
-	}
 }
 
 // abandon ends the calls of an attempt that has ended: what its claim reserved

@@ -178,12 +178,11 @@ func (w *Writes) empty() bool {
 }
 
 // settle posts how a reserved call ended. Calls without a limit are nobody's.
-func (a *act) settle(c *Call, st Settlement) {
+func (a *act) settle(c *Call, st pawl.Settlement) {
 	if c.Limit == pawl.NoLimit {
 		return
 	}
-	st.Limit, st.Size, st.Cost = c.Limit, c.Size, c.Cost
-	a.post(Post{Settle: &st})
+	a.post(Post{Settle: &Settled{c.Limit, c.Size, c.Cost, st}})
 	a.w.Bell.Ready = true
 }
 
@@ -197,7 +196,7 @@ func (a *act) abandon(r *Record) (unknown int) {
 			outcome = pawl.CallUnknown
 			unknown++
 		}
-		a.settle(&r.Calls[i], Settlement{Outcome: outcome})
+		a.settle(&r.Calls[i], pawl.Settlement{Outcome: outcome})
 	}
 	r.Calls = nil
 	return unknown

@@ -14,7 +14,7 @@ type Post struct {
 
 	Arrive  *Arrival    `json:"arrive,omitempty"`
 	Correct *Correction `json:"correct,omitempty"`
-	Settle  *Settlement `json:"settle,omitempty"`
+	Settle  *Settled    `json:"settle,omitempty"`
 }
 
 // Bin names where a task waits: tasks of one bin start in the order of Seq.
@@ -41,15 +41,10 @@ type Correction struct {
 	Share float64 `json:"share"` // of the task, at its start
 }
 
-// Settlement ends a reserved call.
-type Settlement struct {
-	Limit   string            `json:"limit"`
-	Size    limit.Size        `json:"size"`
-	Cost    limit.Cost        `json:"cost"`
-	Outcome pawl.CallOutcome  `json:"outcome"`
-	Used    limit.Usage       `json:"used,omitzero"`
-	After   time.Duration     `json:"after,omitempty"`
-	Reason  string            `json:"reason,omitempty"`
-	Seen    limit.Observation `json:"seen,omitzero"`
-	SentAgo time.Duration     `json:"sent_ago,omitempty"`
+// Settled says how a reserved call ended.
+type Settled struct {
+	Limit string     `json:"limit"`
+	Size  limit.Size `json:"size"`
+	Cost  limit.Cost `json:"cost"`
+	pawl.Settlement
 }

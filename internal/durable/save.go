@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/limit"
 )
 
 // Beat implements [pawl.Tasks].
@@ -119,10 +118,7 @@ func (v *saver) settled(r *Record, st *pawl.Settlement) {
 	c := r.Calls[i]
 	r.Calls = slices.Delete(slices.Clone(r.Calls), i, i+1)
 	v.note(r)
-	v.settle(&c, Settlement{
-		Outcome: st.Outcome, Used: limit.Usage(st.Usage), After: st.After, Reason: st.Reason,
-		Seen: observation(st.Seen), SentAgo: st.SentAgo,
-	})
+	v.settle(&c, *st)
 }
 
 func (v *saver) note(r *Record) {

@@ -1,0 +1,59 @@
+package limit
+
+import "time"
+
+// Answer is what a limit says to a call that asks for its turn.
+type Answer struct {
+	OK   bool          // whether the call is reserved
+	Wait time.Duration // until its turn; if it is not OK, until it is worth to ask again, 0 if that is unknown
+	Gate Gate          // what it waits for, if Wait is not 0 or it is not OK
+}
+
+// Ask is Reserve for a call that waits no longer than patience: beyond that
+// nothing is charged.
+func (s *State) Ask(now time.Time, c Config, cost Cost, patience time.Duration) (charged Cost, a Answer) {
+	charged, at, gate := s.Reserve(now, c, cost)
+	if at.IsZero() {
+		return charged, Answer{Gate: gate, Wait: Until(now, gate.Until)}
+	}
+	a = Answer{OK: true, Wait: Until(now, at), Gate: gate}
+	if a.Wait > patience {
+		s.Release(now, c, charged, true)
+		return Cost{}, Answer{Wait: a.Wait, Gate: gate}
+	}
+	return charged, a
+}
+
+// Convert is Adjust for a call that waits no longer than patience: beyond that,
+// and if its turn cannot be known, it stays charged as it was.
+func (s *State) Convert(now time.Time, c Config, from, to Cost, patience time.Duration) (charged Cost, a Answer) {
+	stood := *s
+	charged, at := s.Adjust(now, c, from, to)
+	a = Answer{OK: !at.IsZero(), Wait: Until(now, at)}
+	if !a.OK || a.Wait > 0 {
+		a.Gate = stood.between(now, c, from, to)
+		a.Gate.Until = at
+	}
+	if !a.OK || a.Wait > patience {
+		charged, _ = s.Adjust(now, c, charged, from)
+		a.OK = false
+	}
+	return charged, a
+}
+
+// between returns what keeps a call that was charged something from being charged
+// what it wants.
+func (s State) between(now time.Time, c Config, charged, wanted Cost) Gate {
+	s.Waiting = time.Time{} // only new tasks stand back for others
+	if charged.Probe {
+		s.Probe = Probe{}
+	}
+	_, g := s.Next(now, c, Cost{
+		Requests: wanted.Requests - charged.Requests, Tokens: wanted.Tokens - charged.Tokens,
+		Input: wanted.Input - charged.Input, Output: wanted.Output - charged.Output,
+	})
+	return g
+}
+
+// Until returns how long it is until a time, 0 if it is over or zero.
+func Until(now, at time.Time) time.Duration { return max(at.Sub(now), 0) }
