@@ -82,7 +82,7 @@ func connect(ctx context.Context, path string, o options, db *sql.DB) (*database
 		return nil, err
 	}
 	d := newDatabase(path, o, db, writer)
-	if err := d.prepare(ctx); err != nil {
+	if err := patiently(ctx, func() error { return d.prepare(ctx) }); err != nil {
 		_ = writer.close() // the first error tells more
 		return nil, err
 	}
@@ -97,14 +97,11 @@ func (d *database) prepare(ctx context.Context) error {
 	if err := d.options.prepareWriter(ctx, d.writer); err != nil {
 		return err
 	}
-	if err := patiently(ctx, func() error { return d.useLog(ctx) }); err != nil {
+	if err := d.useLog(ctx); err != nil {
 		return err
 	}
-	err := patiently(ctx, func() (err error) {
-		d.version, _, err = d.writer.number(ctx, "data_version")
-		return err
-	})
-	if err != nil {
+	var err error
+	if d.version, _, err = d.writer.number(ctx, "data_version"); err != nil {
 		return err
 	}
 	d.file, err = os.Stat(d.path)
