@@ -33,7 +33,7 @@ const (
 // Ring implements [durable.Database]. The message is sent by a goroutine, so that
 // a burst of rings is one message each pause.
 func (d *database) Ring(b durable.Bell) {
-	if d.own {
+	if d.events == own {
 		return
 	}
 	d.bell.mu.Lock()
@@ -89,12 +89,12 @@ func (d *database) message(b durable.Bell) string {
 
 // Listen implements [durable.Database].
 func (d *database) Listen(ctx context.Context, heard func(durable.Bell)) error {
-	if d.own {
+	switch d.events {
+	case poll:
+		return d.look(ctx, heard)
+	case own:
 		<-ctx.Done()
 		return nil
-	}
-	if d.poll {
-		return d.look(ctx, heard)
 	}
 	sub := d.client.Subscribe(ctx, d.keys.channel)
 	defer sub.Close()

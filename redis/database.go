@@ -19,9 +19,8 @@ type database struct {
 	client   redis.UniversalClient
 	keys     keys
 	families []string // the keys of nodes, then those of messages
-	poll     bool     // no subscription: bells are rung by looking
-	own      bool     // and nobody else rings: one process has the store for itself
-	name     string   // of this process, in what it rings
+	events   events
+	name     string // of this process, in what it rings
 
 	clock    clock
 	guess    guess
@@ -37,7 +36,7 @@ type database struct {
 }
 
 func newDatabase(client redis.UniversalClient, o options) *database {
-	d := &database{client: client, keys: newKeys(o.prefix), poll: o.poll, own: o.own, name: fmt.Sprintf("%016x", rand.Uint64())}
+	d := &database{client: client, keys: newKeys(o.prefix), events: o.events, name: fmt.Sprintf("%016x", rand.Uint64())}
 	d.families = append(append([]string{}, d.keys.nodes[:]...), d.keys.texts[:]...)
 	d.closing, d.close = context.WithCancel(context.Background())
 	return d
@@ -46,6 +45,7 @@ func newDatabase(client redis.UniversalClient, o options) *database {
 // Close implements [durable.Database].
 func (d *database) Close() error {
 	d.close()
+	d.bell.close()
 	d.work.Wait()
 	return d.client.Close()
 }

@@ -24,10 +24,18 @@ type options struct {
 	db       int
 	tls      *tls.Config
 	prefix   string
-	poll     bool
-	own      bool // only this process's own events, which it need not look for
+	events   events
 	pool     int
 }
+
+// events says how a process learns of what others did.
+type events string
+
+const (
+	listen events = "listen" // by a subscription, and by looking at intervals
+	poll   events = "poll"   // by looking at intervals: no connection waits for a message
+	own    events = "own"    // not at all, because there are no others
+)
 
 const (
 	defaultPort   = "6379"
@@ -38,7 +46,7 @@ const wantURL = "want redis://user:password@host:6379/0, rediss:// for TLS, or r
 
 // parse returns what a URL says. Errors do not repeat it: it may hold a password.
 func parse(rawURL string) (options, error) {
-	o := options{prefix: defaultPrefix}
+	o := options{prefix: defaultPrefix, events: listen}
 	scheme, rest, ok := strings.Cut(rawURL, "://")
 	if !ok {
 		return o, fmt.Errorf("the URL has no scheme; %s", wantURL)
@@ -138,10 +146,10 @@ func (o *options) set(name, value string) error {
 		}
 		o.prefix = value
 	case "events":
-		if value != "poll" && value != "listen" && value != "own" {
+		o.events = events(value)
+		if o.events != listen && o.events != poll && o.events != own {
 			return fmt.Errorf("events is %q; want listen, poll, or own for those of this process only", value)
 		}
-		o.poll, o.own = value == "poll", value == "own"
 	case "pool":
 		n, err := strconv.Atoi(value)
 		if err != nil || n < 1 {
