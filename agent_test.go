@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -365,5 +366,5 @@ func (a *agency) checkBooks(rows []*pawl.TaskRow) {
 	if attempts != steps {
 		a.Errorf("attempts say %+v was used, their stored answers %+v; want the same", attempts, steps)
 	}
-	idle()
+	synctest.Wait()
 }

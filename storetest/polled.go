@@ -37,7 +37,7 @@ func (w polledWatch) Next(ctx context.Context) ([]pawl.Event, error) {
 	if err != nil {
 		return events, err
 	}
-	time.Sleep(w.every) // not ended by ctx: the events are taken, and must be delivered
+	<-time.After(w.every) // not ended by ctx: the events are taken, and must be delivered
 	if w.hints {
 		events = append([]pawl.Event{{Type: pawl.EventReady, At: events[0].At}}, events...)
 	}

@@ -32,6 +32,18 @@ var turnRules = []rule{
 		t.put(user("b"), tokens(10))
 		is(t, "users of the first two", usersOf(t.claim(2)), "b")
 	}},
+	{"a claim goes on in a line", "a claim that comes back to a user's line must go on behind what it has taken", func(t *trial) {
+		t.putMany(40, user("a"), tokens(1))
+		t.put(user("b"), tokens(1))
+		seen := map[pawl.ID]bool{}
+		for _, r := range t.claim(41).Tasks {
+			if seen[r.ID] {
+				t.Errorf("%s was claimed twice by one claim", r.ID)
+			}
+			seen[r.ID] = true
+		}
+		is(t, "tasks that were claimed", len(seen), 41)
+	}},
 	{"equal tokens", "turns are counted in tokens, not in tasks: large tasks must not buy a larger share", func(t *trial) {
 		t.putMany(100, user("a"), tokens(100))
 		t.putMany(1000, user("b"), tokens(10))
