@@ -199,7 +199,7 @@ func (t *tx) end(w *durable.Writes, d deltas) error {
 		if r.State != pawl.Succeeded {
 			continue
 		}
-		if err := t.exec(t.ctx, "drop_result", r.Identity[:]); err != nil {
+		if err := t.exec(t.ctx, "drop_result", r.Identity[:], micros(r.Ended), r.Seq); err != nil {
 			return err
 		}
 		if err := t.exec(t.ctx, "add_result", r.Identity[:], r.ID[:]); err != nil {

@@ -43,7 +43,7 @@ CREATE INDEX status_conversation ON status (conversation)    WHERE conversation 
 CREATE INDEX status_head         ON status (head)            WHERE head IS NOT NULL;
 
 -- Tasks that a new one may duplicate: those in flight, and the one of each
--- identity that succeeded last.
+-- identity that succeeded last: by its end, then by seq.
 CREATE TABLE twin (
   identity BLOB    NOT NULL,
   result   INTEGER NOT NULL, -- 0 in flight, 1 succeeded
