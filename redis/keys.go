@@ -82,6 +82,11 @@ func appendMember(b buffer, c *candidate) buffer {
 	return b
 }
 
+// firstMember is in front of all members of a bin from a Seq on, and behind all others.
+func firstMember(seq int64) string {
+	return string(binary.BigEndian.AppendUint64(nil, uint64(seq)))
+}
+
 func readMember(member string) (c candidate, err error) {
 	r := reader{rest: member}
 	c.Seq = int64(r.fixed64())

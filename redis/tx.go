@@ -365,7 +365,8 @@ func (t *tx) Heads(asks []durable.HeadAsk) ([][]durable.Candidate, error) {
 }
 
 // members returns the first members of bins. Those that the last claims asked for
-// were read when the book was opened.
+// were read when the book was opened. A claim that asks for a bin again has taken
+// what is in front, which stands there until the commit.
 func (t *tx) members(asks []durable.HeadAsk) ([][]string, error) {
 	t.hints.asked(asks)
 	found := make([][]string, len(asks))
@@ -382,7 +383,9 @@ func (t *tx) members(asks []durable.HeadAsk) ([][]string, error) {
 	asked := make([]*redis.StringSliceCmd, len(missing))
 	err := t.many(len(missing), func(p redis.Pipeliner, i int) {
 		ask := &asks[missing[i]]
-		asked[i] = p.ZRange(t.ctx, t.keys.bin(ask.Bin), 0, int64(ask.Most)-1)
+		asked[i] = p.ZRangeArgs(t.ctx, redis.ZRangeArgs{
+			Key: t.keys.bin(ask.Bin), ByLex: true, Start: "[" + firstMember(ask.From), Stop: "+", Count: int64(ask.Most),
+		})
 	})
 	for i, at := range missing {
 		if err == nil {

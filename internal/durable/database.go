@@ -195,7 +195,7 @@ type Call struct {
 // HeadAsk asks for the first pending tasks of a bin.
 type HeadAsk struct {
 	Bin  int64
-	From int64 // no pending task of the bin has a lower Seq
+	From int64 // the lowest Seq to return: a task in front of it is not pending, or was taken in this transaction
 	Most int
 }
 
