@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 )
 
@@ -110,7 +111,25 @@ func (a *address) checkServer(example string) error {
 	if !strings.HasPrefix(a.rest, "//") {
 		return fmt.Errorf("%q has no //; want %s", a.scheme+":", example)
 	}
+	if authority, behind := cutAuthority(a.rest); !strings.Contains(authority, "@") && torn(authority, behind) {
+		return errors.New("the user or the password holds a character that ends them; write / as %2F, ? as %3F, # as %23 and @ as %40")
+	}
 	return nil
+}
+
+// torn reports whether what stands behind the hosts of a URL is the rest of a user
+// or a password that was not escaped. A parameter may have an "@".
+func torn(authority, behind string) bool {
+	path, _, _ := strings.Cut(behind, "?")
+	if strings.Contains(path, "@") {
+		return true
+	}
+	for _, host := range strings.Split(authority, ",") {
+		if _, port, err := net.SplitHostPort(host); err == nil && strings.Trim(port, "0123456789") != "" {
+			return strings.Contains(behind, "@")
+		}
+	}
+	return false
 }
 
 // checkNodes reads the addresses of Redis. Several are those of a Cluster.
@@ -120,8 +139,12 @@ func (a *address) checkNodes() error {
 		if host == "" {
 			return errors.New("an address is empty; want redis://host:6379, or redis://host1:6379,host2:6379 for a Cluster")
 		}
-		if _, _, err := net.SplitHostPort(host); err != nil && strings.Count(host, ":") > 0 && !strings.HasSuffix(host, "]") {
+		_, port, err := net.SplitHostPort(host)
+		if err != nil && strings.Contains(host, ":") && !strings.HasSuffix(host, "]") {
 			return fmt.Errorf("the address %q is not host:port; an IPv6 address needs brackets: [::1]:6379", host)
+		}
+		if _, bad := strconv.ParseUint(port, 10, 16); err == nil && bad != nil {
+			return fmt.Errorf("the port of %q is no number up to 65535", host)
 		}
 	}
 	if len(a.hosts) > 1 {
@@ -132,7 +155,15 @@ func (a *address) checkNodes() error {
 
 // hostsOf returns the hosts in what stands behind a scheme: "//user@host:1/path?x=y".
 func hostsOf(rest string) string {
-	authority, _, _ := strings.Cut(strings.TrimPrefix(rest, "//"), "?")
-	authority, _, _ = strings.Cut(authority, "/")
+	authority, _ := cutAuthority(rest)
 	return authority[strings.LastIndex(authority, "@")+1:]
+}
+
+// cutAuthority divides "//user@host:1/path?x=y" before the path.
+func cutAuthority(rest string) (authority, behind string) {
+	rest = strings.TrimPrefix(rest, "//")
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		return rest[:end], rest[end:]
+	}
+	return rest, ""
 }

@@ -51,6 +51,11 @@ func TestOpenRefuses(t *testing.T) {
 		"redis:host":               {"//", "redis://host:6379"},
 		"redis://":                 {"address is empty", "redis://host:6379"},
 		"redis://h1:6379,,h3:6379": {"address is empty"},
+		"redis://h:port":           {`port of "h:port"`, "65535"},
+		"redis://h1:6379,h2:99999": {`port of "h2:99999"`},
+		"postgres://u:pw/pw@h/db":  {"%2F", "%40"},
+		"postgres://u:pw?pw@h/db":  {"%3F"},
+		"redis://:pw#pw@h":         {"%23"},
 		"redis://::1:6379":         {"::1:6379", "[::1]:6379"},
 	} {
 		_, err := stores.Open(t.Context(), url)
@@ -75,7 +80,7 @@ func TestOpenRefuses(t *testing.T) {
 func TestCheckAllows(t *testing.T) {
 	for _, url := range []string{
 		"memory:", "sqlite:agent.db", "sqlite:./my files/agent.db", "sqlite:/var/lib/agent.db", "sqlite:///var/lib/agent.db", `sqlite:C:\agent.db`,
-		"postgres://u:p@h:5432/db?sslmode=require", "postgresql://h1,h2:5432/db", "postgres:///db?host=/run/postgresql", "Postgres://h/db",
+		"postgres://u:p@h:5432/db?sslmode=require", "postgresql://h1,h2:5432/db", "postgres:///db?host=/run/postgresql", "postgres://h:5432/db?user=u@tenant", "postgres://h/db?user=u@tenant", "postgres://h1:5432,[::1]:5433/db?user=u@tenant", "Postgres://h/db",
 		"redis://h", "redis://h:6379/2", "rediss://u:p@h:6379", "redis://[::1]:6379", "redis://[::1]",
 		"redis://u:p@h1:6379,h2:6379,h3:6379", "redis+cluster://h1:6379", "rediss+cluster://h1:6379",
 	} {
