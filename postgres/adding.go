@@ -32,7 +32,9 @@ func (tx *transaction) Adding(a durable.Adding) (durable.Added, error) {
 		return known, nil
 	}
 	calls := tx.lockIdentities(a.Identities)
-	calls = append(calls, tx.query("nextSeq", func(r *row) error { known.Seq = r.int8(); return nil }))
+	if tx.adding = !tx.begun; !tx.adding {
+		calls = append(calls, tx.query("nextSeq", func(r *row) error { tx.seq = r.int8(); return nil }))
+	}
 	if tx.try > 0 || tx.foreign || len(a.Identities) > 0 {
 		calls = append(calls, tx.query("storedTasks", func(r *row) error {
 			id := r.uuid()
@@ -50,6 +52,7 @@ func (tx *transaction) Adding(a durable.Adding) (durable.Added, error) {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == lockNotAvailable {
 		tx.crowded.set(crowdedFor)
 	}
+	known.Seq = tx.seq
 	return known, err
 }
 

@@ -80,15 +80,16 @@ func (tx *transaction) writeEnds(w *durable.Writes) ([]call, error) {
 		return nil, nil
 	}
 	records := byID(w.End)
-	rows := newGuards(len(records))
+	versions := newColumn(pgtype.XIDOID, len(records), 4)
 	for _, r := range records {
-		rows.put(r)
+		versions.xid(r.Token)
 	}
-	add, err := tx.addEnded(records)
-	return []call{tx.call("endLive", rows.ids.arg(), rows.versions.arg(), int8Arg(int64(len(records)))), add}, err
+	end, err := tx.addEnded("end", records, versions.arg(), int8Arg(int64(len(records))))
+	return []call{end}, err
 }
 
-func (tx *transaction) addEnded(records []*durable.Record) (call, error) {
+// addEnded is a statement that stores tasks that have ended, with more arguments.
+func (tx *transaction) addEnded(name string, records []*durable.Record, more ...arg) (call, error) {
 	n := len(records)
 	ids, states, ended := newColumn(pgtype.UUIDOID, n, 16), newColumn(pgtype.Int2OID, n, 2), newColumn(pgtype.Int8OID, n, 8)
 	attempts, started, workers := newColumn(pgtype.Int4OID, n, 4), newColumn(pgtype.Int8OID, n, 8), newColumn(pgtype.TextOID, n, 32)
@@ -108,15 +109,15 @@ func (tx *transaction) addEnded(records []*durable.Record) (call, error) {
 			identity = pawl.Hash{} // only a result can answer for another task
 		}
 		identities.hash(identity)
-		outputs.bytes(durable.Pack(r.Output))
-		more, err := packMore(&r.TaskRow)
+		outputs.packed(r.Output)
+		packed, err := packMore(&r.TaskRow)
 		if err != nil {
 			return call{}, err
 		}
-		mores.bytes(more)
+		mores.bytes(packed)
 	}
-	return tx.call("addEnded", ids.arg(), states.arg(), ended.arg(), attempts.arg(), started.arg(), workers.arg(), classes.arg(), fingerprints.arg(),
-		identities.arg(), outputs.arg(), mores.arg()), nil
+	return tx.call(name, append([]arg{ids.arg(), states.arg(), ended.arg(), attempts.arg(), started.arg(), workers.arg(), classes.arg(), fingerprints.arg(),
+		identities.arg(), outputs.arg(), mores.arg()}, more...)...), nil
 }
 
 // writeRevived is the statements that bring back dead or cancelled tasks.
@@ -159,7 +160,7 @@ func (tx *transaction) writeRevived(w *durable.Writes) ([]call, error) {
 	if w.Input {
 		inputs := newColumn(pgtype.ByteaOID, n, inputSize(records))
 		for _, r := range records {
-			inputs.bytes(durable.Pack(r.Input))
+			inputs.packed(r.Input)
 		}
 		calls = append(calls, tx.call("newInput", rows.ids.arg(), inputs.arg(), identities.arg()))
 		dropped, err := tx.forgetAfter("dropSteps", rows.ids.arg())

@@ -31,7 +31,6 @@ func (tx *transaction) Pages(since int64) (durable.Pages, error) {
 	highest := from
 	var done time.Time
 	calls := []call{
-		tx.query("version", func(r *row) error { read.Version = r.int8(); return nil }),
 		tx.query("pages", func(r *row) error {
 			read.Pages = append(read.Pages, durable.Page{Key: r.text(), Version: r.int8(), Value: r.bytes()})
 			return nil
@@ -48,15 +47,15 @@ func (tx *transaction) Pages(since int64) (durable.Pages, error) {
 			return nil
 		}, int8Arg(from)),
 	}
-	if tx.book {
-		calls = append(calls, tx.query("nextDue", func(r *row) error { tx.nextDue = r.time(); return nil }, int8Arg(tx.wakes.dueFrom())))
-		if all {
-			calls = append(calls, tx.query("environment", func(r *row) error { done = time.UnixMicro(r.int8()); return nil }))
-		}
+	if !tx.book {
+		calls = append(calls, tx.query("version", func(r *row) error { tx.version = r.int8(); return nil }))
+	} else if all {
+		calls = append(calls, tx.query("environment", func(r *row) error { done = time.UnixMicro(r.int8()); return nil }))
 	}
 	if err := tx.read(calls...); err != nil {
 		return durable.Pages{}, err
 	}
+	read.Version = tx.version
 	if tx.reading {
 		return read, nil
 	}
@@ -113,15 +112,16 @@ func (b *inbox) scanned(took time.Duration) {
 // writePages is the statements that write pages and remove the letters that were
 // entered into the book.
 func (tx *transaction) writePages(w *durable.Writes) []call {
-	var calls []call
-	if w.Opened && len(tx.letters) > 0 {
-		calls = append(calls, tx.call("dropLetters", int8sArg(tx.letters)))
+	letters := tx.letters
+	if !w.Opened {
+		letters = nil
 	}
-	if len(w.Pages) == 0 {
-		return calls
+	if len(letters) == 0 && len(w.Pages) == 0 {
+		return nil
 	}
-	oldKeys, old := newColumn(pgtype.TextOID, len(w.Pages), 64), newColumn(pgtype.Int8OID, len(w.Pages), 8)
-	keys, values := newColumn(pgtype.TextOID, len(w.Pages), 64), newColumn(pgtype.ByteaOID, len(w.Pages), 256)
+	n := len(w.Pages)
+	oldKeys, old := newColumn(pgtype.TextOID, n, 64), newColumn(pgtype.Int8OID, n, 8)
+	keys, values := newColumn(pgtype.TextOID, n, 64), newColumn(pgtype.ByteaOID, n, 256)
 	for _, p := range w.Pages {
 		if p.Version != 0 {
 			oldKeys.text(p.Key)
@@ -130,21 +130,21 @@ func (tx *transaction) writePages(w *durable.Writes) []call {
 		keys.text(p.Key)
 		values.bytes(p.Value)
 	}
-	if old.n > 0 {
-		calls = append(calls, tx.call("dropPages", oldKeys.arg(), old.arg()))
-	}
-	calls = append(calls, tx.call("addPages", keys.arg(), values.arg(), int8Arg(w.Version)))
-	if w.Version%purgeEvery == 0 {
+	calls := []call{tx.call("turnPages", int8sArg(letters), oldKeys.arg(), old.arg(), keys.arg(), values.arg(), int8Arg(w.Version))}
+	if n > 0 && w.Version%purgeEvery == 0 {
 		calls = append(calls, tx.call("purgePages", int8Arg(w.Version-2*pagesBehind)))
 	}
 	return calls
 }
 
-// addLetter is the statement that leaves posts for whoever opens the book next.
-func (tx *transaction) addLetter(posts []durable.Post) (call, error) {
+// letter returns posts as a letter holds them, nil for none.
+func letter(posts []durable.Post) ([]byte, error) {
+	if len(posts) == 0 {
+		return nil, nil
+	}
 	b, err := json.Marshal(posts)
 	if err != nil {
-		return call{}, fmt.Errorf("encode posts: %w", err)
+		return nil, fmt.Errorf("encode posts: %w", err)
 	}
-	return tx.call("addLetter", bytesArg(b)), nil
+	return b, nil
 }

@@ -16,13 +16,17 @@ type transaction struct {
 	book    bool            // it holds the book
 	reading bool            // it only reads
 	foreign bool            // it is the caller's own; see [Store.Tx]
+	adding  bool            // it begins with adding tasks
 	try     int             // how often it was tried before
 
 	begun   bool
 	now     time.Time
 	types   durable.Types
+	seq     int64     // numbers for new tasks, if it began with adding some
+	version int64     // with the book: its version
 	nextDue time.Time // with the book: of the waiting tasks, the first wake behind the mark
 	letters []int64   // those that Pages has read
+	posted  bool      // the letter goes with the new tasks
 	woke    *woke     // what Woken has found out, for the commit
 }
 
@@ -65,10 +69,29 @@ func (tx *transaction) opening() []call {
 	if tx.book {
 		calls = append(calls, tx.call("lock", int4Arg(tx.locks.class), int4Arg(lockBook)))
 	}
-	return append(calls, tx.query("environment", func(r *row) error {
+	return append(calls, tx.environment())
+}
+
+// environment is the statement that asks what every transaction must know, and
+// what this one will ask first.
+func (tx *transaction) environment() call {
+	name, args := "environment", []arg(nil)
+	switch {
+	case tx.book:
+		name, args = "environmentBook", []arg{int8Arg(tx.wakes.dueFrom())}
+	case tx.adding:
+		name = "environmentAdding"
+	}
+	return tx.query(name, func(r *row) error {
 		tx.now, tx.types = time.UnixMicro(r.int8()).UTC(), durable.Types(r.int4())
+		switch {
+		case tx.book:
+			tx.version, tx.nextDue = r.int8(), r.time()
+		case tx.adding:
+			tx.seq = r.int8()
+		}
 		return nil
-	}))
+	}, args...)
 }
 
 // rollback ends a transaction that is not to be.

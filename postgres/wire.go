@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/durable"
 )
 
 // Values go over the wire in PostgreSQL's binary format, which is written and
@@ -30,9 +31,10 @@ func uuidArg(id pawl.ID) arg { return arg{pgtype.UUIDOID, id[:]} }
 
 // column is an array that grows by an element at a time.
 type column struct {
-	oid  uint32 // of the array
-	n    int
-	data []byte
+	oid   uint32 // of the array
+	n     int
+	nulls int
+	data  []byte
 }
 
 const columnHead = 20 // dimensions, whether there are nulls, type of the elements, length, lower bound
@@ -62,6 +64,7 @@ func (c *column) length(n int) {
 
 func (c *column) null() {
 	c.n++
+	c.nulls++
 	c.data = append(c.data, 0xff, 0xff, 0xff, 0xff)
 }
 
@@ -73,6 +76,18 @@ func (c *column) bytes(b []byte) {
 	}
 	c.length(len(b))
 	c.data = append(c.data, b...)
+}
+
+// packed appends a value in its packed form, null for nil.
+func (c *column) packed(b []byte) {
+	if b == nil {
+		c.null()
+		return
+	}
+	at := len(c.data)
+	c.length(0)
+	c.data = durable.AppendPack(c.data, b)
+	binary.BigEndian.PutUint32(c.data[at:], uint32(len(c.data)-at-4))
 }
 
 func (c *column) text(s string) {
@@ -147,8 +162,10 @@ func (c *column) time(t time.Time) {
 	c.int8(t.UnixMicro())
 }
 
+// arg returns the array. One of nulls only is sent as an empty one: beside a longer
+// array, unnest fills it up with nulls.
 func (c *column) arg() arg {
-	if c.n == 0 {
+	if c.n == c.nulls {
 		binary.BigEndian.PutUint32(c.data[0:], 0)
 		return arg{c.oid, c.data[:12]}
 	}

@@ -43,12 +43,12 @@ func (tx *transaction) committed(w *durable.Writes) {
 // can fail.
 func (tx *transaction) writeBook(w *durable.Writes) ([]call, error) {
 	calls := tx.writePages(w)
-	if len(w.Posts) > 0 {
-		letter, err := tx.addLetter(w.Posts)
+	if len(w.Posts) > 0 && !tx.posted {
+		posts, err := letter(w.Posts)
 		if err != nil {
 			return nil, err
 		}
-		calls = append(calls, letter)
+		calls = append(calls, tx.call("addLetter", bytesArg(posts)))
 	}
 	if len(w.Events) > 0 {
 		events, err := tx.addEvents(w)

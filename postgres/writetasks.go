@@ -17,30 +17,33 @@ func byID(records []*durable.Record) []*durable.Record {
 	return records
 }
 
-// writeAdded is the statements that store new tasks.
+// writeAdded is the statements that store new tasks: one, with the letter of them,
+// unless some have ended already.
 func (tx *transaction) writeAdded(w *durable.Writes) ([]call, error) {
-	if len(w.Add) == 0 {
-		return nil, nil
-	}
-	add, err := tx.addTasks(w.Add)
-	if err != nil {
-		return nil, err
-	}
-	calls := []call{add}
 	live, ended := parted(w.Add)
+	var calls []call
 	if len(live) > 0 {
-		add, err := tx.addLive(live)
+		posts, err := letter(w.Posts)
+		if err != nil {
+			return nil, err
+		}
+		tx.posted = true
+		add, err := tx.addPending(live, posts)
 		if err != nil {
 			return nil, err
 		}
 		calls = append(calls, add)
 	}
 	if len(ended) > 0 { // replaced by a later one of the same batch
-		add, err := tx.addEnded(ended)
+		add, err := tx.addTasks(ended)
 		if err != nil {
 			return nil, err
 		}
-		calls = append(calls, add)
+		end, err := tx.addEnded("addEnded", ended)
+		if err != nil {
+			return nil, err
+		}
+		calls = append(calls, add, end)
 	}
 	return calls, nil
 }
@@ -59,67 +62,78 @@ func parted(records []*durable.Record) (live, ended []*durable.Record) {
 	return live, ended
 }
 
-func (tx *transaction) addTasks(records []*durable.Record) (call, error) {
+// taskColumns are the columns of what never changes.
+type taskColumns struct {
+	ids, runs, seqs, bins                *column
+	queues, limits, operations, users    *column
+	priorities, most, identities         *column
+	conversations, inputs, extras, added *column
+}
+
+func columnsOf(records []*durable.Record) (taskColumns, error) {
 	n := len(records)
-	ids, runs := newColumn(pgtype.UUIDOID, n, 16), newColumn(pgtype.UUIDOID, n, 16)
-	seqs, bins, added := newColumn(pgtype.Int8OID, n, 8), newColumn(pgtype.Int8OID, n, 8), newColumn(pgtype.Int8OID, n, 8)
-	queues, limits, operations, users := newColumn(pgtype.TextOID, n, 16), newColumn(pgtype.TextOID, n, 16), newColumn(pgtype.TextOID, n, 16), newColumn(pgtype.TextOID, n, 16)
-	priorities, most := newColumn(pgtype.Int2OID, n, 2), newColumn(pgtype.Int4OID, n, 4)
-	identities, conversations := newColumn(pgtype.ByteaOID, n, 32), newColumn(pgtype.ByteaOID, n, 32)
-	inputs, extras := newColumn(pgtype.ByteaOID, n, inputSize(records)), newColumn(pgtype.ByteaOID, n, 0)
+	c := taskColumns{
+		newColumn(pgtype.UUIDOID, n, 16), newColumn(pgtype.UUIDOID, n, 16), newColumn(pgtype.Int8OID, n, 8), newColumn(pgtype.Int8OID, n, 8),
+		newColumn(pgtype.TextOID, n, 16), newColumn(pgtype.TextOID, n, 16), newColumn(pgtype.TextOID, n, 16), newColumn(pgtype.TextOID, n, 16),
+		newColumn(pgtype.Int2OID, n, 2), newColumn(pgtype.Int4OID, n, 4), newColumn(pgtype.ByteaOID, n, 32),
+		newColumn(pgtype.ByteaOID, n, 32), newColumn(pgtype.ByteaOID, n, inputSize(records)), newColumn(pgtype.ByteaOID, n, 0), newColumn(pgtype.Int8OID, n, 8),
+	}
 	for _, r := range records {
-		ids.uuid(r.ID)
-		runs.uuid(r.Run)
-		seqs.int8(r.Seq)
-		bins.int8(r.Bin)
-		added.int8(micro(r.Added))
-		queues.text(r.Queue)
-		limits.text(r.Limit)
-		operations.text(r.Operation)
-		users.text(r.User)
-		priorities.int2(int16(r.Priority))
-		most.int4(r.MaxAttempts)
-		identities.hash(r.Identity)
-		conversations.hash(r.Conversation)
-		inputs.bytes(durable.Pack(r.Input))
+		c.ids.uuid(r.ID)
+		c.runs.run(r)
+		c.seqs.int8(r.Seq)
+		c.bins.int8(r.Bin)
+		c.queues.text(r.Queue)
+		c.limits.text(r.Limit)
+		c.operations.text(r.Operation)
+		c.users.text(r.User)
+		c.priorities.int2(int16(r.Priority))
+		c.most.int4(r.MaxAttempts)
+		c.identities.hash(r.Identity)
+		c.conversations.hash(r.Conversation)
+		c.inputs.packed(r.Input)
+		c.added.int8(micro(r.Added))
 		extra, err := packExtra(&r.TaskRow)
 		if err != nil {
-			return call{}, err
+			return c, err
 		}
-		extras.bytes(extra)
+		c.extras.bytes(extra)
 	}
-	return tx.call("addTasks", ids.arg(), runs.arg(), seqs.arg(), bins.arg(), added.arg(), queues.arg(), limits.arg(), operations.arg(), users.arg(),
-		priorities.arg(), most.arg(), identities.arg(), conversations.arg(), inputs.arg(), extras.arg()), nil
+	return c, nil
 }
 
 // inputSize is about how long the inputs are.
-func inputSize(records []*durable.Record) int {
-	return len(records[0].Input) + 16
-}
+func inputSize(records []*durable.Record) int { return len(records[0].Input) + 16 }
 
-func (tx *transaction) addLive(records []*durable.Record) (call, error) {
+// addPending is the statement that stores new tasks that have not ended.
+func (tx *transaction) addPending(records []*durable.Record, posts []byte) (call, error) {
+	c, err := columnsOf(records)
+	if err != nil {
+		return call{}, err
+	}
 	n := len(records)
-	ids, runs := newColumn(pgtype.UUIDOID, n, 16), newColumn(pgtype.UUIDOID, n, 16)
-	seqs, bins, states, wakes := newColumn(pgtype.Int8OID, n, 8), newColumn(pgtype.Int8OID, n, 8), newColumn(pgtype.Int2OID, n, 2), newColumn(pgtype.Int8OID, n, 8)
+	states, wakes, mores := newColumn(pgtype.Int2OID, n, 2), newColumn(pgtype.Int8OID, n, 8), newColumn(pgtype.ByteaOID, n, 0)
 	sizes := newSizes(n)
-	identities, mores := newColumn(pgtype.ByteaOID, n, 32), newColumn(pgtype.ByteaOID, n, 0)
 	for _, r := range records {
-		ids.uuid(r.ID)
-		runs.run(r)
-		seqs.int8(r.Seq)
-		bins.int8(r.Bin)
 		states.int2(stateNumbers[r.State])
 		wakes.time(r.Wake())
 		sizes.put(r.Size)
-		identities.hash(r.Identity)
 		more, err := packMore(&r.TaskRow)
 		if err != nil {
 			return call{}, err
 		}
 		mores.bytes(more)
 	}
-	return tx.call("addLive", ids.arg(), runs.arg(), seqs.arg(), bins.arg(), states.arg(), wakes.arg(),
-		sizes[0].arg(), sizes[1].arg(), sizes[2].arg(), identities.arg(), mores.arg()), nil
+	return tx.call("addPending", c.ids.arg(), c.runs.arg(), c.seqs.arg(), c.bins.arg(), c.queues.arg(), c.limits.arg(), c.operations.arg(), c.users.arg(),
+		c.priorities.arg(), c.most.arg(), c.identities.arg(), c.conversations.arg(), c.inputs.arg(), c.extras.arg(), bytesArg(posts), states.arg(),
+		int8Arg(micro(records[0].Added)), wakes.arg(), sizes[0].arg(), sizes[1].arg(), sizes[2].arg(), mores.arg()), nil
+}
+
+// addTasks is the statement that stores what never changes of tasks.
+func (tx *transaction) addTasks(records []*durable.Record) (call, error) {
+	c, err := columnsOf(records)
+	return tx.call("addTasks", c.ids.arg(), c.runs.arg(), c.seqs.arg(), c.bins.arg(), c.added.arg(), c.queues.arg(), c.limits.arg(), c.operations.arg(), c.users.arg(),
+		c.priorities.arg(), c.most.arg(), c.identities.arg(), c.conversations.arg(), c.inputs.arg(), c.extras.arg()), err
 }
 
 // run appends a task's run, null if the task is its run's first.

@@ -9,17 +9,17 @@ select p.key, p.version, p.value from pawl.page p where p.version > $1 and (p.va
 -- name: letters
 select i.id, i.posts from pawl.inbox i where i.id > $1 order by i.id
 
--- name: dropLetters
-delete from pawl.inbox where id = any($1::bigint[])
-
 -- name: addLetter
 insert into pawl.inbox (id, posts) values (nextval('pawl.letter'), $1)
 
--- name: dropPages
-delete from pawl.page p using unnest($1::text[], $2::bigint[]) o (key, version) where p.key = o.key and p.version = o.version
-
--- name: addPages
-insert into pawl.page (key, version, value) select p.key, $3, p.value from unnest($1::text[], $2::bytea[]) p (key, value)
+-- name: turnPages
+-- Removes letters that were entered and pages as they were, and writes pages.
+with entered as (
+  delete from pawl.inbox where id = any($1::bigint[])
+), old as (
+  delete from pawl.page p using unnest($2::text[], $3::bigint[]) o (key, version) where p.key = o.key and p.version = o.version
+)
+insert into pawl.page (key, version, value) select p.key, $6, p.value from unnest($4::text[], $5::bytea[]) p (key, value)
 
 -- name: purgePages
 delete from pawl.page where value is null and version < $1

@@ -12,12 +12,13 @@ select i.identity, x.id, coalesce(x.run, x.id), x.seq, x.state, x.more, 0::bigin
 from unnest($1::bytea[]) i (identity)
 cross join lateral (select l.* from pawl.live l where l.identity = i.identity) x
 union all
-select i.identity, x.id, t.run, t.seq, x.state, null, x.ended
+select i.identity, x.id, x.run, x.seq, x.state, null, x.ended
 from unnest($1::bytea[]) i (identity)
 cross join lateral (
-  select e.* from pawl.ended e where e.identity = i.identity order by e.ended desc limit 1
+  select e.id, e.state, e.ended, t.run, t.seq
+  from pawl.ended e join pawl.task t on t.id = e.id
+  where e.identity = i.identity order by e.ended desc, t.seq desc limit 1
 ) x
-join pawl.task t on t.id = x.id
 
 -- name: held
 select l.id, l.run, l.seq, l.bin, l.state, l.attempt, l.wake, l.started, l.worker, l.chars, l.max_tokens, l.output,

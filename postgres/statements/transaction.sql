@@ -35,6 +35,21 @@ select (extract(epoch from c.at) * 1000000)::bigint,
   coalesce((select bit_or(w.types) from pawl.watcher w where w.until > (extract(epoch from c.at) * 1000000)::bigint), 0)
 from (select clock_timestamp() as at offset 0) c
 
+-- name: environmentAdding
+-- The environment, and numbers for new tasks.
+select (extract(epoch from c.at) * 1000000)::bigint,
+  coalesce((select bit_or(w.types) from pawl.watcher w where w.until > (extract(epoch from c.at) * 1000000)::bigint), 0),
+  nextval('pawl.seq')
+from (select clock_timestamp() as at offset 0) c
+
+-- name: environmentBook
+-- The environment, the book's version, and when the first of the waiting tasks wakes.
+select (extract(epoch from c.at) * 1000000)::bigint,
+  coalesce((select bit_or(w.types) from pawl.watcher w where w.until > (extract(epoch from c.at) * 1000000)::bigint), 0),
+  coalesce((select max(p.version) from pawl.page p), 0),
+  (select l.wake from pawl.live l where l.state <> 4 and l.wake >= $1 order by l.wake limit 1)
+from (select clock_timestamp() as at offset 0) c
+
 -- name: nextSeq
 select nextval('pawl.seq')
 

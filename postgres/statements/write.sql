@@ -1,15 +1,29 @@
 -- What transactions write. A row that was read is changed only if it is as it was
 -- read: its xmin says so.
 
+-- name: addPending
+-- New tasks that have not ended, and a letter of them.
+with task as (
+  insert into pawl.task (id, run, seq, bin, added, queue, limits, operation, person, priority, max_attempts, identity, conversation, input, extra)
+  select t.id, coalesce(t.run, t.id), t.seq, t.bin, $17, t.queue, t.limits, t.operation, t.person, t.priority, t.max_attempts,
+    t.identity, t.conversation, t.input, t.extra
+  from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
+    $9::smallint[], $10::int[], $11::bytea[], $12::bytea[], $13::bytea[], $14::bytea[])
+    t (id, run, seq, bin, queue, limits, operation, person, priority, max_attempts, identity, conversation, input, extra)
+), letter as (
+  insert into pawl.inbox (id, posts) select nextval('pawl.letter'), $15 where $15 is not null
+)
+insert into pawl.live (id, run, seq, bin, state, wake, chars, max_tokens, output, identity, more)
+select l.* from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $16::smallint[], $18::bigint[], $19::int[], $20::int[], $21::int[],
+  $11::bytea[], $22::bytea[]) l
+
 -- name: addTasks
 insert into pawl.task (id, run, seq, bin, added, queue, limits, operation, person, priority, max_attempts, identity, conversation, input, extra)
-select * from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[],
+select t.id, coalesce(t.run, t.id), t.seq, t.bin, t.added, t.queue, t.limits, t.operation, t.person, t.priority, t.max_attempts,
+  t.identity, t.conversation, t.input, t.extra
+from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[],
   $10::smallint[], $11::int[], $12::bytea[], $13::bytea[], $14::bytea[], $15::bytea[])
-
--- name: addLive
-insert into pawl.live (id, run, seq, bin, state, wake, chars, max_tokens, output, identity, more)
-select * from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::smallint[], $6::bigint[], $7::int[], $8::int[], $9::int[],
-  $10::bytea[], $11::bytea[])
+  t (id, run, seq, bin, added, queue, limits, operation, person, priority, max_attempts, identity, conversation, input, extra)
 
 -- name: claim
 with claimed as (
@@ -46,13 +60,17 @@ with beaten as (
 )
 select pawl.expect(count(*), $4) from beaten
 
--- name: endLive
+-- name: end
 with gone as (
-  delete from pawl.live l using unnest($1::uuid[], $2::xid[]) c (id, version)
+  delete from pawl.live l using unnest($1::uuid[], $12::xid[]) c (id, version)
   where l.id = c.id and l.xmin = c.version
   returning 1
+), ended as (
+  insert into pawl.ended (id, state, ended, attempt, started, worker, class, fingerprint, identity, output, more)
+  select * from unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::int[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::bytea[],
+    $10::bytea[], $11::bytea[])
 )
-select pawl.expect(count(*), $3) from gone
+select pawl.expect(count(*), $13) from gone
 
 -- name: addEnded
 insert into pawl.ended (id, state, ended, attempt, started, worker, class, fingerprint, identity, output, more)
