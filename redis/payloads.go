@@ -65,7 +65,7 @@ func (t *tx) runWith(ctx context.Context, s script, p *program, w *writer) (answ
 		answer, err = t.run(ctx, s, p.keys, program)
 		return answer, nil, err
 	}
-	err = retry(ctx, func() error {
+	err = t.retry(ctx, func() error {
 		pipe := t.client.TxPipeline()
 		w.fresh.queue(ctx, pipe, &t.keys)
 		cmd := s.sha(ctx, p.keys, program)

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -51,7 +52,7 @@ const (
 // error, unless that is the server's own.
 func (d *database) run(ctx context.Context, s script, keys []string, args ...any) (any, error) {
 	var answer any
-	err := retry(ctx, func() error {
+	err := d.retry(ctx, func() error {
 		cmd := s.sha(ctx, keys, args...)
 		_ = d.client.Process(ctx, cmd) // the command has the error
 		err := cmd.Err()
@@ -80,14 +81,18 @@ func (d *database) answer(ctx context.Context, cmd once, err error, s script, ke
 	return cmd.Val(), nil
 }
 
-// retry does something again while the server says that it was not done, and that
-// it may work in a moment.
-func retry(ctx context.Context, do func() error) error {
+// retry does something again while it is certain that it was not done, and that it
+// may work in a moment.
+func (d *database) retry(ctx context.Context, do func() error) error {
 	var began time.Time
+	cluster, many := d.client.(*redis.ClusterClient)
 	for pause := retryMin; ; pause = min(2*pause, retryMax) {
 		err := do()
-		if err == nil || !passes(err) {
+		if err == nil || !passes(err) && !(many && unreached(err)) {
 			return explain(err)
+		}
+		if many {
+			cluster.ReloadState(ctx) // another node may be the master by now
 		}
 		if began.IsZero() {
 			began = time.Now()
@@ -141,6 +146,12 @@ func passes(err error) bool {
 		}
 	}
 	return false
+}
+
+// unreached reports whether an error says that no connection could be made.
+func unreached(err error) bool {
+	var failed *net.OpError
+	return errors.As(err, &failed) && failed.Op == "dial"
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -245,16 +245,19 @@ func (v *view) many(n int, ask func(redis.Pipeliner, int)) error {
 	if n == 0 {
 		return nil
 	}
-	pipe := v.client.Pipeline()
-	for i := range n {
-		ask(pipe, i)
-	}
-	_, err := pipe.Exec(v.ctx)
+	err := v.retry(v.ctx, func() error {
+		pipe := v.client.Pipeline()
+		for i := range n {
+			ask(pipe, i)
+		}
+		_, err := pipe.Exec(v.ctx)
+		if errors.Is(err, redis.Nil) {
+			return nil
+		}
+		return err
+	})
 	if v.ctx.Err() != nil {
 		return v.ctx.Err()
 	}
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return explain(err)
-	}
-	return nil
+	return err
 }
