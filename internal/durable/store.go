@@ -20,7 +20,7 @@ type Store struct {
 func New(db Database) *Store {
 	s := &Store{db: db, desk: make(chan *Book, 1)}
 	s.desk <- nil
-	s.watches.store = s
+	s.watches.store, s.watches.turn = s, make(chan struct{}, 1)
 	return s
 }
 

@@ -34,11 +34,15 @@ func typesOf(t pawl.EventType) Types {
 type watches struct {
 	store *Store
 
+	// turn is held by whoever tells the interest, which takes time: a commit that
+	// rings must not wait for it. It guards these.
+	turn   chan struct{}
+	name   string // of this process, as a watcher
+	told   Types  // the interest that was told last
+	toldAt time.Time
+
 	mu       sync.Mutex
 	open     map[*watch]struct{}
-	name     string // of this process, as a watcher
-	told     Types  // the interest that was told last
-	toldAt   time.Time
 	stop     context.CancelFunc // ends the goroutines
 	loops    *sync.WaitGroup
 	isClosed bool
@@ -77,13 +81,11 @@ func (s *Store) Watch(ctx context.Context, f pawl.EventFilter) (pawl.Watch, erro
 
 // enter registers a watch. When it returns, everything that happens is seen.
 func (ws *watches) enter(ctx context.Context, w *watch) error {
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
-	if ws.isClosed {
-		return pawl.ErrClosed
-	}
-	if ws.name == "" {
-		ws.name = pawl.NewID().String()
+	select {
+	case ws.turn <- struct{}{}:
+		defer func() { <-ws.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	if err := ws.tell(ctx, w.types&allTypes); err != nil {
 		return err
@@ -94,6 +96,12 @@ func (ws *watches) enter(ctx context.Context, w *watch) error {
 			return err
 		}
 		w.at = at
+		w.heard.Events = true // between there and here nobody rings for it
+	}
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	if ws.isClosed {
+		return pawl.ErrClosed
 	}
 	if ws.open == nil {
 		ws.open = map[*watch]struct{}{}
@@ -108,12 +116,22 @@ func (ws *watches) enter(ctx context.Context, w *watch) error {
 	return nil
 }
 
-// tell says which events are of interest, with those of a watch that is to be
-// opened, unless that was told lately.
-func (ws *watches) tell(ctx context.Context, more Types) error {
-	types := more
+// types returns the events that the open watches want.
+func (ws *watches) types() (all Types) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
 	for w := range ws.open {
-		types |= w.types & allTypes
+		all |= w.types & allTypes
+	}
+	return all
+}
+
+// tell says which events are of interest, with those of a watch that is to be
+// opened, unless that was told lately. The caller has the turn.
+func (ws *watches) tell(ctx context.Context, more Types) error {
+	types := ws.types() | more
+	if ws.name == "" {
+		ws.name = pawl.NewID().String()
 	}
 	fresh := time.Since(ws.toldAt) < InterestTime/3
 	if fresh && types&^ws.told == 0 || types == 0 && ws.told == 0 {
@@ -136,9 +154,13 @@ func (ws *watches) renew(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		ws.mu.Lock()
+		select {
+		case ws.turn <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
 		err := ws.tell(ctx, 0)
-		ws.mu.Unlock()
+		<-ws.turn
 		if err != nil && ctx.Err() == nil {
 			ws.ring(Bell{Ready: true, Events: true}) // readers find out what is wrong
 		}
