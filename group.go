@@ -1,6 +1,9 @@
 package pawl
 
-import "sync"
+import (
+	"runtime"
+	"sync"
+)
 
 // group commits the items of concurrent callers together: while one batch is
 // being committed, the next one gathers. A caller on its own waits for nothing.
@@ -38,6 +41,7 @@ func (g *group[In, Out]) lead() {
 		batch := g.take()
 		g.mu.Unlock()
 		g.run(batch)
+		runtime.Gosched() // those who got an answer often have the next item ready
 		g.mu.Lock()
 	}
 	g.busy = false

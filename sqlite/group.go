@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"time"
 
@@ -75,8 +76,17 @@ func (g *group) push(c *call) {
 	g.queue = append(g.queue, c)
 }
 
-// pop takes the first call, nil if there is none.
+// pop takes the first call, nil if there is none, nor comes from a goroutine that is
+// ready to run.
 func (g *group) pop() *call {
+	if c := g.popNow(); c != nil {
+		return c
+	}
+	runtime.Gosched()
+	return g.popNow()
+}
+
+func (g *group) popNow() *call {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.queue) == 0 {

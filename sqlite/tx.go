@@ -185,9 +185,13 @@ func (t *tx) Run(runs []pawl.ID) ([]*durable.Record, error) {
 
 // Woken implements [durable.Tx].
 func (t *tx) Woken(now time.Time, most int) ([]*durable.Record, time.Time, error) {
+	first, found, err := t.number(t.ctx, "first_wake")
+	if err != nil || !found || first > micros(now) {
+		return nil, timeOf(first), err // nearly always
+	}
 	var woken []*durable.Record
 	var next time.Time
-	err := t.query(t.ctx, "woken", func(rows *sql.Rows) error {
+	err = t.query(t.ctx, "woken", func(rows *sql.Rows) error {
 		r, err := t.scanStatus(rows)
 		if err != nil {
 			return err
