@@ -7,27 +7,45 @@ import (
 	"github.com/pawlhq/pawl/internal/durable"
 )
 
-// guards are the ids of rows and the versions that were read, xmin.
-type guards struct{ ids, versions *column }
-
-func newGuards(n int) guards {
-	return guards{newColumn(pgtype.UUIDOID, n, 16), newColumn(pgtype.XIDOID, n, 4)}
-}
-
-func (g guards) put(r *durable.Record) {
-	g.ids.uuid(r.ID)
-	g.versions.xid(r.Token)
-}
-
-// beat is the statement that prolongs leases.
-func (tx *transaction) beat(records []*durable.Record) call {
-	records = byID(records)
-	rows, wakes := newGuards(len(records)), newColumn(pgtype.Int8OID, len(records), 8)
+// idsOf returns the ids of rows.
+func idsOf(records []*durable.Record) arg {
+	c := newColumn(pgtype.UUIDOID, len(records), 16)
 	for _, r := range records {
-		rows.put(r)
-		wakes.time(r.Wake())
+		c.uuid(r.ID)
 	}
-	return tx.call("beatLive", rows.ids.arg(), rows.versions.arg(), wakes.arg(), int8Arg(int64(len(records))))
+	return c.arg()
+}
+
+// versionsOf returns the versions that were read of rows, their xmin, each once:
+// what was claimed together has one.
+func versionsOf(records []*durable.Record) arg {
+	c, seen := newColumn(pgtype.XIDOID, 1, 4), map[int64]bool{}
+	for _, r := range records {
+		if !seen[r.Token] {
+			seen[r.Token] = true
+			c.xid(r.Token)
+		}
+	}
+	return c.arg()
+}
+
+// writeBeats is the statements that prolong leases, one for each end.
+func (tx *transaction) writeBeats(records []*durable.Record) []call {
+	var calls []call
+	for records = byID(records); len(records) > 0; {
+		until := records[0].LeaseUntil
+		var together, others []*durable.Record
+		for _, r := range records {
+			if r.LeaseUntil.Equal(until) {
+				together = append(together, r)
+			} else {
+				others = append(others, r)
+			}
+		}
+		calls = append(calls, tx.call("beat", idsOf(together), versionsOf(together), int8Arg(micro(until)), int8Arg(int64(len(together)))))
+		records = others
+	}
+	return calls
 }
 
 // writeChanges is the statement about tasks that have not ended.
@@ -42,14 +60,12 @@ func (tx *transaction) writeChanges(w *durable.Writes) ([]call, error) {
 func (tx *transaction) change(records []*durable.Record) (call, error) {
 	records = byID(records)
 	n := len(records)
-	rows := newGuards(n)
 	states, attempts := newColumn(pgtype.Int2OID, n, 2), newColumn(pgtype.Int4OID, n, 4)
 	wakes, started, workers := newColumn(pgtype.Int8OID, n, 8), newColumn(pgtype.Int8OID, n, 8), newColumn(pgtype.TextOID, n, 32)
 	sizes := newSizes(n)
 	costs, shares, classes := newColumn(pgtype.Float8OID, n, 8), newColumn(pgtype.Float8OID, n, 8), newColumn(pgtype.TextOID, n, 16)
 	calls, mores := newColumn(pgtype.ByteaOID, n, 128), newColumn(pgtype.ByteaOID, n, 256)
 	for _, r := range records {
-		rows.put(r)
 		states.int2(stateNumbers[r.State])
 		attempts.int4(r.Attempt)
 		wakes.time(r.Wake())
@@ -70,7 +86,7 @@ func (tx *transaction) change(records []*durable.Record) (call, error) {
 		}
 		mores.bytes(more)
 	}
-	return tx.call("changeLive", rows.ids.arg(), rows.versions.arg(), states.arg(), attempts.arg(), wakes.arg(), started.arg(), workers.arg(),
+	return tx.call("changeLive", idsOf(records), versionsOf(records), states.arg(), attempts.arg(), wakes.arg(), started.arg(), workers.arg(),
 		sizes[0].arg(), sizes[1].arg(), sizes[2].arg(), costs.arg(), shares.arg(), classes.arg(), calls.arg(), mores.arg(), int8Arg(int64(n))), nil
 }
 
@@ -80,11 +96,7 @@ func (tx *transaction) writeEnds(w *durable.Writes) ([]call, error) {
 		return nil, nil
 	}
 	records := byID(w.End)
-	versions := newColumn(pgtype.XIDOID, len(records), 4)
-	for _, r := range records {
-		versions.xid(r.Token)
-	}
-	end, err := tx.addEnded("end", records, versions.arg(), int8Arg(int64(len(records))))
+	end, err := tx.addEnded("end", records, versionsOf(records), int8Arg(int64(len(records))))
 	return []call{end}, err
 }
 
@@ -127,14 +139,12 @@ func (tx *transaction) writeRevived(w *durable.Writes) ([]call, error) {
 	}
 	records := byID(w.Revive)
 	n := len(records)
-	rows := newGuards(n)
 	runs, seqs, bins := newColumn(pgtype.UUIDOID, n, 16), newColumn(pgtype.Int8OID, n, 8), newColumn(pgtype.Int8OID, n, 8)
 	states, attempts := newColumn(pgtype.Int2OID, n, 2), newColumn(pgtype.Int4OID, n, 4)
 	wakes, started, workers := newColumn(pgtype.Int8OID, n, 8), newColumn(pgtype.Int8OID, n, 8), newColumn(pgtype.TextOID, n, 32)
 	sizes := newSizes(n)
 	classes, identities, mores := newColumn(pgtype.TextOID, n, 16), newColumn(pgtype.ByteaOID, n, 32), newColumn(pgtype.ByteaOID, n, 256)
 	for _, r := range records {
-		rows.put(r)
 		runs.run(r)
 		seqs.int8(r.Seq)
 		bins.int8(r.Bin)
@@ -152,18 +162,20 @@ func (tx *transaction) writeRevived(w *durable.Writes) ([]call, error) {
 		}
 		mores.bytes(more)
 	}
+	ids := idsOf(records)
 	calls := []call{
-		tx.call("dropEnded", rows.ids.arg(), rows.versions.arg(), int8Arg(int64(n))),
-		tx.call("reviveLive", rows.ids.arg(), runs.arg(), seqs.arg(), bins.arg(), states.arg(), attempts.arg(), wakes.arg(), started.arg(), workers.arg(),
+		tx.call("dropEnded", ids, versionsOf(records), int8Arg(int64(n))),
+		tx.call("reviveLive", ids, runs.arg(), seqs.arg(), bins.arg(), states.arg(), attempts.arg(), wakes.arg(), started.arg(), workers.arg(),
 			sizes[0].arg(), sizes[1].arg(), sizes[2].arg(), classes.arg(), identities.arg(), mores.arg()),
 	}
 	if w.Input {
-		inputs := newColumn(pgtype.ByteaOID, n, inputSize(records))
-		for _, r := range records {
-			inputs.packed(r.Input)
+		first := records[0]
+		var identity []byte // none is null
+		if !first.Identity.IsZero() {
+			identity = first.Identity[:]
 		}
-		calls = append(calls, tx.call("newInput", rows.ids.arg(), inputs.arg(), identities.arg()))
-		dropped, err := tx.forgetAfter("dropSteps", rows.ids.arg())
+		calls = append(calls, tx.call("newInput", ids, bytesArg(durable.Pack(first.Input)), bytesArg(identity)))
+		dropped, err := tx.forgetAfter("dropSteps", ids)
 		return append(calls, dropped...), err
 	}
 	return calls, nil
@@ -175,12 +187,9 @@ func (tx *transaction) writeDeleted(w *durable.Writes) ([]call, error) {
 		return nil, nil
 	}
 	records := byID(w.Delete)
-	rows := newGuards(len(records))
-	for _, r := range records {
-		rows.put(r)
-	}
-	calls := []call{tx.call("dropEnded", rows.ids.arg(), rows.versions.arg(), int8Arg(int64(len(records))))}
-	deleted, err := tx.forgetAfter("deleteTasks", rows.ids.arg())
+	ids := idsOf(records)
+	calls := []call{tx.call("dropEnded", ids, versionsOf(records), int8Arg(int64(len(records))))}
+	deleted, err := tx.forgetAfter("deleteTasks", ids)
 	return append(calls, deleted...), err
 }
 

@@ -76,10 +76,17 @@ func (tx *transaction) Heads(asks []durable.HeadAsk) ([][]durable.Candidate, err
 	}
 	heads := tx.query("heads", func(r *row) error {
 		i := r.int8() - 1
-		found[i] = append(found[i], durable.Candidate{
+		c := durable.Candidate{
 			ID: r.uuid(), Run: r.uuid(), Seq: r.int8(), Attempt: r.int4(),
 			Size: limit.Size{Chars: r.int4(), MaxTokens: r.int4(), Output: r.int4()},
-		})
+		}
+		found[i] = append(found[i], c)
+		if more := r.bytes(); more != nil {
+			if tx.mores == nil {
+				tx.mores = map[pawl.ID][]byte{}
+			}
+			tx.mores[c.ID] = more
+		}
 		return nil
 	}, bins.arg(), firsts.arg(), mosts.arg())
 	return found, tx.read(heads)

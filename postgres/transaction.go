@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/durable"
 )
 
@@ -22,12 +23,13 @@ type transaction struct {
 	begun   bool
 	now     time.Time
 	types   durable.Types
-	seq     int64     // numbers for new tasks, if it began with adding some
-	version int64     // with the book: its version
-	nextDue time.Time // with the book: of the waiting tasks, the first wake behind the mark
-	letters []int64   // those that Pages has read
-	posted  bool      // the letter goes with the new tasks
-	woke    *woke     // what Woken has found out, for the commit
+	seq     int64              // numbers for new tasks, if it began with adding some
+	version int64              // with the book: its version
+	nextDue time.Time          // with the book: of the waiting tasks, the first wake behind the mark
+	letters []int64            // those that Pages has read
+	posted  bool               // the letter goes with the new tasks
+	mores   map[pawl.ID][]byte // the column more of candidates that have it
+	woke    *woke              // what Woken has found out, for the commit
 }
 
 func (tx *transaction) call(name string, args ...arg) call {

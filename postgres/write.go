@@ -64,7 +64,7 @@ func (tx *transaction) writeBook(w *durable.Writes) ([]call, error) {
 func (tx *transaction) writeInside(w *durable.Writes) ([]call, error) {
 	var calls []call
 	if len(w.Beats) > 0 && len(w.Calls) == 0 {
-		calls = append(calls, tx.beat(w.Beats))
+		calls = append(calls, tx.writeBeats(w.Beats)...)
 	}
 	if len(w.Calls) > 0 { // a whole change: one task may be in both
 		change, err := tx.change(union(w.Calls, w.Beats))

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
 
@@ -172,7 +173,7 @@ func (tx *transaction) writeClaims(w *durable.Writes) ([]call, error) {
 		if err != nil {
 			return nil, err
 		}
-		calls = append(calls, claim)
+		calls = append(calls, claim...)
 		if again := claimedBefore(claims[:n]); len(again) > 0 {
 			calls = append(calls, tx.claimSteps(again))
 		}
@@ -191,7 +192,8 @@ func claimedBefore(claims []*durable.Claim) map[pawl.ID]*durable.Claim {
 	return again
 }
 
-func (tx *transaction) claim(w *durable.Writes, claims []*durable.Claim) (call, error) {
+// claim is the statements that give tasks to one worker, for one lease.
+func (tx *transaction) claim(w *durable.Writes, claims []*durable.Claim) ([]call, error) {
 	claims = slices.Clone(claims)
 	slices.SortFunc(claims, func(a, b *durable.Claim) int { return compareIDs(a.ID, b.ID) })
 	n := len(claims)
@@ -204,33 +206,37 @@ func (tx *transaction) claim(w *durable.Writes, claims []*durable.Claim) (call, 
 		shares.float8(c.Share)
 		packed, err := packCalls(c.Calls)
 		if err != nil {
-			return call{}, err
+			return nil, err
 		}
 		calls.bytes(packed)
 	}
-	rows := make([]pawl.TaskRow, n)
+	first := claims[0]
+	return []call{
+		tx.call("claim", textArg(first.Worker), int8Arg(micro(w.Now)), int8Arg(micro(first.Lease)),
+			ids.arg(), attempts.arg(), costs.arg(), shares.arg(), calls.arg(), int8Arg(int64(n))),
+		tx.payloads(claims, ids.arg(), w.Now),
+	}, nil
+}
+
+// payloads is the statement that reads what never changes of claimed tasks. The
+// rest is known, from Heads.
+func (tx *transaction) payloads(claims []*durable.Claim, ids arg, now time.Time) call {
+	rows := make([]pawl.TaskRow, len(claims))
 	for i, c := range claims {
 		c.Row = &rows[i]
 	}
-	first := claims[0]
-	return tx.query("claim", func(r *row) error {
+	return tx.query("payloads", func(r *row) error {
 		c := claims[r.int8()-1]
-		return readClaimed(r, c, w)
-	}, textArg(first.Worker), int8Arg(micro(w.Now)), int8Arg(micro(first.Lease)), ids.arg(), attempts.arg(), costs.arg(), shares.arg(), calls.arg(), int8Arg(int64(n))), nil
-}
-
-// readClaimed reads a row of the statement claim.
-func readClaimed(r *row, c *durable.Claim, w *durable.Writes) error {
-	t := c.Row
-	t.ID, t.Run, t.Seq, t.State = c.ID, c.Run, c.Seq, pawl.Running
-	setBin(t, c.In)
-	t.Attempt, t.Worker, t.Started, t.LeaseUntil = c.Attempt+1, c.Worker, w.Now, c.Lease
-	t.Size = limit.Size{Chars: r.int4(), MaxTokens: r.int4(), Output: r.int4()}
-	if err := unpackMore(r.next(), t); err != nil {
-		return err
-	}
-	t.Added = r.time()
-	return readPayload(r, t)
+		t := c.Row
+		t.ID, t.Run, t.Seq, t.State, t.Size = c.ID, c.Run, c.Seq, pawl.Running, c.Size
+		setBin(t, c.In)
+		t.Attempt, t.Worker, t.Started, t.LeaseUntil = c.Attempt+1, c.Worker, now, c.Lease
+		if err := unpackMore(tx.mores[c.ID], t); err != nil {
+			return err
+		}
+		t.Added = r.time()
+		return readPayload(r, t)
+	}, ids)
 }
 
 func (tx *transaction) claimSteps(again map[pawl.ID]*durable.Claim) call {

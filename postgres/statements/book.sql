@@ -17,7 +17,10 @@ insert into pawl.inbox (id, posts) values (nextval('pawl.letter'), $1)
 with entered as (
   delete from pawl.inbox where id = any($1::bigint[])
 ), old as (
-  delete from pawl.page p using unnest($2::text[], $3::bigint[]) o (key, version) where p.key = o.key and p.version = o.version
+  delete from pawl.page p where p.ctid = any(array(
+    select x.ctid from unnest($2::text[], $3::bigint[]) o (key, version)
+    cross join lateral (select p.ctid from pawl.page p where p.key = o.key and p.version = o.version offset 0) x
+  ))
 )
 insert into pawl.page (key, version, value) select p.key, $6, p.value from unnest($4::text[], $5::bytea[]) p (key, value)
 

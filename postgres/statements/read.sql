@@ -1,4 +1,8 @@
 -- What transactions read. Ids come sorted, so that rows are locked in their order.
+--
+-- A row is looked up with a lateral subquery that offset 0 keeps apart, and not
+-- with a join: a plan that was made when a table was empty must not read all of it
+-- when it is full.
 
 -- name: storedTasks
 select t.id, t.run from pawl.task t where t.id = any($1::uuid[])
@@ -10,33 +14,37 @@ select n.hash from pawl.node n where n.hash = any($1::bytea[]) order by n.hash f
 -- Of each identity: the tasks in flight, and the one that succeeded last.
 select i.identity, x.id, coalesce(x.run, x.id), x.seq, x.state, x.more, 0::bigint
 from unnest($1::bytea[]) i (identity)
-cross join lateral (select l.* from pawl.live l where l.identity = i.identity) x
+cross join lateral (select l.* from pawl.live l where l.identity = i.identity offset 0) x
 union all
 select i.identity, x.id, x.run, x.seq, x.state, null, x.ended
 from unnest($1::bytea[]) i (identity)
 cross join lateral (
-  select e.id, e.state, e.ended, t.run, t.seq
-  from pawl.ended e join pawl.task t on t.id = e.id
-  where e.identity = i.identity order by e.ended desc, t.seq desc limit 1
+  select e.id, e.state, e.ended,
+    (select t.run from pawl.task t where t.id = e.id) as run, (select t.seq from pawl.task t where t.id = e.id) as seq
+  from pawl.ended e where e.identity = i.identity order by e.ended desc, seq desc limit 1
 ) x
 
 -- name: held
-select l.id, l.run, l.seq, l.bin, l.state, l.attempt, l.wake, l.started, l.worker, l.chars, l.max_tokens, l.output,
+select x.* from unnest($1::uuid[]) i (id)
+cross join lateral (select l.id, l.run, l.seq, l.bin, l.state, l.attempt, l.wake, l.started, l.worker, l.chars, l.max_tokens, l.output,
   l.cost, l.share, l.class, l.identity, l.calls, l.more, l.xmin
-from unnest($1::uuid[]) i (id) join pawl.live l on l.id = i.id
+  from pawl.live l where l.id = i.id offset 0) x
 
 -- name: heldLocked
-select l.id, l.run, l.seq, l.bin, l.state, l.attempt, l.wake, l.started, l.worker, l.chars, l.max_tokens, l.output,
+select x.* from unnest($1::uuid[]) i (id)
+cross join lateral (select l.id, l.run, l.seq, l.bin, l.state, l.attempt, l.wake, l.started, l.worker, l.chars, l.max_tokens, l.output,
   l.cost, l.share, l.class, l.identity, l.calls, l.more, l.xmin
-from unnest($1::uuid[]) i (id) join pawl.live l on l.id = i.id
-for update of l
+  from pawl.live l where l.id = i.id for update) x
 
 -- name: heldEnded
-select e.id, t.run, t.seq, t.bin, e.state, e.attempt, e.ended, e.started, e.worker, e.class, e.fingerprint, e.more, e.xmin
-from unnest($1::uuid[]) i (id) join pawl.ended e on e.id = i.id join pawl.task t on t.id = e.id
+select e.id, t.run, t.seq, t.bin, e.state, e.attempt, e.ended, e.started, e.worker, e.class, e.fingerprint, e.more, e.version
+from unnest($1::uuid[]) i (id)
+cross join lateral (select e.*, e.xmin as version from pawl.ended e where e.id = i.id offset 0) e
+cross join lateral (select t.run, t.seq, t.bin from pawl.task t where t.id = i.id offset 0) t
 
 -- name: lockEnded
-select from unnest($1::uuid[]) i (id) join pawl.ended e on e.id = i.id for update of e
+select x.* from unnest($1::uuid[]) i (id)
+cross join lateral (select from pawl.ended e where e.id = i.id for update) x
 
 -- name: inRuns
 select t.id from pawl.task t where t.id = any($1::uuid[])
@@ -45,7 +53,7 @@ select t.id from pawl.task t where t.run = any($1::uuid[]) and t.run <> t.id
 
 -- name: storedSteps
 select i.n from unnest($1::uuid[], $2::text[]) with ordinality i (task, key, n)
-join pawl.step s on s.task = i.task and s.key = i.key
+where exists (select from pawl.step s where s.task = i.task and s.key = i.key offset 0)
 
 -- name: due
 select l.id, l.run, l.seq, l.bin, l.state, l.attempt, l.wake, l.started, l.worker, l.chars, l.max_tokens, l.output,
@@ -69,10 +77,10 @@ select l.wake from pawl.live l where l.state <> 4 and l.wake >= $1 order by l.wa
 select l.wake from pawl.live l where l.state = 4 and l.wake >= $1 and l.worker <> all($2::text[]) order by l.wake limit 1
 
 -- name: heads
-select a.n, x.id, coalesce(x.run, x.id), x.seq, x.attempt, x.chars, x.max_tokens, x.output
+select a.n, x.id, coalesce(x.run, x.id), x.seq, x.attempt, x.chars, x.max_tokens, x.output, x.more
 from unnest($1::bigint[], $2::bigint[], $3::bigint[]) with ordinality a (bin, first, most, n)
 cross join lateral (
-  select l.id, l.run, l.seq, l.attempt, l.chars, l.max_tokens, l.output
+  select l.id, l.run, l.seq, l.attempt, l.chars, l.max_tokens, l.output, l.more
   from pawl.live l where l.bin = a.bin and l.state = 3 and l.seq >= a.first
   order by l.seq limit a.most
 ) x
@@ -80,9 +88,17 @@ cross join lateral (
 -- name: running
 select l.id from pawl.live l where l.state = 4 and l.wake >= 0 and l.worker = $1
 
+-- name: payloads
+select i.n, t.added, t.max_attempts, t.identity, t.conversation, t.input, t.extra
+from unnest($1::uuid[]) with ordinality i (id, n)
+cross join lateral (
+  select t.added, t.max_attempts, t.identity, t.conversation, t.input, t.extra from pawl.task t where t.id = i.id offset 0
+) t
+
 -- name: bins
 select i.bin, t.queue, t.limits, t.operation, t.person, t.priority
-from unnest($1::bigint[], $2::uuid[]) i (bin, id) join pawl.task t on t.id = i.id
+from unnest($1::bigint[], $2::uuid[]) i (bin, id)
+cross join lateral (select t.queue, t.limits, t.operation, t.person, t.priority from pawl.task t where t.id = i.id offset 0) t
 
 -- name: steps
 select s.task, s.key, s.name, s.call, s.usage, s.head, s.at, s.took, s.attempt, s.result
@@ -102,8 +118,9 @@ group by 1, 2
 with recursive chain as (
   select n.hash, n.parent, n.content, 1 as depth from pawl.node n where n.hash = $1
   union all
-  select n.hash, n.parent, n.content, c.depth + 1 from chain c join pawl.node n on n.hash = c.parent
+  select n.hash, n.parent, n.content, c.depth + 1
+  from chain c cross join lateral (select n.hash, n.parent, n.content from pawl.node n where n.hash = c.parent offset 0) n
 )
 select c.hash, c.parent, c.content, m.body
-from chain c join pawl.message m on m.content = c.content
+from chain c cross join lateral (select m.body from pawl.message m where m.content = c.content offset 0) m
 order by c.depth desc

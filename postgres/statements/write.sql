@@ -1,5 +1,11 @@
 -- What transactions write. A row that was read is changed only if it is as it was
--- read: its xmin says so.
+-- read: its xmin says so. That it is one of those that were read will do: a change
+-- since then has a later one.
+--
+-- Rows are found by the primary key alone, in the order of the ids: with any(), or,
+-- where each has values of its own, as the conflict of an insertion. A join could
+-- be planned the wrong way round. What is inserted then, of a row that is gone, has
+-- no seq, and fails.
 
 -- name: addPending
 -- New tasks that have not ended, and a letter of them.
@@ -27,44 +33,42 @@ from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6
 
 -- name: claim
 with claimed as (
-  update pawl.live l
-  set state = 4, attempt = l.attempt + 1, worker = $1, started = $2, wake = $3, cost = c.cost, share = c.share, calls = c.calls
-  from unnest($4::uuid[], $5::int[], $6::float8[], $7::float8[], $8::bytea[]) with ordinality c (id, attempt, cost, share, calls, n)
-  join pawl.task t on t.id = c.id
-  where l.id = c.id and l.state = 3 and l.attempt = c.attempt
-  returning c.n, l.chars, l.max_tokens, l.output, l.more,
-    t.added, t.max_attempts, t.identity, t.conversation, t.input, t.extra
-), all_of_them as (select pawl.expect(count(*), $9) from claimed)
-select c.* from all_of_them, claimed c
+  insert into pawl.live as l (id, seq, bin, state, attempt, wake, started, worker, chars, max_tokens, output, cost, share, calls)
+  select c.id, 0, 0, 4, c.attempt + 1, $3, $2, $1, 0, 0, 0, c.cost, c.share, c.calls
+  from unnest($4::uuid[], $5::int[], $6::float8[], $7::float8[], $8::bytea[]) c (id, attempt, cost, share, calls)
+  on conflict (id) do update
+  set state = 4, attempt = excluded.attempt, worker = excluded.worker, started = excluded.started, wake = excluded.wake,
+    cost = excluded.cost, share = excluded.share, calls = excluded.calls
+  where l.state = 3 and l.attempt = excluded.attempt - 1
+  returning l.seq
+)
+select pawl.expect(count(*), $9) from claimed where seq <> 0
 
 -- name: changeLive
 with changed as (
-  update pawl.live l
-  set state = c.state, attempt = c.attempt, wake = c.wake, started = c.started, worker = c.worker,
-    chars = c.chars, max_tokens = c.max_tokens, output = c.output, cost = c.cost, share = c.share,
-    class = c.class, calls = c.calls, more = c.more
-  from unnest($1::uuid[], $2::xid[], $3::smallint[], $4::int[], $5::bigint[], $6::bigint[], $7::text[], $8::int[], $9::int[], $10::int[],
+  insert into pawl.live as l (id, seq, bin, state, attempt, wake, started, worker, chars, max_tokens, output, cost, share, class, calls, more)
+  select c.id, 0, 0, c.state, c.attempt, c.wake, c.started, c.worker, c.chars, c.max_tokens, c.output, c.cost, c.share, c.class, c.calls, c.more
+  from unnest($1::uuid[], $3::smallint[], $4::int[], $5::bigint[], $6::bigint[], $7::text[], $8::int[], $9::int[], $10::int[],
     $11::float8[], $12::float8[], $13::text[], $14::bytea[], $15::bytea[])
-    c (id, version, state, attempt, wake, started, worker, chars, max_tokens, output, cost, share, class, calls, more)
-  where l.id = c.id and l.xmin = c.version
-  returning 1
+    c (id, state, attempt, wake, started, worker, chars, max_tokens, output, cost, share, class, calls, more)
+  on conflict (id) do update
+  set state = excluded.state, attempt = excluded.attempt, wake = excluded.wake, started = excluded.started, worker = excluded.worker,
+    chars = excluded.chars, max_tokens = excluded.max_tokens, output = excluded.output, cost = excluded.cost, share = excluded.share,
+    class = excluded.class, calls = excluded.calls, more = excluded.more
+  where l.xmin = any($2::xid[])
+  returning l.seq
 )
-select pawl.expect(count(*), $16) from changed
+select pawl.expect(count(*), $16) from changed where seq <> 0
 
--- name: beatLive
+-- name: beat
 with beaten as (
-  update pawl.live l set wake = c.wake
-  from unnest($1::uuid[], $2::xid[], $3::bigint[]) c (id, version, wake)
-  where l.id = c.id and l.xmin = c.version
-  returning 1
+  update pawl.live l set wake = $3 where l.id = any($1::uuid[]) and l.xmin = any($2::xid[]) returning 1
 )
 select pawl.expect(count(*), $4) from beaten
 
 -- name: end
 with gone as (
-  delete from pawl.live l using unnest($1::uuid[], $12::xid[]) c (id, version)
-  where l.id = c.id and l.xmin = c.version
-  returning 1
+  delete from pawl.live l where l.id = any($1::uuid[]) and l.xmin = any($12::xid[]) returning 1
 ), ended as (
   insert into pawl.ended (id, state, ended, attempt, started, worker, class, fingerprint, identity, output, more)
   select * from unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::int[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::bytea[],
@@ -79,9 +83,7 @@ select * from unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::int[], $5::bi
 
 -- name: dropEnded
 with gone as (
-  delete from pawl.ended e using unnest($1::uuid[], $2::xid[]) c (id, version)
-  where e.id = c.id and e.xmin = c.version
-  returning 1
+  delete from pawl.ended e where e.id = any($1::uuid[]) and e.xmin = any($2::xid[]) returning 1
 )
 select pawl.expect(count(*), $3) from gone
 
@@ -90,12 +92,8 @@ insert into pawl.live (id, run, seq, bin, state, attempt, wake, started, worker,
 select * from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::smallint[], $6::int[], $7::bigint[], $8::bigint[], $9::text[],
   $10::int[], $11::int[], $12::int[], $13::text[], $14::bytea[], $15::bytea[])
 
--- name: identities
-update pawl.live l set identity = t.identity from pawl.task t where t.id = l.id and l.id = any($1::uuid[]) and t.identity is not null
-
 -- name: newInput
-update pawl.task t set input = c.input, identity = c.identity
-from unnest($1::uuid[], $2::bytea[], $3::bytea[]) c (id, input, identity) where t.id = c.id
+update pawl.task t set input = $2, identity = $3 where t.id = any($1::uuid[])
 
 -- name: addSteps
 insert into pawl.step (task, key, name, call, usage, head, at, took, attempt, result)
@@ -108,7 +106,7 @@ order by c.n
 -- The ends of conversations that tasks and their steps referred to, the tasks with
 -- their steps gone.
 with tasks as (
-  delete from pawl.task t using unnest($1::uuid[]) c (id) where t.id = c.id returning t.conversation as head
+  delete from pawl.task t where t.id = any($1::uuid[]) returning t.conversation as head
 ), steps as (
   delete from pawl.step s where s.task = any($1::uuid[]) returning s.head
 )
