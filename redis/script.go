@@ -169,7 +169,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 var remedies = []struct{ prefix, remedy string }{
 	{"NOAUTH", "the server wants a password: redis://user:password@host:port/db"},
 	{"WRONGPASS", "the user or the password in the URL is wrong"},
-	{"ERR AUTH", "the user or the password in the URL is wrong"},
+	{"AUTH", "the user or the password in the URL is wrong"},
 	{"NOPERM", "the user lacks a right: it needs all commands but administrative ones on the store's keys and its channel (ACL SETUSER)"},
 	{"MISCONF", "the server cannot write its file, mostly because the disk is full: make room, and it takes writes again"},
 	{"OOM", "the server's memory is full: raise maxmemory, or delete ended tasks; nothing was changed"},
@@ -177,11 +177,13 @@ var remedies = []struct{ prefix, remedy string }{
 	{"NOREPLICAS", "fewer replicas are connected than min-replicas-to-write asks for: start them, or lower it"},
 	{"LOADING", "the server is still reading its file: try again in a moment"},
 	{"CLUSTERDOWN", "slots of the Cluster have no master: see CLUSTER INFO; start the missing nodes or fail over"},
-	{"MOVED", "the server is a node of a Cluster: name two of its nodes, redis://host1:port,host2:port"},
+	{"MOVED", nodeRemedy},
 	{"MASTERDOWN", "the replica has lost its master: fail over, or name the master"},
-	{"ERR invalid DB index", "the server has no database of this number: take a lower one in the URL, or raise databases in its configuration"},
-	{"ERR DB index", "the server has no database of this number: take a lower one in the URL, or raise databases in its configuration"},
+	{"invalid DB index", "the server has no database of this number: take a lower one in the URL, or raise databases in its configuration"},
+	{"DB index", "the server has no database of this number: take a lower one in the URL, or raise databases in its configuration"},
 }
+
+const nodeRemedy = "the server is a node of a Cluster: name two of its nodes, redis://host1:port,host2:port, or one with redis+cluster://"
 
 // explain adds to an error of the server what to do about it.
 func explain(err error) error {

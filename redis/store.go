@@ -44,6 +44,9 @@ func (s *Store) start(ctx context.Context) error {
 	if err := s.db.checkFormat(ctx); err != nil {
 		return err
 	}
+	if err := s.db.checkNode(ctx); err != nil {
+		return err
+	}
 	findings, err := s.Check(ctx)
 	if err != nil {
 		return err
@@ -71,6 +74,20 @@ func (d *database) checkFormat(ctx context.Context) error {
 	}
 	if found > format {
 		return fmt.Errorf("the data is of form %d, and this program knows forms up to %d: use a newer version of the program", found, format)
+	}
+	return nil
+}
+
+// checkNode finds out that a single server is a node of a Cluster: the store works
+// on it only for as long as its slot is there.
+func (d *database) checkNode(ctx context.Context) error {
+	c, single := d.client.(*redis.Client)
+	if !single {
+		return nil
+	}
+	info, _ := c.Info(ctx, "cluster").Result() // "" if it is forbidden
+	if fieldsOf(info)["cluster_enabled"] == "1" {
+		return errors.New(nodeRemedy)
 	}
 	return nil
 }

@@ -189,11 +189,11 @@ func (o *options) client() redis.UniversalClient {
 		return redis.NewClusterClient(&redis.ClusterOptions{
 			Addrs: o.addrs, Username: o.user, Password: o.password, TLSConfig: o.tls, PoolSize: o.pool, Protocol: 2,
 			MaxRedirects: 8, DisableRoutingPolicies: true, DisableIdentity: true,
-			ContextTimeoutEnabled: true, MaintNotificationsConfig: quiet,
+			ContextTimeoutEnabled: true, DialerRetries: 1, MaintNotificationsConfig: quiet,
 		})
 	}
 	return redis.NewClient(&redis.Options{
 		Addr: o.addrs[0], Username: o.user, Password: o.password, DB: o.db, TLSConfig: o.tls, PoolSize: o.pool, Protocol: 2,
-		DisableIdentity: true, ContextTimeoutEnabled: true, MaintNotificationsConfig: quiet,
+		DisableIdentity: true, ContextTimeoutEnabled: true, DialerRetries: 1, MaintNotificationsConfig: quiet,
 	})
 }

@@ -1,0 +1,171 @@
+package redis
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"reflect"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/durable"
+)
+
+// fill sets every field of a value to something that is not zero.
+func fill(t *testing.T, r *rand.Rand, v reflect.Value) {
+	switch {
+	case v.Type() == reflect.TypeFor[time.Time]():
+		v.Set(reflect.ValueOf(time.UnixMicro(1 + r.Int64N(1<<52)).UTC()))
+	case v.Type() == reflect.TypeFor[pawl.State]():
+		v.SetString(string(states[1+r.IntN(len(states)-1)]))
+	case v.Type() == reflect.TypeFor[pawl.Priority]():
+		v.SetInt(int64(pawl.High))
+	case v.Kind() == reflect.Struct:
+		for i := range v.NumField() {
+			fill(t, r, v.Field(i))
+		}
+	case v.Type() == reflect.TypeFor[json.RawMessage](), v.Type() == reflect.TypeFor[[]byte]():
+		v.SetBytes([]byte(`"` + text(r) + `"`))
+	case v.Kind() == reflect.Slice, v.Kind() == reflect.Array:
+		if v.Kind() == reflect.Slice {
+			v.Set(reflect.MakeSlice(v.Type(), 3, 3))
+		}
+		for i := range v.Len() {
+			fill(t, r, v.Index(i))
+		}
+	case v.Kind() == reflect.Map:
+		v.Set(reflect.ValueOf(map[string]json.RawMessage{"k": []byte("1"), "": nil}))
+	case v.Kind() == reflect.String:
+		v.SetString(text(r))
+	case v.Kind() == reflect.Bool:
+		v.SetBool(true)
+	case v.CanInt():
+		v.SetInt(1 + r.Int64N(100))
+	case v.CanUint():
+		v.SetUint(1 + r.Uint64N(255))
+	case v.CanFloat():
+		v.SetFloat(0.1 + r.Float64())
+	default:
+		t.Fatalf("a value of type %s is not filled", v.Type())
+	}
+}
+
+func text(r *rand.Rand) string { return strconv.FormatUint(r.Uint64(), 36) }
+
+// filled runs a test with so many records and candidates, all of which differ.
+func filled(t *testing.T, test func(next func() *durable.Record, r *rand.Rand)) {
+	for seed := range uint64(100) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		test(func() *durable.Record {
+			rec := &durable.Record{}
+			fill(t, r, reflect.ValueOf(rec).Elem())
+			return rec
+		}, r)
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
+// No field of a task is forgotten, also one that is new in package pawl.
+func TestRowsAndPayloadsHoldEverything(t *testing.T) {
+	filled(t, func(next func() *durable.Record, r *rand.Rand) {
+		want := next()
+		row, err := appendRow(nil, want, uint64(want.Token))
+		if err != nil {
+			t.Fatal(err)
+		}
+		payload, err := appendPayload(nil, want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := readRow(want.ID, string(row))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := readPayload(&got.TaskRow, string(payload)); err != nil {
+			t.Fatal(err)
+		}
+		got.Output = want.Output // has a key of its own
+		for i := range want.Steps {
+			s, err := readStep(string(appendStep(nil, &want.Steps[i])))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Result = want.Steps[i].Result // likewise
+			got.Steps = append(got.Steps, s)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+// A row that is cut short is an error, not a task with fields missing.
+func TestDamagedRow(t *testing.T) {
+	filled(t, func(next func() *durable.Record, r *rand.Rand) {
+		whole := next()
+		row, err := appendRow(nil, whole, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cut := r.IntN(len(row))
+		if got, err := readRow(whole.ID, string(row[:cut])); err == nil {
+			t.Errorf("readRow of %d of %d bytes = %+v; want an error", cut, len(row), got)
+		}
+	})
+}
+
+// A claim replaces the beginning of a row and nothing else.
+func TestClaimReplacesTheLease(t *testing.T) {
+	filled(t, func(next func() *durable.Record, r *rand.Rand) {
+		old, claimed := next(), next()
+		row, err := appendRow(nil, old, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lease, err := appendLease(nil, claimed, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := readRow(old.ID, withLease(string(row), string(lease)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := *old
+		want.Token, want.State, want.Attempt = 2, claimed.State, claimed.Attempt
+		want.Started, want.LeaseUntil, want.Due, want.Worker = claimed.Started, claimed.LeaseUntil, claimed.Due, claimed.Worker
+		want.Cost, want.Share, want.Calls = claimed.Cost, claimed.Share, claimed.Calls
+		want.Input, want.Output, want.Next, want.Data, want.Steps = nil, nil, nil, nil, nil
+		if diff := cmp.Diff(&want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+// Pending tasks stand in their bins by Seq.
+func TestMembersAreInOrder(t *testing.T) {
+	filled(t, func(next func() *durable.Record, r *rand.Rand) {
+		var members [2]string
+		var want [2]candidate
+		for i := range want {
+			fill(t, r, reflect.ValueOf(&want[i].Candidate).Elem())
+			want[i].Seq = r.Int64N(1 << 50)
+			want[i].flags = byte(r.IntN(256))
+			members[i] = string(appendMember(nil, &want[i]))
+			got, err := readMember(members[i])
+			if err != nil || got != want[i] {
+				t.Fatalf("readMember = %+v, %v; want %+v", got, err, want[i])
+			}
+			if len(members[i]) > 64 {
+				t.Fatalf("a member has %d bytes; small sets are compact up to 64", len(members[i]))
+			}
+		}
+		if want[0].Seq != want[1].Seq && (want[0].Seq < want[1].Seq) != (members[0] < members[1]) {
+			t.Errorf("members of %d and %d are not in order", want[0].Seq, want[1].Seq)
+		}
+	})
+}
