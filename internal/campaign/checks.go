@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/pawlhq/pawl"
 )
@@ -17,6 +18,7 @@ const (
 	paidAgain   = "stored answer paid again"
 	leaked      = "call in flight at the end"
 	late        = "recovered too late"
+	miscounted  = "queue miscounted"
 )
 
 // clockFormat shows times as parent.log and the workers' logs have them.
@@ -39,6 +41,7 @@ func (e *evidence) check() breaches {
 	e.checkEnds(&b)
 	e.checkAcks(&b)
 	e.checkPayments(&b)
+	e.checkCounts(&b)
 	for _, l := range e.limits {
 		if l.State.InFlight != 0 {
 			b.add(leaked, "limit %s has %d", l.Name, l.State.InFlight)
@@ -156,6 +159,22 @@ func (e *evidence) checkAcks(b *breaches) {
 		outcomes[a.Task] = a
 		if r != nil && hasAttempt(r, a.Attempt) && r.State != a.To {
 			b.add(twoOutcomes, "%+v was acknowledged, and the task is %s", a, r.State)
+		}
+	}
+}
+
+// checkCounts compares what the store says of its queues with its tasks.
+func (e *evidence) checkCounts(b *breaches) {
+	have := map[string]map[pawl.State]int{}
+	for _, r := range e.rows {
+		if have[r.Queue] == nil {
+			have[r.Queue] = map[pawl.State]int{}
+		}
+		have[r.Queue][r.State]++
+	}
+	for _, q := range e.queues {
+		if !maps.Equal(q.Counts, have[q.Name]) {
+			b.add(miscounted, "%s is said to have %v, and has %v", q.Name, q.Counts, have[q.Name])
 		}
 	}
 }

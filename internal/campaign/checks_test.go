@@ -46,6 +46,7 @@ func good() *evidence {
 		},
 		bills:  map[int]*bill{7: {Sent: 3, Billed: 3, Bodies: map[uint64][]llmsim.Record{0: {sent, sent, sent}}}},
 		limits: []pawl.LimitStatus{{Name: "default"}},
+		queues: []pawl.QueueStatus{{Counts: map[pawl.State]int{pawl.Succeeded: 2}}},
 		deaths: map[string]time.Time{"w1": noon.Add(-15 * time.Second)},
 	}
 }
@@ -76,6 +77,7 @@ func TestEachBreachIsFound(t *testing.T) {
 		"calls for a document that is gone": {func(e *evidence) { e.bills[9] = &bill{Sent: 1} }, []string{lostTask}},
 		"a task waits": {func(e *evidence) {
 			e.rows[1].State, e.rows[1].Attempts, e.acks, e.ended[e.rows[1].ID] = pawl.Pending, nil, e.acks[:2], 1
+			e.queues = nil
 		}, []string{unfinished}},
 		"an end is told twice":            {func(e *evidence) { e.ended[e.rows[0].ID] = 2 }, []string{twoOutcomes}},
 		"an end is not told":              {func(e *evidence) { e.ended[e.rows[0].ID] = 0 }, []string{twoOutcomes}},
@@ -86,9 +88,9 @@ func TestEachBreachIsFound(t *testing.T) {
 		"a flow goes on twice": {func(e *evidence) {
 			third := *e.rows[1]
 			third.ID = pawl.NewID()
-			e.rows, e.ended[third.ID] = append(e.rows, &third), 1
+			e.rows, e.ended[third.ID], e.queues = append(e.rows, &third), 1, nil
 		}, []string{twoOutcomes}},
-		"a flow does not go on":            {func(e *evidence) { e.rows, e.acks = e.rows[:1], e.acks[:2] }, []string{paidAgain, wrongResult}},
+		"a flow does not go on":            {func(e *evidence) { e.rows, e.acks, e.queues = e.rows[:1], e.acks[:2], nil }, []string{paidAgain, wrongResult}},
 		"an acknowledged step is gone":     {func(e *evidence) { e.acks[0].Step = "step:other#1" }, []string{lostWrite}},
 		"an acknowledged task is gone":     {func(e *evidence) { e.acks[0].Task = pawl.NewID() }, []string{lostWrite}},
 		"a step is done again":             {func(e *evidence) { e.rows[0].Steps[1].Result = []byte(`"c"`) }, []string{wrongResult}},

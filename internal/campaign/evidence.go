@@ -20,6 +20,7 @@ type evidence struct {
 	acks   []ack             // what was acknowledged to workers
 	bills  map[int]*bill     // what the provider was asked and paid, by document
 	limits []pawl.LimitStatus
+	queues []pawl.QueueStatus
 	deaths map[string]time.Time // of workers
 	counts counts
 }
@@ -45,7 +46,7 @@ func (c *campaign) gather(ctx context.Context, adds *adding, ended *endings, cre
 	if err != nil {
 		return nil, err
 	}
-	e.limits = status.Limits
+	e.limits, e.queues = status.Limits, status.Queues
 	for c.provider.sim.Stats().Open > 0 && ctx.Err() == nil {
 		pause(ctx, 50*time.Millisecond) // of calls whose worker is gone
 	}

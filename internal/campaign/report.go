@@ -103,7 +103,7 @@ func (r *report) markdown(out io.Writer) error {
 	row("attempts lost with their worker", "%d", r.lost)
 	row("calls", "%d sent, %d billed, %d answers stored, %d recorded as unknown", r.counts.Requests, r.billed, r.stored, r.unknown)
 	row("answers paid twice, each within a recorded unknown", "%d", r.counts.PaidTwice)
-	for _, what := range []string{lostTask, lostWrite, unfinished, twoOutcomes, wrongResult, paidAgain, leaked, late} {
+	for _, what := range []string{lostTask, lostWrite, unfinished, twoOutcomes, wrongResult, paidAgain, leaked, miscounted, late} {
 		row("**"+what+"**", "%d", r.count(what))
 	}
 	if n := len(r.recoveries); n > 0 {
