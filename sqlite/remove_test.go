@@ -45,7 +45,7 @@ func rows(t *testing.T, path string) map[string]int {
 	db := rawDB(t, path)
 	defer db.Close()
 	counts := map[string]int{}
-	for _, table := range []string{"task", "status", "step", "node", "message", "twin", "bin"} {
+	for _, table := range []string{"task", "status", "step", "node", "message", "bin"} {
 		var n int
 		if err := db.QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil {
 			t.Fatal(err)

@@ -22,10 +22,7 @@ func (t *tx) delete(w *durable.Writes, d deltas) error {
 		loose.add(r.Head)
 		emptied[r.Bin]++
 		d[place{r.Queue, r.Token}]--
-		if r.Identity.IsZero() {
-			continue
-		}
-		if err := t.exec(t.ctx, "delete_result", r.Identity[:], r.ID[:]); err != nil {
+		if err := t.forgetResult(r); err != nil {
 			return err
 		}
 	}

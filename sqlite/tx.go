@@ -15,7 +15,8 @@ import (
 // reads stays true to the end.
 type tx struct {
 	view
-	seen map[pawl.ID]*durable.Record // candidates, as a claim will need them
+	seen  map[pawl.ID]*durable.Record // candidates, as a claim will need them
+	stale map[pawl.Hash][]pawl.ID     // tasks that are twins no more, by identity
 }
 
 // Interest implements [durable.Tx].
@@ -85,30 +86,6 @@ func (t *tx) knownIDs(ids []pawl.ID, runs map[pawl.ID]pawl.ID) error {
 		if runs[of] = of; run != nil {
 			runs[of] = idOf(run)
 		}
-		return err
-	})
-}
-
-func (t *tx) twins(identities []pawl.Hash, twins map[pawl.Hash][]*durable.Twin) error {
-	return t.queryMany(t.ctx, "twins", hashArgs(identities), func(rows *sql.Rows) error {
-		var identity, id, run, rest sql.RawBytes
-		var seq, state int64
-		var ended sql.NullInt64
-		if err := rows.Scan(&identity, &id, &run, &seq, &state, &ended, &rest); err != nil {
-			return err
-		}
-		var r durable.Record
-		err := unpackRest(fields(rest), &r)
-		twin := &durable.Twin{ID: idOf(id), Seq: seq, Cancelling: r.Cancelling, Ended: timeOf(ended.Int64)}
-		if twin.Run = twin.ID; run != nil {
-			twin.Run = idOf(run)
-		}
-		if err == nil {
-			twin.State, err = stateOf(state)
-		}
-		var of pawl.Hash
-		copy(of[:], identity)
-		twins[of] = append(twins[of], twin)
 		return err
 	})
 }

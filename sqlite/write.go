@@ -62,8 +62,7 @@ func (t *tx) add(w *durable.Writes, d deltas) error {
 		return nil
 	}
 	tasks := make([]any, 0, 2*len(w.Add))
-	statuses := make([]any, 0, 11*len(w.Add))
-	var twins []any
+	statuses := make([]any, 0, 12*len(w.Add))
 	var seq int64
 	filled := map[int64]*filling{}
 	for _, r := range w.Add {
@@ -78,9 +77,9 @@ func (t *tx) add(w *durable.Writes, d deltas) error {
 		}
 		tasks = append(tasks, r.Seq, body)
 		statuses = append(statuses, r.ID[:], r.Seq, r.Bin, runArg(r), stateNumber(r.State), timeArg(micros(r.Wake())), timeArg(micros(r.Ended)),
-			hashArg(&r.Identity), hashArg(&r.Conversation), hashArg(&r.Head), rest)
-		if !r.Identity.IsZero() && !r.State.Ended() { // one that is added later may have replaced it
-			twins = append(twins, r.Identity[:], r.ID[:])
+			hashArg(&r.Identity), twinArg(r), hashArg(&r.Conversation), hashArg(&r.Head), rest)
+		if err := t.prune(&r.Identity); err != nil {
+			return err
 		}
 		if filled[r.Bin] == nil {
 			filled[r.Bin] = &filling{of: r}
@@ -91,10 +90,7 @@ func (t *tx) add(w *durable.Writes, d deltas) error {
 	if err := t.execMany(t.ctx, "add_task", 2, tasks); err != nil {
 		return err
 	}
-	if err := t.execMany(t.ctx, "add_status", 11, statuses); err != nil {
-		return err
-	}
-	if err := t.execMany(t.ctx, "add_twin", 2, twins); err != nil {
+	if err := t.execMany(t.ctx, "add_status", 12, statuses); err != nil {
 		return err
 	}
 	if err := t.exec(t.ctx, "set_counter", seq+1, "seq"); err != nil {
@@ -190,21 +186,6 @@ func (t *tx) end(w *durable.Writes, d deltas) error {
 		if err := t.store(r); err != nil {
 			return err
 		}
-		if r.Identity.IsZero() {
-			continue
-		}
-		if err := t.exec(t.ctx, "end_twin", r.Identity[:], r.ID[:]); err != nil {
-			return err
-		}
-		if r.State != pawl.Succeeded {
-			continue
-		}
-		if err := t.exec(t.ctx, "drop_result", r.Identity[:], micros(r.Ended), r.Seq); err != nil {
-			return err
-		}
-		if err := t.exec(t.ctx, "add_result", r.Identity[:], r.ID[:]); err != nil {
-			return err
-		}
 	}
 	return nil
 }
@@ -220,10 +201,7 @@ func (t *tx) revive(w *durable.Writes, d deltas) error {
 		if err := t.store(r); err != nil {
 			return err
 		}
-		if r.Identity.IsZero() {
-			continue
-		}
-		if err := t.execMany(t.ctx, "add_twin", 2, []any{r.Identity[:], r.ID[:]}); err != nil {
+		if err := t.exec(t.ctx, "set_twin", twinArg(r), r.ID[:]); err != nil {
 			return err
 		}
 	}

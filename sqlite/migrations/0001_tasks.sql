@@ -26,6 +26,7 @@ CREATE TABLE status (
   wake         INTEGER,          -- when something becomes of it by itself; of a running one, the end of its lease
   ended        INTEGER,
   identity     BLOB,
+  twin         INTEGER,          -- the first 8 bytes of identity; NULL if no new task can be a twin of this one
   conversation BLOB,
   head         BLOB,
   class        TEXT,             -- of the last attempt
@@ -39,17 +40,9 @@ CREATE INDEX status_wake         ON status (wake)            WHERE wake IS NOT N
 CREATE INDEX status_ended        ON status (ended)           WHERE ended IS NOT NULL;
 CREATE INDEX status_dead         ON status (fingerprint, id) WHERE state = 6;
 CREATE INDEX status_run          ON status (run)             WHERE run IS NOT NULL;
+CREATE INDEX status_twin         ON status (twin)            WHERE twin IS NOT NULL;
 CREATE INDEX status_conversation ON status (conversation)    WHERE conversation IS NOT NULL;
 CREATE INDEX status_head         ON status (head)            WHERE head IS NOT NULL;
-
--- Tasks that a new one may duplicate: those in flight, and the one of each
--- identity that succeeded last: by its end, then by seq.
-CREATE TABLE twin (
-  identity BLOB    NOT NULL,
-  result   INTEGER NOT NULL, -- 0 in flight, 1 succeeded
-  id       BLOB    NOT NULL,
-  PRIMARY KEY (identity, result, id)
-) STRICT, WITHOUT ROWID;
 
 -- Stored results of running tasks, in the order of number.
 CREATE TABLE step (

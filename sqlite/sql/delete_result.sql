@@ -1,1 +1,0 @@
-DELETE FROM twin WHERE identity = ? AND result = 1 AND id = ?
