@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -123,6 +124,7 @@ func TestRetentionWorksInBatches(t *testing.T) {
 			result(t, run)
 		}
 		time.Sleep(2 * time.Minute)
+		idle()
 		if got := fmt.Sprint(batches); got != "[500 500 200]" {
 			t.Errorf("removed in batches of %s; want [500 500 200]", got)
 		}
@@ -135,9 +137,10 @@ func TestRetentionWorksInBatches(t *testing.T) {
 // A store that fails for a while is told of in the log, and asked again.
 func TestRetentionGoesOnAfterAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		failing := true
+		var failing atomic.Bool
+		failing.Store(true)
 		store := &changes{Store: newStore(t), removed: func([]pawl.ID) error {
-			if failing {
+			if failing.Load() {
 				return errors.New("disk full")
 			}
 			return nil
@@ -149,7 +152,7 @@ func TestRetentionGoesOnAfterAFailure(t *testing.T) {
 		asks.Handle(c, ending)
 		stop := start(t, c)
 		time.Sleep(30 * time.Second)
-		failing = false
+		failing.Store(false)
 		dead(t, add(t, c, asks, "bad"))
 		time.Sleep(2 * time.Minute)
 		if got := counts(t, c); len(got) != 0 {
