@@ -83,10 +83,10 @@ func (d *database) notify(b durable.Bell) {
 	defer cancel()
 	_ = d.direct(ctx, func(s session) error {
 		err := s.run(ctx,
-			call{d.sql.get("begin"), nil, nil},
-			call{d.sql.get("notDurable"), nil, nil},
-			call{d.sql.get("ring"), []arg{textArg(d.bells.channel), textArg(d.bells.own + signs(b))}, nil},
-			call{d.sql.get("commit"), nil, nil},
+			d.call("begin"),
+			d.call("notDurable"),
+			d.call("ring", textArg(d.bells.channel), textArg(d.bells.own+signs(b))),
+			d.call("commit"),
 		)
 		if err != nil && !s.conn.IsClosed() {
 			_, _ = s.conn.Exec(ctx, "rollback").ReadAll()

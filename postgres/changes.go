@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"slices"
+
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/pawlhq/pawl"
@@ -92,16 +94,20 @@ func (tx *transaction) change(records []*durable.Record) (call, error) {
 
 // writeEnds is the statements that move tasks that have ended.
 func (tx *transaction) writeEnds(w *durable.Writes) ([]call, error) {
-	if len(w.End) == 0 {
-		return nil, nil
+	var calls []call
+	for part := range slices.Chunk(byID(w.End), partRows) {
+		end := tx.call("end")
+		end.late = func() ([]arg, error) {
+			args, err := endedArgs(part)
+			return append(args, versionsOf(part), int8Arg(int64(len(part)))), err
+		}
+		calls = append(calls, end)
 	}
-	records := byID(w.End)
-	end, err := tx.addEnded("end", records, versionsOf(records), int8Arg(int64(len(records))))
-	return []call{end}, err
+	return calls, nil
 }
 
-// addEnded is a statement that stores tasks that have ended, with more arguments.
-func (tx *transaction) addEnded(name string, records []*durable.Record, more ...arg) (call, error) {
+// endedArgs is the arguments of the statement that stores tasks that have ended.
+func endedArgs(records []*durable.Record) ([]arg, error) {
 	n := len(records)
 	ids, states, ended := newColumn(pgtype.UUIDOID, n, 16), newColumn(pgtype.Int2OID, n, 2), newColumn(pgtype.Int8OID, n, 8)
 	attempts, started, workers := newColumn(pgtype.Int4OID, n, 4), newColumn(pgtype.Int8OID, n, 8), newColumn(pgtype.TextOID, n, 32)
@@ -124,12 +130,12 @@ func (tx *transaction) addEnded(name string, records []*durable.Record, more ...
 		outputs.packed(r.Output)
 		packed, err := packMore(&r.TaskRow)
 		if err != nil {
-			return call{}, err
+			return nil, err
 		}
 		mores.bytes(packed)
 	}
-	return tx.call(name, append([]arg{ids.arg(), states.arg(), ended.arg(), attempts.arg(), started.arg(), workers.arg(), classes.arg(), fingerprints.arg(),
-		identities.arg(), outputs.arg(), mores.arg()}, more...)...), nil
+	return []arg{ids.arg(), states.arg(), ended.arg(), attempts.arg(), started.arg(), workers.arg(), classes.arg(), fingerprints.arg(),
+		identities.arg(), outputs.arg(), mores.arg()}, nil
 }
 
 // writeRevived is the statements that bring back dead or cancelled tasks.

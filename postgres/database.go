@@ -37,6 +37,16 @@ func (d *database) session(c *pgconn.PgConn) session {
 	return session{c, !d.server.pooled}
 }
 
+// call is a statement without a result of interest.
+func (d *database) call(name string, args ...arg) call {
+	return call{statement: d.sql.get(name), args: args}
+}
+
+// query is a statement with a result, of which each row is read.
+func (d *database) query(name string, each func(*row) error, args ...arg) call {
+	return call{statement: d.sql.get(name), args: args, each: each}
+}
+
 // acquire takes a connection out of the pool.
 func (d *database) acquire(ctx context.Context) (*pgconn.PgConn, error) {
 	c, err := d.pool.acquire(ctx)

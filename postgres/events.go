@@ -101,7 +101,7 @@ func (d *database) startLog(ctx context.Context) error {
 	l := &d.log
 	l.lose()
 	return d.direct(ctx, func(s session) error {
-		return s.run(ctx, call{d.sql.get("lastEvent"), nil, func(r *row) error {
+		return s.run(ctx, d.query("lastEvent", func(r *row) error {
 			last, called, horizon := r.int8(), r.bool(), r.int8()
 			if l.read = last; !called {
 				l.read = 0
@@ -110,7 +110,7 @@ func (d *database) startLog(ctx context.Context) error {
 				l.gaps = []gap{{max(l.read-gapsBefore, 0) + 1, l.read, horizon}}
 			}
 			return nil
-		}})
+		}))
 	})
 }
 
@@ -127,10 +127,10 @@ func (d *database) readEvents(ctx context.Context) (int, error) {
 	var oldest, horizon, dropped int64
 	err := d.direct(ctx, func(s session) error {
 		// The horizon is read first: a transaction that has ended by then is seen.
-		return s.run(ctx, call{d.sql.get("eventState"), nil, func(r *row) error {
+		return s.run(ctx, d.query("eventState", func(r *row) error {
 			oldest, horizon, dropped = r.int8(), r.int8(), r.int8()
 			return nil
-		}}, call{d.sql.get("events"), []arg{int8Arg(l.read), int8Arg(eventsRead), firsts.arg(), lasts.arg()}, func(r *row) error {
+		}), d.query("events", func(r *row) error {
 			id := r.int8()
 			var e pawl.Event
 			if err := json.Unmarshal(r.next(), &e); err != nil {
@@ -139,7 +139,7 @@ func (d *database) readEvents(ctx context.Context) (int, error) {
 			e.At = e.At.UTC()
 			ids, events = append(ids, id), append(events, e)
 			return nil
-		}})
+		}, int8Arg(l.read), int8Arg(eventsRead), firsts.arg(), lasts.arg()))
 	})
 	if err != nil {
 		return 0, err
@@ -214,12 +214,12 @@ func (tx *transaction) addEvents(w *durable.Writes) (call, error) {
 // under way that read who watches before: each one from now on tells its events.
 func (d *database) Interest(ctx context.Context, watcher string, types durable.Types) error {
 	return d.direct(ctx, func(s session) error {
-		trim := call{d.sql.get("trimEvents"), []arg{int8Arg(eventsKept.Microseconds()), int8Arg(trimMost)}, nil}
+		trim := d.call("trimEvents", int8Arg(eventsKept.Microseconds()), int8Arg(trimMost))
 		if types == 0 {
-			return s.run(ctx, call{d.sql.get("dropInterest"), []arg{textArg(watcher)}, nil}, trim)
+			return s.run(ctx, d.call("dropInterest", textArg(watcher)), trim)
 		}
 		lasts := int8Arg((durable.InterestTime + durable.InterestTime/6).Microseconds())
-		if err := s.run(ctx, call{d.sql.get("interest"), []arg{textArg(watcher), int4Arg(int32(types)), lasts}, nil}); err != nil {
+		if err := s.run(ctx, d.call("interest", textArg(watcher), int4Arg(int32(types)), lasts)); err != nil {
 			return err
 		}
 		if err := s.run(ctx, trim); err != nil {
@@ -239,12 +239,12 @@ func (d *database) awaitWriters(ctx context.Context, s session) error {
 	var before map[string]bool
 	for began := time.Now(); ; {
 		now := map[string]bool{}
-		err := s.run(ctx, call{d.sql.get("writers"), []arg{int4Arg(d.locks.class), int4Arg(lockForeign)}, func(r *row) error {
+		err := s.run(ctx, d.query("writers", func(r *row) error {
 			if id := r.text(); before == nil || before[id] {
 				now[id] = true
 			}
 			return nil
-		}})
+		}, int4Arg(d.locks.class), int4Arg(lockForeign)))
 		if err != nil || len(now) == 0 || time.Since(began) > writersMost {
 			return err
 		}

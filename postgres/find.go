@@ -82,7 +82,7 @@ func (c *condition) sql(columns, rest string) string {
 // search is a statement that depends on a filter. It is never prepared, so that it
 // is planned for what it asks.
 func (tx *transaction) search(c *condition, columns, rest string, each func(*row) error) call {
-	return call{&statement{sql: inSchema(c.sql(columns, rest), tx.schema)}, c.args, each}
+	return call{statement: &statement{sql: inSchema(c.sql(columns, rest), tx.schema)}, args: c.args, each: each}
 }
 
 const wholeColumns = `t.id, t.run, t.seq, t.bin, t.added, t.queue, t.limits, t.operation, t.person, t.priority, t.max_attempts,

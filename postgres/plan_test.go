@@ -15,7 +15,7 @@ import (
 // empty. A plan that reads a whole table then is the end of the queue when there
 // is a backlog. So what is counted is the pages that are touched for each task.
 func TestPlansOfEmptyTablesHoldForFullOnes(t *testing.T) {
-	const backlog, batch, rounds, most = 20_000, 100, 5, 100
+	const backlog, batch, rounds, most = 20_000, 100, 5, 80
 	at := services.Postgres(t)
 	s := open(t, inSchemaOf(t, at, "pool_max_conns", "1"))
 	c := connect(t, at, pgx.QueryExecModeExec)

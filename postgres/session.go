@@ -23,8 +23,12 @@ type session struct {
 type call struct {
 	*statement
 	args []arg
-	each func(*row) error // for each row of the result; nil if it has none of interest
+	each func(*row) error      // for each row of the result; nil if it has none of interest
+	late func() ([]arg, error) // makes the arguments, while the server works on what comes before
 }
+
+// flushFrom is how many bytes are sent to the server before the rest is made.
+const flushFrom = 64 << 10
 
 const preparedKey = "pawl" // in the custom data of a connection
 
@@ -54,13 +58,9 @@ func (s session) run(ctx context.Context, calls ...call) (err error) {
 		}
 	}()
 	known := s.prepared()
-	var fresh []*statement
-	for i := range calls {
-		if s.send(p, known, &calls[i]) {
-			fresh = append(fresh, calls[i].statement)
-		}
-	}
-	if err := p.Sync(); err != nil {
+	fresh, err := s.sendAll(p, known, calls)
+	if err != nil {
+		s.unprepared(known, fresh)
 		return err
 	}
 	for i := range calls {
@@ -77,6 +77,32 @@ func (s session) run(ctx context.Context, calls ...call) (err error) {
 		}
 	}
 	return nil
+}
+
+// sendAll sends statements and returns those that are prepared with that.
+func (s session) sendAll(p *pgconn.Pipeline, known map[*statement]bool, calls []call) (fresh []*statement, err error) {
+	waiting := 0
+	for i := range calls {
+		c := &calls[i]
+		if c.late != nil {
+			if c.args, err = c.late(); err != nil {
+				return fresh, err
+			}
+		}
+		if s.send(p, known, c) {
+			fresh = append(fresh, c.statement)
+		}
+		for _, a := range c.args {
+			waiting += len(a.value)
+		}
+		if waiting >= flushFrom {
+			if err := p.Flush(); err != nil {
+				return fresh, err
+			}
+			waiting = 0
+		}
+	}
+	return fresh, p.Sync()
 }
 
 // unprepared takes note of statements that were to be prepared behind one that

@@ -32,14 +32,6 @@ type transaction struct {
 	woke    *woke              // what Woken has found out, for the commit
 }
 
-func (tx *transaction) call(name string, args ...arg) call {
-	return call{statement: tx.sql.get(name), args: args}
-}
-
-func (tx *transaction) query(name string, each func(*row) error, args ...arg) call {
-	return call{statement: tx.sql.get(name), args: args, each: each}
-}
-
 // read runs statements, after those that begin the transaction if it has not begun.
 func (tx *transaction) read(calls ...call) error {
 	if !tx.begun {

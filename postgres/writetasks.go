@@ -18,32 +18,33 @@ func byID(records []*durable.Record) []*durable.Record {
 	return records
 }
 
-// writeAdded is the statements that store new tasks: one, with the letter of them,
-// unless some have ended already.
+// partRows is how many rows are written by one statement. The server works on one
+// part while the next is made.
+const partRows = 250
+
+// writeAdded is the statements that store new tasks. The letter of them goes with
+// the first.
 func (tx *transaction) writeAdded(w *durable.Writes) ([]call, error) {
 	live, ended := parted(w.Add)
 	var calls []call
-	if len(live) > 0 {
-		posts, err := letter(w.Posts)
-		if err != nil {
-			return nil, err
-		}
-		tx.posted = true
-		add, err := tx.addPending(live, posts)
-		if err != nil {
-			return nil, err
-		}
+	posts, err := letter(w.Posts)
+	if err != nil {
+		return nil, err
+	}
+	for part := range slices.Chunk(live, partRows) {
+		add := tx.call("addPending")
+		with := posts
+		add.late = func() ([]arg, error) { return pending(part, with) }
 		calls = append(calls, add)
+		posts, tx.posted = nil, true
 	}
 	if len(ended) > 0 { // replaced by a later one of the same batch
 		add, err := tx.addTasks(ended)
 		if err != nil {
 			return nil, err
 		}
-		end, err := tx.addEnded("addEnded", ended)
-		if err != nil {
-			return nil, err
-		}
+		end := tx.call("addEnded")
+		end.late = func() ([]arg, error) { return endedArgs(ended) }
 		calls = append(calls, add, end)
 	}
 	return calls, nil
@@ -106,11 +107,12 @@ func columnsOf(records []*durable.Record) (taskColumns, error) {
 // inputSize is about how long the inputs are.
 func inputSize(records []*durable.Record) int { return len(records[0].Input) + 16 }
 
-// addPending is the statement that stores new tasks that have not ended.
-func (tx *transaction) addPending(records []*durable.Record, posts []byte) (call, error) {
+// pending is the arguments of the statement that stores new tasks that have not
+// ended.
+func pending(records []*durable.Record, posts []byte) ([]arg, error) {
 	c, err := columnsOf(records)
 	if err != nil {
-		return call{}, err
+		return nil, err
 	}
 	n := len(records)
 	states, wakes, mores := newColumn(pgtype.Int2OID, n, 2), newColumn(pgtype.Int8OID, n, 8), newColumn(pgtype.ByteaOID, n, 0)
@@ -121,13 +123,13 @@ func (tx *transaction) addPending(records []*durable.Record, posts []byte) (call
 		sizes.put(r.Size)
 		more, err := packMore(&r.TaskRow)
 		if err != nil {
-			return call{}, err
+			return nil, err
 		}
 		mores.bytes(more)
 	}
-	return tx.call("addPending", c.ids.arg(), c.runs.arg(), c.seqs.arg(), c.bins.arg(), c.queues.arg(), c.limits.arg(), c.operations.arg(), c.users.arg(),
+	return []arg{c.ids.arg(), c.runs.arg(), c.seqs.arg(), c.bins.arg(), c.queues.arg(), c.limits.arg(), c.operations.arg(), c.users.arg(),
 		c.priorities.arg(), c.most.arg(), c.identities.arg(), c.conversations.arg(), c.inputs.arg(), c.extras.arg(), bytesArg(posts), states.arg(),
-		int8Arg(micro(records[0].Added)), wakes.arg(), sizes[0].arg(), sizes[1].arg(), sizes[2].arg(), mores.arg()), nil
+		int8Arg(micro(records[0].Added)), wakes.arg(), sizes[0].arg(), sizes[1].arg(), sizes[2].arg(), mores.arg()}, nil
 }
 
 // addTasks is the statement that stores what never changes of tasks.
