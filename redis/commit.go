@@ -171,7 +171,7 @@ func (p *program) rows(t *tx) {
 			parts, of = append(parts, o), append(of, b)
 		}
 		o.ids.bytes(w.ID[:])
-		o.versions.bytes(version(w.version))
+		o.versions.bytes(versionOf(w.version))
 	}
 	p.array(len(parts))
 	for i, o := range parts {
@@ -182,7 +182,7 @@ func (p *program) rows(t *tx) {
 	}
 }
 
-func version(v uint64) []byte {
+func versionOf(v uint64) []byte {
 	var b [versionLen]byte
 	for i := range b {
 		b[i] = byte(v >> (56 - 8*i))
@@ -282,18 +282,33 @@ func (w *writer) post() error {
 	return nil
 }
 
+// deletedKept is for how many versions a deleted page is known to have been there:
+// some minutes, where much happens. A process that has slept for longer reads the
+// whole book.
+const deletedKept = 10_000
+
 // pages writes the book.
 func (w *writer) pages() error {
 	k := &w.t.keys
+	version := strconv.FormatInt(w.w.Version, 10)
+	forget := false
 	for _, page := range w.w.Pages {
 		if page.Value == nil {
 			w.do.to("HDEL", k.pages).text(page.Key)
-		} else {
-			c := w.do.to("HSET", k.pages)
-			c.text(page.Key)
-			c.bytes(append(version(uint64(w.w.Version)), page.Value...))
+			w.do.to("ZREM", k.written).text(page.Key)
+			add(w.do.to("ZADD", k.gone), version, []byte(page.Key))
+			forget = true
+			continue
 		}
-		add(w.do.to("ZADD", k.written), strconv.FormatInt(w.w.Version, 10), []byte(page.Key))
+		w.set(k.pages, page.Key, append(versionOf(uint64(w.w.Version)), page.Value...))
+		add(w.do.to("ZADD", k.written), version, []byte(page.Key))
+		if page.Version == 0 {
+			w.do.to("ZREM", k.gone).text(page.Key)
+		}
+	}
+	if until := w.w.Version - deletedKept; forget && until > 0 {
+		w.do.once("ZREMRANGEBYSCORE", k.gone, "-inf", strconv.FormatInt(until, 10))
+		w.set(k.main, "forgotten", strconv.AppendInt(nil, until, 10))
 	}
 	if w.w.Opened {
 		w.do.once("LTRIM", k.posts, strconv.Itoa(w.t.opened.letters), "-1")

@@ -78,7 +78,7 @@
 //	trash                list: conversations that a deleted task referred to; sweep.lua takes away
 //	                     what nothing else does, a bounded number at a time, and a crash
 //	                     leaves the rest to the next deletion
-//	pages written        hash and set by version: the book; a deleted page stays in the set
+//	pages written gone   hash and sets by version: the book, and which of its pages were deleted lately
 //	posts                list: the inbox of the book, a letter of JSON for each transaction
 //	watchers             hash: which events each process is interested in, and until when
 //	events               stream of the events of a transaction, numbered without gaps; the last 4,096

@@ -14,7 +14,7 @@ type keys struct {
 	prefix string // "{pawl}:"
 
 	format, main, counts, leases, wakes, ended string
-	pages, written, posts                      string
+	pages, written, gone, posts                string
 	watchers, events, trash                    string
 	channel                                    string
 	nodes, texts                               [parts]string
@@ -32,7 +32,7 @@ func newKeys(prefix string) keys {
 		name string
 	}{
 		{&k.format, "format"}, {&k.main, "main"}, {&k.counts, "counts"}, {&k.leases, "leases"}, {&k.wakes, "wakes"},
-		{&k.ended, "ended"}, {&k.pages, "pages"}, {&k.written, "written"}, {&k.posts, "posts"},
+		{&k.ended, "ended"}, {&k.pages, "pages"}, {&k.written, "written"}, {&k.gone, "gone"}, {&k.posts, "posts"},
 		{&k.watchers, "watchers"}, {&k.events, "events"}, {&k.trash, "trash"}, {&k.channel, "bell"},
 	} {
 		*name.key = k.prefix + name.name

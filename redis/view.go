@@ -142,7 +142,7 @@ const postsAtOnce = 2000
 // openAt reads the book, and opens it for a transaction if there is a token.
 func (v *view) openAt(token string, since int64) (o opened, err error) {
 	k := &v.keys
-	keys := []string{k.main, k.pages, k.written, k.posts, k.wakes, k.leases}
+	keys := []string{k.main, k.pages, k.written, k.gone, k.posts, k.wakes, k.leases}
 	args := []any{token, bookMost.Milliseconds(), since, postsAtOnce}
 	var asks []durable.HeadAsk
 	if token != "" {
@@ -164,13 +164,13 @@ func (v *view) openAt(token string, since int64) (o opened, err error) {
 		o.busy = max(time.Duration(left)*time.Millisecond, time.Millisecond)
 		return o, errors.Join(err, failed)
 	}
-	if answers, err = answersOf(answers, 11+len(asks)); err != nil {
+	if answers, err = answersOf(answers, 12+len(asks)); err != nil {
 		return o, err
 	}
 	if o.now, err = v.serverTime(answers, 1); err != nil {
 		return o, err
 	}
-	if o.heads, err = headsOf(asks, answers[11:]); err != nil {
+	if o.heads, err = headsOf(asks, answers[12:]); err != nil {
 		return o, err
 	}
 	return o, o.fill(v, answers[3:], since)
@@ -187,10 +187,15 @@ func (o *opened) fill(v *view, answers []any, since int64) error {
 	if o.read.Version, err = number(answers[2]); err != nil {
 		return err
 	}
-	if o.read.Pages, err = readPages(answers[4]); err != nil {
+	whole, err := number(answers[4])
+	if err != nil {
 		return err
 	}
-	letters, err := texts(answers[5])
+	o.read.Whole = whole != 0
+	if o.read.Pages, err = readPages(answers[5]); err != nil {
+		return err
+	}
+	letters, err := texts(answers[6])
 	if err != nil {
 		return err
 	}
@@ -207,7 +212,7 @@ func (o *opened) fill(v *view, answers []any, since int64) error {
 		}
 	}
 	for i, t := range []*time.Time{&o.wake, &o.lease} {
-		s, ok, err := score(answers[6+i])
+		s, ok, err := score(answers[7+i])
 		if err != nil {
 			return err
 		}

@@ -262,6 +262,10 @@ type Pages struct {
 	Version int64 // the highest of all pages, 0 for an empty book
 	Pages   []Page
 	Posts   []Post // of all letters that wait
+
+	// Whole says that these are all pages, though not all were asked for: the
+	// database no longer knows which were deleted since. What is not here is gone.
+	Whole bool
 }
 
 // Page is one entry of the book: JSON that nothing but this package reads.

@@ -76,6 +76,9 @@ func (s *Store) open(ctx context.Context, now time.Time, f func(*act) error) err
 		if err != nil {
 			return nil, err
 		}
+		if read.Whole {
+			b = newBook()
+		}
 		if err := b.load(read); err != nil {
 			return nil, err
 		}
