@@ -17,7 +17,7 @@ RACE = $(shell test "$$($(GO) env CGO_ENABLED)" = 1 && \
 	printf '\043include <stdlib.h>\n' | $$($(GO) env CC) -fsyntax-only -x c - 2>/dev/null && echo -race)
 
 .NOTPARALLEL:
-.PHONY: help check test services fuzz soak bench demo fmt cover format vet staticcheck tidy race-ready
+.PHONY: help check test services fuzz soak campaign fsync bench demo fmt cover format vet staticcheck tidy race-ready
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -47,6 +47,22 @@ fuzz: ## each fuzz target for FUZZTIME (60s)
 
 soak: ## the random runs in virtual time, SEEDS of each (500)
 	PAWL_SEEDS=$(SEEDS) $(GO) test -v -run '$(RANDOM_RUNS)' -timeout 0 .
+
+# The order is that of docs/reliability.md. The small disk takes root.
+campaign: bin/campaign ## real processes and kill -9: workers, servers, a full disk, fsync; about 20 minutes
+	@set -ex; \
+	for store in sqlite postgres redis cluster; do bin/campaign -store $$store -kills 25; done; \
+	for store in postgres redis cluster; do bin/campaign -store $$store -kills 5 -server-kills 5; done; \
+	bin/campaign -store redis -appendfsync everysec -kills 5 -server-kills 5; \
+	for store in sqlite postgres redis; do bin/campaign full -store $$store; done; \
+	bin/campaign full -store redis -appendfsync always; \
+	bin/campaign fsync
+
+fsync: bin/campaign ## each acknowledged SQLite write is synced before it is acknowledged, as strace sees it
+	bin/campaign fsync
+
+bin/campaign: FORCE
+	@$(GO) build -o $@ ./internal/campaign
 
 bench: ## every benchmark, then the programs under internal/bench
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 0 ./...

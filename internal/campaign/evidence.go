@@ -42,7 +42,7 @@ func (c *campaign) gather(ctx context.Context, adds *adding, ended *endings, cre
 	if e.acks, err = crew.acks(); err != nil {
 		return nil, err
 	}
-	status, err := c.client.Status(ctx)
+	status, err := again(ctx, func() (pawl.Status, error) { return c.client.Status(ctx) })
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (c *campaign) everything(ctx context.Context) ([]*pawl.TaskRow, error) {
 	var all []*pawl.TaskRow
 	page := pawl.Filter{Max: 500, Steps: true}
 	for {
-		rows, err := c.client.List(ctx, page)
+		rows, err := again(ctx, func() ([]*pawl.TaskRow, error) { return c.client.List(ctx, page) })
 		if err != nil {
 			return nil, fmt.Errorf("list all tasks: %w", err)
 		}
@@ -73,6 +73,17 @@ func (c *campaign) everything(ctx context.Context) ([]*pawl.TaskRow, error) {
 			return all, nil
 		}
 		page.After = rows[len(rows)-1].ID
+	}
+}
+
+// again does something until it succeeds, for some seconds: connections from
+// before a crash of the server fail once.
+func again[T any](ctx context.Context, do func() (T, error)) (T, error) {
+	for patience := time.Now().Add(10 * time.Second); ; pause(ctx, 100*time.Millisecond) {
+		out, err := do()
+		if err == nil || ctx.Err() != nil || time.Now().After(patience) {
+			return out, err
+		}
 	}
 }
 

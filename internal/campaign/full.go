@@ -20,9 +20,12 @@ type disk struct {
 // diskDir is where the disk is, below a campaign's folder.
 const diskDir = "disk"
 
-// defaultDisk is a disk with room for a server of each kind, and for some
-// minutes of tasks.
-var defaultDisk = disk{Room: 320, Full: 5 * time.Second}
+// rooms are how much room there is by default: for some thousands of tasks, and
+// for what a server writes before the first one.
+var rooms = map[string]int{"sqlite": 40, "redis": 40, "postgres": 160, "cluster": 80}
+
+// defaultDisk is full for long enough that heartbeats fail, and a lease does not end.
+var defaultDisk = disk{Full: 5 * time.Second}
 
 // flood lets the flow go on for a while, fills the disk, and makes room again.
 // Then adds must be acknowledged by themselves, or, if the server ended for lack

@@ -40,7 +40,10 @@ func kills(ctx context.Context, args []string, out io.Writer) error {
 	flags := p.flags("campaign")
 	flags.IntVar(&p.Kills, "kills", p.Kills, "workers to kill")
 	flags.IntVar(&p.ServerKills, "server-kills", p.ServerKills, "times to kill the server; of a cluster, the store's master")
-	return p.command(ctx, flags, args, out)
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	return p.command(ctx, out)
 }
 
 // full is the command that fills the disk.
@@ -48,9 +51,15 @@ func full(ctx context.Context, args []string, out io.Writer) error {
 	p := defaultPlan
 	p.Kills, p.Sync, p.Disk = 0, "everysec", defaultDisk
 	flags := p.flags("campaign full")
-	flags.IntVar(&p.Disk.Room, "room", p.Disk.Room, "MiB that the disk has")
+	flags.IntVar(&p.Disk.Room, "room", p.Disk.Room, "MiB that the disk has; 0 for what suits the store")
 	flags.DurationVar(&p.Disk.Full, "full", p.Disk.Full, "how long it is full")
-	return p.command(ctx, flags, args, out)
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if p.Disk.Room == 0 {
+		p.Disk.Room = rooms[p.Store]
+	}
+	return p.command(ctx, out)
 }
 
 // flags returns the flags that both commands have.
@@ -69,11 +78,8 @@ func (p *plan) flags(name string) *flag.FlagSet {
 	return flags
 }
 
-// command carries out the plan that the arguments change.
-func (p *plan) command(ctx context.Context, flags *flag.FlagSet, args []string, out io.Writer) error {
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
+// command carries the plan out and writes its report.
+func (p *plan) command(ctx context.Context, out io.Writer) error {
 	if p.Seed == 0 {
 		p.Seed = rand.Uint64()
 	}
@@ -94,10 +100,10 @@ func (p plan) check() error {
 	switch {
 	case p.Workers < 1 || p.Rate <= 0 || p.Every <= 0 || p.Lease < time.Second || p.Patience <= 0:
 		return errors.New("-workers, -rate, -every and -patience must be more than 0, and -lease 1s or more")
-	case p.Disk.Room < 0 || p.Disk.Full < 0 || p.Disk.Room > 0 && p.Disk.Full == 0:
-		return errors.New("-room and -full must be more than 0")
-	case p.Disk.Room > 0 && strings.Contains(p.Store, ":"):
-		return fmt.Errorf("-store is %q; want sqlite, postgres or redis, which can be put on a small disk", p.Store)
+	case p.Disk.Room < 0 || p.Disk.Full < 0:
+		return errors.New("-room and -full must be 0 or more")
+	case p.Disk.Full > 0 && p.Disk.Room == 0:
+		return fmt.Errorf("-store is %q; want sqlite, postgres, redis or cluster, which can be put on a small disk", p.Store)
 	case p.Kills < 0 || p.ServerKills < 0:
 		return errors.New("-kills and -server-kills must be 0 or more")
 	case p.Sync != "always" && p.Sync != "everysec" && p.Sync != "no":
