@@ -129,7 +129,7 @@ func (d *database) Listen(ctx context.Context, heard func(durable.Bell)) error {
 		return nil
 	}
 	if d.server.polls {
-		return poll(ctx, heard)
+		return d.poll(ctx, heard)
 	}
 	c, err := pgx.ConnectConfig(ctx, d.server.listening())
 	if err != nil {
@@ -149,8 +149,9 @@ func (d *database) Listen(ctx context.Context, heard func(durable.Bell)) error {
 		}
 		return d.server.explain(err)
 	}
-	heard(everything) // what was rung until now was not heard
 	for {
+		heard(everything) // what was rung before was not heard
+		d.look(ctx)
 		err := d.wait(ctx, c, heard)
 		if ctx.Err() != nil {
 			return nil
@@ -161,31 +162,33 @@ func (d *database) Listen(ctx context.Context, heard func(durable.Bell)) error {
 	}
 }
 
-// wait passes on one notification, or everything when none has come for long.
+// wait passes on notifications until it is time to look at everything.
 func (d *database) wait(ctx context.Context, c *pgx.Conn, heard func(durable.Bell)) error {
 	until, cancel := context.WithTimeout(ctx, pollEvery)
 	defer cancel()
-	n, err := c.WaitForNotification(until)
-	if err == nil {
+	for {
+		n, err := c.WaitForNotification(until)
+		if err != nil && (until.Err() == nil || c.IsClosed()) {
+			return err
+		}
+		if err != nil {
+			return nil
+		}
 		if b, ok := d.bells.heard(n.Payload); ok {
 			heard(b)
 		}
-		return nil
 	}
-	if until.Err() == nil || c.IsClosed() {
-		return err
-	}
-	heard(everything)
-	return nil
 }
 
-func poll(ctx context.Context, heard func(durable.Bell)) error {
+// poll passes on everything at steady intervals.
+func (d *database) poll(ctx context.Context, heard func(durable.Bell)) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
 			heard(everything)
+			d.look(ctx)
 		case <-ctx.Done():
 			return nil
 		}

@@ -8,86 +8,67 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/pawlhq/pawl"
 )
 
 // Check implements [pawl.Checker]: it looks at the server, its settings, and at
 // who keeps it from cleaning up.
 func (s *Store) Check(ctx context.Context) ([]pawl.Finding, error) {
-	c, err := connect(ctx, s.db.server.config)
+	set := map[string]string{}
+	var holders []holder
+	err := s.db.direct(ctx, func(c session) error {
+		return c.run(ctx, s.db.query("settingsNow", func(r *row) error {
+			name := r.text()
+			set[name] = r.text()
+			return nil
+		}), horizon(&holders))
+	})
 	if err != nil {
-		return nil, s.db.server.explain(err)
+		return nil, err
 	}
-	defer shut(c.PgConn())
-	look := inspection{server: &s.db.server, conn: c, ctx: ctx}
-	look.all()
-	if look.err != nil {
-		return nil, s.db.server.explain(fmt.Errorf("check: %w", look.err))
-	}
-	return look.findings, nil
+	return findings(&s.db.server, set, holders), nil
 }
 
-// inspection collects findings.
-type inspection struct {
-	*server
-	conn     *pgx.Conn
-	ctx      context.Context // of the one call that the inspection is for
-	findings []pawl.Finding
-	err      error
-}
-
-func (l *inspection) all() {
-	l.add("server", true, fmt.Sprintf("PostgreSQL %s at %s, schema %s", l.conn.PgConn().ParameterStatus("server_version"), l.address, l.schema), pawl.FindingOK, "")
-	l.setting("fsync", "on", pawl.FindingError, "a crash of the machine can lose or corrupt everything", "set fsync = on")
-	l.setting("full_page_writes", "on", pawl.FindingWarning, "a crash of the machine can corrupt pages, unless the file system rules that out", "set full_page_writes = on")
-	level := l.ask("synchronous_commit")
-	l.add("synchronous_commit", level != "off", "synchronous_commit is "+level, pawl.FindingWarning,
+// findings returns what there is to say of a server.
+func findings(s *server, set map[string]string, holders []holder) (all []pawl.Finding) {
+	add := func(what string, fine bool, found string, level pawl.FindingLevel, remedy string) {
+		if fine {
+			level, remedy = pawl.FindingOK, ""
+		}
+		all = append(all, pawl.Finding{Level: level, What: what, Found: found, Remedy: remedy})
+	}
+	setting := func(name string, level pawl.FindingLevel, risk string) {
+		fine, found := set[name] == "on", name+" is "+set[name]
+		if !fine {
+			found += ": " + risk
+		}
+		add(name, fine, found, level, "set "+name+" = on in the server's configuration")
+	}
+	add("server", true, fmt.Sprintf("PostgreSQL %s at %s, schema %s", set["server_version"], s.address, s.schema), pawl.FindingOK, "")
+	setting("fsync", pawl.FindingError, "a crash of the machine can lose or corrupt everything")
+	setting("full_page_writes", pawl.FindingWarning, "a crash of the machine can corrupt pages, unless the file system rules that out")
+	level := set["synchronous_commit"]
+	add("synchronous_commit", level != "off", "synchronous_commit is "+level, pawl.FindingWarning,
 		"accepted tasks of the last moments are lost in a crash of the server; set synchronous_commit = on, for the user or the database at least")
-	l.setting("autovacuum", "on", pawl.FindingWarning, "removed rows pile up, and the queue becomes slow", "set autovacuum = on")
-	l.add("pooler", !l.pooled, choose(l.pooled, "a pooler stands between; events are asked for once a second, and statements are planned each time", "no pooler stands between"), pawl.FindingWarning,
+	setting("autovacuum", pawl.FindingWarning, "removed rows pile up, and the queue becomes slow")
+	add("pooler", !s.pooled, choose(s.pooled, "a pooler stands between: events are asked for once a second, and statements are planned each time", "no pooler stands between"), pawl.FindingWarning,
 		"for the fastest start of tasks, connect workers to the server itself; all works as it is")
-	l.add("encryption", !l.open(), choose(l.open(), "the connection over the network is not encrypted", "the connection is local or encrypted"), pawl.FindingWarning,
+	add("encryption", !s.readable(), choose(s.readable(), "the connection over the network is not encrypted", "the connection is local or encrypted"), pawl.FindingWarning,
 		"add sslmode=verify-full to the URL")
-	holders, err := horizon(l.ctx, l.conn)
-	l.err = firstError(l.err, err)
 	for _, h := range holders {
-		l.add("vacuum", false, h.text, pawl.FindingWarning, h.remedy)
+		add("vacuum", false, h.text, pawl.FindingWarning, h.remedy)
 	}
 	if len(holders) == 0 {
-		l.add("vacuum", true, "nothing keeps the server from cleaning up", pawl.FindingOK, "")
+		add("vacuum", true, "nothing keeps the server from cleaning up", pawl.FindingOK, "")
 	}
+	return all
 }
 
-func (l *inspection) add(what string, fine bool, found string, level pawl.FindingLevel, remedy string) {
-	if fine {
-		level, remedy = pawl.FindingOK, ""
-	}
-	l.findings = append(l.findings, pawl.Finding{Level: level, What: what, Found: found, Remedy: remedy})
-}
-
-func (l *inspection) setting(name, want string, level pawl.FindingLevel, risk, remedy string) {
-	value := l.ask(name)
-	found := fmt.Sprintf("%s is %s", name, value)
-	if value != want {
-		found += ": " + risk
-	}
-	l.add(name, value == want, found, level, remedy)
-}
-
-func (l *inspection) ask(setting string) (value string) {
-	if l.err == nil {
-		l.err = l.conn.QueryRow(l.ctx, "select current_setting($1)", pgx.QueryExecModeExec, setting).Scan(&value)
-	}
-	return value
-}
-
-// open reports whether what is sent can be read on the network.
-func (l *inspection) open() bool {
-	host := l.config.Host
+// readable reports whether what is sent can be read on the network.
+func (s *server) readable() bool {
+	host := s.config.Host
 	local := strings.HasPrefix(host, "/") || host == "localhost" || host == "::1" || strings.HasPrefix(host, "127.")
-	return !local && l.config.TLSConfig == nil
+	return !local && s.config.TLSConfig == nil
 }
 
 func choose(is bool, yes, no string) string {
@@ -97,36 +78,19 @@ func choose(is bool, yes, no string) string {
 	return no
 }
 
-func firstError(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
-}
-
 // holder is something that keeps the server from removing dead rows.
 type holder struct{ key, text, remedy string }
 
 // heldLong is from what age on a transaction is a holder worth a word.
-const heldLong = time.Minute
+var heldLong = time.Minute // a variable for tests
 
-// horizon returns what has held the vacuum horizon for long.
-func horizon(ctx context.Context, c *pgx.Conn) ([]holder, error) {
-	var all []holder
-	rows, err := c.Query(ctx, horizonSQL, pgx.QueryExecModeExec, heldLong.Seconds())
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var kind, name, who, query string
-		var seconds float64
-		if err := rows.Scan(&kind, &name, &who, &seconds, &query); err != nil {
-			return nil, err
-		}
-		all = append(all, holderOf(kind, name, who, time.Duration(seconds*float64(time.Second)).Round(time.Second), query))
-	}
-	return all, rows.Err()
+// horizon is the statement that asks what has held the vacuum horizon for long.
+func horizon(into *[]holder) call {
+	return call{statement: horizonStatement, args: []arg{int8Arg(int64(heldLong / time.Second))}, each: func(r *row) error {
+		kind, name, who, age, query := r.text(), r.text(), r.text(), time.Duration(r.int8())*time.Second, r.text()
+		*into = append(*into, holderOf(kind, name, who, age, query))
+		return nil
+	}}
 }
 
 func holderOf(kind, name, who string, age time.Duration, query string) holder {
@@ -164,14 +128,9 @@ func (d *database) look(ctx context.Context) {
 		return
 	}
 	w.looked = time.Now()
-	c, err := connect(ctx, d.server.config)
-	if err != nil {
-		return // whoever has work for a connection tells of it
-	}
-	defer shut(c.PgConn())
-	holders, err := horizon(ctx, c)
-	if err != nil {
-		return
+	var holders []holder
+	if err := d.direct(ctx, func(s session) error { return s.run(ctx, horizon(&holders)) }); err != nil {
+		return // whoever has work for the server tells of it
 	}
 	told := map[string]bool{}
 	for _, h := range holders {

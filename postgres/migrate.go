@@ -13,9 +13,6 @@ import (
 	"github.com/pawlhq/pawl/internal/sqlkit"
 )
 
-//go:embed horizon.sql
-var horizonSQL string
-
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 

@@ -47,6 +47,11 @@ func loadStatements(schema string) statements {
 	return all
 }
 
+//go:embed horizon.sql
+var horizonSQL string
+
+var horizonStatement = &statement{sql: horizonSQL}
+
 // get returns a statement by its name.
 func (s statements) get(name string) *statement {
 	st := s[name]

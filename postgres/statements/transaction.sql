@@ -73,3 +73,7 @@ select set_config('lock_timeout', '10s', true)
 
 -- name: notDurable
 select set_config('synchronous_commit', 'off', true)
+
+-- name: settingsNow
+select name, setting from pg_settings
+where name in ('server_version', 'fsync', 'full_page_writes', 'synchronous_commit', 'autovacuum')
