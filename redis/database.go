@@ -28,6 +28,8 @@ type database struct {
 	known    known
 	hints    hints
 	book     atomic.Int64 // the version of the book that was seen last
+	dialled  atomic.Int64 // connections that were made
+	sure     atomic.Int64 // dialled, when the whole book was read
 	bell     bell
 
 	closing context.Context // ends with Close
@@ -35,9 +37,10 @@ type database struct {
 	work    sync.WaitGroup // goroutines that publish
 }
 
-func newDatabase(client redis.UniversalClient, o options) *database {
-	d := &database{client: client, keys: newKeys(o.prefix), events: o.events, name: fmt.Sprintf("%016x", rand.Uint64())}
+func newDatabase(o options) *database {
+	d := &database{keys: newKeys(o.prefix), events: o.events, name: fmt.Sprintf("%016x", rand.Uint64())}
 	d.families = append(append([]string{}, d.keys.nodes[:]...), d.keys.texts[:]...)
+	d.client = o.client(func() { d.dialled.Add(1) })
 	d.closing, d.close = context.WithCancel(context.Background())
 	return d
 }

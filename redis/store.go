@@ -31,7 +31,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("redis: %w", err)
 	}
-	d := newDatabase(o.client(), o)
+	d := newDatabase(o)
 	s := &Store{Store: durable.New(d), db: d}
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("redis: open %s: %w", o.addrs[0], err), s.Close())

@@ -122,10 +122,17 @@ func (t *tx) ask() error {
 	return nil
 }
 
-// Pages implements [durable.View].
+// Pages implements [durable.View]. After a new connection it returns the whole book:
+// the server may be another one than before, or the same one started again, that has
+// lost its last moment. Then the versions after that are given a second time, and
+// what this process knows of them is not to be believed.
 func (t *tx) Pages(since int64) (durable.Pages, error) {
 	if !t.withBook {
 		return t.view.Pages(since)
+	}
+	dialled := t.dialled.Load()
+	if dialled != t.sure.Load() {
+		since = 0
 	}
 	if since != t.opened.since {
 		o, err := t.openAt(t.token, since)
@@ -139,6 +146,7 @@ func (t *tx) Pages(since int64) (durable.Pages, error) {
 	}
 	t.hasRead = true
 	t.book.Store(t.opened.read.Version)
+	t.sure.Store(dialled)
 	return t.opened.read, nil
 }
 

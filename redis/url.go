@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -184,16 +185,20 @@ func (o *options) trust(file string) error {
 var quiet = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 
 // client returns a client, which connects when it is first used.
-func (o *options) client() redis.UniversalClient {
+func (o *options) client(connected func()) redis.UniversalClient {
+	onConnect := func(context.Context, *redis.Conn) error {
+		connected()
+		return nil
+	}
 	if o.cluster {
 		return redis.NewClusterClient(&redis.ClusterOptions{
 			Addrs: o.addrs, Username: o.user, Password: o.password, TLSConfig: o.tls, PoolSize: o.pool, Protocol: 2,
 			MaxRedirects: 8, DisableRoutingPolicies: true, DisableIdentity: true,
-			ContextTimeoutEnabled: true, DialerRetries: 1, MaintNotificationsConfig: quiet,
+			ContextTimeoutEnabled: true, DialerRetries: 1, MaintNotificationsConfig: quiet, OnConnect: onConnect,
 		})
 	}
 	return redis.NewClient(&redis.Options{
 		Addr: o.addrs[0], Username: o.user, Password: o.password, DB: o.db, TLSConfig: o.tls, PoolSize: o.pool, Protocol: 2,
-		DisableIdentity: true, ContextTimeoutEnabled: true, DialerRetries: 1, MaintNotificationsConfig: quiet,
+		DisableIdentity: true, ContextTimeoutEnabled: true, DialerRetries: 1, MaintNotificationsConfig: quiet, OnConnect: onConnect,
 	})
 }
