@@ -165,8 +165,16 @@ func (c *Client) handle(s spec, prepare func(*attempt) (work, error)) {
 	c.handlers[s.Name] = &handler{s, prepare}
 }
 
-// addition adds one task together with those of concurrent callers.
+// addition adds one task, together with those of concurrent callers if there may
+// be any.
 func (c *Client) addition(ctx context.Context, task *NewTask) (Added, error) {
+	if _, ok := c.store.(Exclusive); ok {
+		added, err := c.store.Add(ctx, c.now, []NewTask{*task})
+		if err != nil {
+			return Added{}, err
+		}
+		return added[0], nil
+	}
 	answer := make(chan addAnswer, 1)
 	c.adds.do(task, func(a addAnswer) { answer <- a })
 	select {

@@ -312,6 +312,11 @@ type LimitStatus struct {
 	State  limit.State  `json:"state"`
 }
 
+// Exclusive is implemented by stores that are for one goroutine at a time, such as
+// one inside a transaction of the caller's. A client adds to them within the call
+// of Add, and not together with others.
+type Exclusive interface{ Exclusive() }
+
 // Checker is implemented by stores that can examine what they stand on: the
 // server, its settings, the file and its folder. A store that is opened logs what
 // is not [FindingOK] as a warning.

@@ -42,14 +42,14 @@ var ErrInTx = errors.New("postgres: not inside a caller's transaction, where tas
 // after the commit. [pawl.Replace] is refused while there is something to
 // replace: cancelling it would keep its worker waiting for tx. Run.Wait works on
 // the store, not inside tx.
-//
-// The context of a call should outlast it: Add goes on with tx for a moment when
-// its context ends.
 func (s *Store) Tx(tx pgx.Tx) *Tx {
 	t := &Tx{outside: s}
 	t.inside = durable.New(&foreign{s.db, tx, &t.bell})
 	return t
 }
+
+// Exclusive implements [pawl.Exclusive]: tx is for one goroutine at a time.
+func (t *Tx) Exclusive() {}
 
 // Ring tells workers and watches, here and in other processes, that what was added
 // has been committed.
@@ -128,7 +128,10 @@ func (t *Tx) Close() error { return nil }
 
 func notInTx(what string) error { return fmt.Errorf("%s: %w", what, ErrInTx) }
 
-var _ pawl.Store = (*Tx)(nil)
+var (
+	_ pawl.Store     = (*Tx)(nil)
+	_ pawl.Exclusive = (*Tx)(nil)
+)
 
 // foreign implements [durable.Database] on a transaction of the caller's, as far
 // as a [Tx] needs it.

@@ -191,3 +191,27 @@ func TestTransactionSurvivesWhatFails(t *testing.T) {
 		t.Error("Add in a failed transaction succeeded")
 	}
 }
+
+func TestAddInTransactionEndsWithItsContext(t *testing.T) {
+	raw := services.Schema(t)
+	s := open(t, inSchemaOf(t, raw))
+	defer s.Close()
+	c := connect(t, raw, pgx.QueryExecModeCacheStatement)
+	blocker := begin(t, connect(t, raw, pgx.QueryExecModeCacheStatement))
+	if _, err := greet.Add(t.Context(), pawl.New(s.Tx(blocker), pawl.Config{}), "same"); err != nil {
+		t.Fatal(err)
+	}
+	tx := begin(t, c)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := greet.Add(ctx, pawl.New(s.Tx(tx), pawl.Config{}), "same"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Add behind an identical one = %v; want context.DeadlineExceeded", err)
+	}
+	_ = tx.Rollback(t.Context()) // nothing else uses the connection: -race sees to it
+	if err := blocker.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := work(t, s); n != 1 {
+		t.Errorf("%d tasks could be claimed; want 1", n)
+	}
+}
