@@ -381,12 +381,12 @@ func (t *tx) members(asks []durable.HeadAsk) ([][]string, error) {
 	var missing []int
 	for i, ask := range asks {
 		h, ok := t.opened.heads[ask.Bin]
+		delete(t.opened.heads, ask.Bin) // who asks again wants to know what is behind
 		if !ok || len(h.members) < ask.Most && len(h.members) == h.most {
 			missing = append(missing, i)
 			continue
 		}
 		found[i] = h.members[:min(len(h.members), ask.Most)]
-		delete(t.opened.heads, ask.Bin) // who asks again wants to know what is behind
 	}
 	asked := make([]*redis.StringSliceCmd, len(missing))
 	err := t.many(len(missing), func(p redis.Pipeliner, i int) {
