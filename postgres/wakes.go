@@ -21,7 +21,7 @@ import (
 //     become slow.
 //   - The ends of leases are written with each claim and removed with each finish.
 //     Those of this process are known; those of others are looked at four times a
-//     second only.
+//     second only, or less often where that has become slow.
 type wakes struct {
 	mu      sync.Mutex
 	due     int64 // the mark for tasks that wait
@@ -31,12 +31,15 @@ type wakes struct {
 	own     map[pawl.ID]time.Time
 	first   time.Time // the first of own; zero if that must be found
 	workers map[string]bool
-	scan    time.Time // when, by this machine's clock, all is to be read
+	every   time.Duration // how often the leases are looked at
+	scan    time.Time     // when, by this machine's clock, all is to be read
 }
 
 const (
 	wakeMargin = 2 * time.Second // of wakes that are committed late
 	leaseEvery = 250 * time.Millisecond
+	leaseMost  = 2 * time.Second // between two looks at the leases
+	leaseShare = 20              // a look is repeated after this many times what it took
 	scanEvery  = time.Second
 	scanShare  = 50 // a scan is repeated after this many times what it took
 
@@ -60,7 +63,7 @@ func (w *wakes) plan(now time.Time) wakesLook {
 		w.due, w.lease, w.seen = fromStart, fromStart, time.Time{}
 	}
 	l := wakesLook{due: w.due, lease: w.lease, nextLease: earlier(w.others, w.ownFirst()), workers: slices.Collect(maps.Keys(w.workers))}
-	l.leases = now.Before(w.seen) || now.Sub(w.seen) >= leaseEvery || !l.nextLease.IsZero() && !l.nextLease.After(now)
+	l.leases = now.Before(w.seen) || now.Sub(w.seen) >= max(w.every, leaseEvery) || !l.nextLease.IsZero() && !l.nextLease.After(now)
 	if l.all = !time.Now().Before(w.scan); l.all {
 		l.due, l.lease = fromStart, fromStart
 	}
@@ -116,7 +119,7 @@ func (w *wakes) advance(k *woke) {
 	defer w.mu.Unlock()
 	at := k.now.Add(-wakeMargin).UnixMicro()
 	w.due, w.lease = max(w.due, at), max(w.lease, at)
-	w.others, w.seen = k.others, k.now
+	w.others, w.seen, w.every = k.others, k.now, min(leaseShare*k.took, leaseMost)
 	if k.all {
 		w.scan = time.Now().Add(max(scanEvery, scanShare*k.took))
 	}
