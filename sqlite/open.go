@@ -59,6 +59,9 @@ func open(ctx context.Context, path string) (*database, error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real // beside which SQLite keeps its log
+	}
 	if err := checkPlace(path); err != nil {
 		return nil, err
 	}

@@ -92,6 +92,42 @@ func TestParameters(t *testing.T) {
 	}
 }
 
+func TestPathThatIsALink(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	link := filepath.Join(t.TempDir(), "link.db")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	add(t, openAt(t, path), task("1"))
+	s := openAt(t, link)
+	add(t, s, task("2"))
+	if err := os.Remove(path + "-wal"); err != nil {
+		t.Fatal(err)
+	}
+	refusedAdd(t, s, task("3"), "a.db-wal", "was deleted")
+}
+
+func TestCheck(t *testing.T) {
+	s := open(t)
+	add(t, s, task("1"))
+	findings, err := s.Check(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, f := range findings {
+		seen[f.What] = true
+		if f.Level == pawl.FindingError || f.Found == "" || (f.Level == pawl.FindingOK) != (f.Remedy == "") {
+			t.Errorf("finding %+v; want none of errors, and a remedy for what is not fine", f)
+		}
+	}
+	for _, what := range []string{"file", "file system", "room on the disk", "log", "integrity"} {
+		if !seen[what] {
+			t.Errorf("Check does not look at the %s", what)
+		}
+	}
+}
+
 func TestSchemaThatIsNotOurs(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.db")
 	if err := openAt(t, path).Close(); err != nil {
