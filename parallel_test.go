@@ -21,12 +21,16 @@ import (
 // not make that a failure of the task.
 func TestAnAnswerDoesNotMakeUpForAParallelThrottle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		slow := make(chan struct{})
+		slowSent := sync.OnceFunc(func() { close(slow) })
 		base := roundTrip(func(r *http.Request) (*http.Response, error) {
 			b, _ := io.ReadAll(r.Body)
 			if bytes.Contains(b, []byte("slow")) {
+				slowSent()
 				time.Sleep(time.Second)
 				return answerWith(200, `{"id":"m","type":"message","role":"assistant","content":[],"usage":{"input_tokens":1,"output_tokens":1}}`, nil), nil
 			}
+			<-slow // the other call is in flight when this one fails
 			return answerWith(429, `{"type":"error","error":{"type":"rate_limit_error","message":"x"}}`, http.Header{"Retry-After": {"1"}}), nil
 		})
 		client := &http.Client{Transport: &llm.Transport{API: anthropic.API{}, Base: base}}
