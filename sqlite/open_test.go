@@ -240,7 +240,7 @@ func list(t testing.TB, s pawl.Store) []*pawl.TaskRow {
 
 func claim(t testing.TB, s pawl.Store, most int) []*pawl.TaskRow {
 	t.Helper()
-	c, err := s.Claim(context.Background(), time.Time{}, pawl.Claim{Worker: "w", Operations: []string{"work"}, Max: most, Lease: time.Minute})
+	c, err := s.Claim(context.Background(), time.Time{}, pawl.Claim{Worker: "w", Operations: []string{"work"}, Max: most, Lease: 24 * time.Hour})
 	if err != nil {
 		t.Fatalf("Claim = %v", err)
 	}

@@ -41,5 +41,5 @@ func TestContractOfTwoProcesses(t *testing.T) {
 }
 
 func TestLikeTheReference(t *testing.T) {
-	storetest.Compare(t, func(t *testing.T) pawl.Store { return open(t) }, 20)
+	storetest.Compare(t, func(t *testing.T) pawl.Store { return open(t) }, 10)
 }
