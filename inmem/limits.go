@@ -20,13 +20,16 @@ type limited struct {
 	owes     *line // whose first task it turned away last
 }
 
-// call is a call that has been reserved and not settled.
+// call is a call that has been reserved and not settled, or was settled without an
+// outcome: then it is kept for the record of the attempt, should that be lost.
 type call struct {
 	key   string // "" for what the claim reserved, for the first call
 	limit *limited
 	size  limit.Size
 	cost  limit.Cost
 	at    time.Time // when it may be sent
+
+	unknown bool // it is settled; of the above only the key is left
 }
 
 func (s *Store) limit(name string) *limited {
@@ -75,7 +78,7 @@ func (s *Store) reserve(now time.Time, r pawl.Reservation) pawl.Grant {
 	}
 	for i := range t.calls {
 		c := &t.calls[i]
-		if c.key == r.Key {
+		if c.key == r.Key && !c.unknown {
 			return pawl.Grant{OK: true, Wait: limit.Until(now, c.at)}
 		}
 		if c.key == "" && c.limit == l {
@@ -102,12 +105,16 @@ func (l *limited) convert(now time.Time, c *call, r pawl.Reservation) pawl.Grant
 
 // settle ends a reserved call. One that is not reserved was settled before.
 func (s *Store) settle(now time.Time, t *task, st pawl.Settlement) {
-	i := slices.IndexFunc(t.calls, func(c call) bool { return c.key == st.Key })
+	i := slices.IndexFunc(t.calls, func(c call) bool { return c.key == st.Key && !c.unknown })
 	if i < 0 {
 		return
 	}
 	c := t.calls[i]
-	t.calls = slices.Delete(t.calls, i, i+1)
+	if st.Outcome == pawl.CallUnknown {
+		t.calls[i] = call{key: c.key, unknown: true}
+	} else {
+		t.calls = slices.Delete(t.calls, i, i+1)
+	}
 	st.Settle(now, c.limit.config, &c.limit.state, c.size, c.cost)
 	s.ready(now)
 }
@@ -117,6 +124,10 @@ func (s *Store) settle(now time.Time, t *task, st pawl.Settlement) {
 // returns how many of these there are.
 func (s *Store) abandon(now time.Time, t *task) (unknown int) {
 	for _, c := range t.calls {
+		if c.unknown {
+			unknown++
+			continue
+		}
 		c.limit.state.Release(now, c.limit.config, c.cost, c.key == "")
 		if c.key != "" {
 			unknown++

@@ -25,6 +25,22 @@ var callRules = []rule{
 			t.Errorf("Message = %q; want it to say that calls may have been billed", a.Message)
 		}
 	}},
+	{"unknown calls outlive their worker", "a call that was settled as unknown must be in the record though its worker died before the outcome was recorded", func(t *trial) {
+		id := t.put()
+		r := t.take()
+		t.reserve(r, "a", 1)
+		t.reserve(r, "b", 1)
+		t.settle(r, pawl.Settlement{Key: "a", Outcome: pawl.CallUnknown})
+		t.settle(r, pawl.Settlement{Key: "a", Outcome: pawl.CallUnknown})
+		t.settle(r, pawl.Settlement{Key: "b", Outcome: pawl.CallFailed})
+		t.pass(lease)
+		t.tick()
+		is(t, "Unknown", t.row(id).LastAttempt().Unknown, 1)
+		r = t.take()
+		t.pass(lease)
+		t.tick()
+		is(t, "Unknown of the next attempt", t.row(id).LastAttempt().Unknown, 0)
+	}},
 	{"a claim alone is no unknown call", "what the claim reserved was not sent", func(t *trial) {
 		id := t.put(on("lim"))
 		t.take()

@@ -191,6 +191,10 @@ func (a *act) settle(c *Call, st pawl.Settlement) {
 // returns how many of these there are.
 func (a *act) abandon(r *Record) (unknown int) {
 	for i := range r.Calls {
+		if r.Calls[i].Unknown {
+			unknown++
+			continue
+		}
 		outcome := pawl.CallNotSent
 		if r.Calls[i].Key != "" {
 			outcome = pawl.CallUnknown

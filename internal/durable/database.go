@@ -162,7 +162,7 @@ type StepKey struct {
 type Record struct {
 	pawl.TaskRow
 	Bin   int64   // where it waits; see BinOf
-	Calls []Call  // reserved and not settled
+	Calls []Call  // reserved and not settled, or unknown
 	Cost  float64 // tokens that its user's turn was charged for it at the claim
 	Share float64 // of its tokens by which virtual time moved on: one part in the users who waited
 
@@ -183,13 +183,16 @@ func (r *Record) Wake() time.Time {
 	return time.Time{}
 }
 
-// Call is a call that has been reserved and not settled.
+// Call is a call that has been reserved and not settled, or was settled without an
+// outcome: then it is kept for the record of the attempt, should that be lost.
 type Call struct {
 	Key   string     `json:"key,omitempty"` // "" for what the claim reserved, for the first call
 	Limit string     `json:"limit"`
 	Size  limit.Size `json:"size"`
 	Cost  limit.Cost `json:"cost"`
 	At    time.Time  `json:"at"` // when it may be sent
+
+	Unknown bool `json:"unknown,omitempty"` // it is settled; of the above only the key is left
 }
 
 // HeadAsk asks for the first pending tasks of a bin.

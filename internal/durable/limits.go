@@ -39,7 +39,7 @@ func (b *Book) reserve(now time.Time, t *Record, r *pawl.Reservation) pawl.Grant
 	}
 	for i := range t.Calls {
 		c := &t.Calls[i]
-		if c.Key == r.Key {
+		if c.Key == r.Key && !c.Unknown {
 			return pawl.Grant{OK: true, Wait: limit.Until(now, c.At)}
 		}
 		if c.Key == "" && c.Limit == r.Limit {

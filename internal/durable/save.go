@@ -111,12 +111,17 @@ func (v *saver) save(r *Record, s *pawl.Save) error {
 
 // settled ends a reserved call. One that is not reserved was settled before.
 func (v *saver) settled(r *Record, st *pawl.Settlement) {
-	i := slices.IndexFunc(r.Calls, func(c Call) bool { return c.Key == st.Key })
+	i := slices.IndexFunc(r.Calls, func(c Call) bool { return c.Key == st.Key && !c.Unknown })
 	if i < 0 {
 		return
 	}
 	c := r.Calls[i]
-	r.Calls = slices.Delete(slices.Clone(r.Calls), i, i+1)
+	r.Calls = slices.Clone(r.Calls)
+	if st.Outcome == pawl.CallUnknown {
+		r.Calls[i] = Call{Key: c.Key, Unknown: true}
+	} else {
+		r.Calls = slices.Delete(r.Calls, i, i+1)
+	}
 	v.note(r)
 	v.settle(&c, *st)
 }
