@@ -3,11 +3,10 @@ package redis_test
 import (
 	"testing"
 
+	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/measure"
 	"github.com/pawlhq/pawl/internal/services"
 	"github.com/pawlhq/pawl/storetest"
-
-	"github.com/pawlhq/pawl"
 )
 
 func BenchmarkStore(b *testing.B) {

@@ -124,7 +124,7 @@ func (c *commands) once(name, key string, args ...string) *call {
 var calls = sync.Pool{New: func() any { return new(call) }}
 
 // mostKept is how much memory is kept for the next transaction.
-const mostKept = 1 << 20
+const mostKept = 4 << 20
 
 // free gives up the calls.
 func (c *commands) free() {
