@@ -71,7 +71,7 @@ func (p *plan) flags(name string) *flag.FlagSet {
 	flags.Float64Var(&p.Rate, "rate", p.Rate, "documents to add a second; each is a flow of two tasks")
 	flags.DurationVar(&p.Lease, "lease", p.Lease, "of the workers")
 	flags.DurationVar(&p.Slack, "slack", p.Slack, "how much later than its lease a dead worker's task may run again")
-	flags.StringVar(&p.Sync, "appendfsync", p.Sync, "of a private Redis. With everysec or no, what was acknowledged and lost is only counted")
+	flags.StringVar(&p.Sync, "appendfsync", p.Sync, "of a private Redis: always, everysec or no. What a server that is killed may lose by its settings is only counted")
 	flags.DurationVar(&p.Patience, "patience", p.Patience, "how long the tasks may take to end after the last kill")
 	flags.Uint64Var(&p.Seed, "seed", p.Seed, "of all that is random; 0 for a new one")
 	flags.BoolVar(&p.Keep, "keep", p.Keep, "keep the files of a run that went well too")
@@ -112,9 +112,11 @@ func (p plan) check() error {
 	return nil
 }
 
-// lossy reports whether the store may lose the last moment's writes by its settings.
+// lossy reports whether the store may lose the last moment's writes when its
+// server is killed: by its settings, or because a replica takes over, to which
+// what was acknowledged is copied a moment later.
 func (p plan) lossy() bool {
-	return p.Sync != "always" && p.ServerKills > 0 && (p.Store == "redis" || p.Store == "cluster")
+	return p.ServerKills > 0 && (p.Store == "cluster" || p.Store == "redis" && p.Sync != "always")
 }
 
 // repeat is the command line of the same campaign.

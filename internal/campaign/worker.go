@@ -36,8 +36,9 @@ type job struct {
 // generous is a limit that is always open and counts the calls in flight.
 var generous = map[string]limit.Config{"default": {Requests: 1e6, InFlight: 1000}}
 
-// places is how many handlers a worker runs at once.
-const places = 16
+// places is how many handlers a worker runs at once: more than there is to do, so
+// that a task that may run again does not wait for others.
+const places = 48
 
 // workerProcess works until in ends.
 func workerProcess(ctx context.Context, in io.Reader, out io.Writer) (err error) {
