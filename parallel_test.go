@@ -59,8 +59,8 @@ func TestAnAnswerDoesNotMakeUpForAParallelThrottle(t *testing.T) {
 		r := add(t, c, asks, "a")
 		time.Sleep(1500 * time.Millisecond)
 		got := row(t, c, r.ID)
-		if got.Used != 0 {
-			t.Errorf("Used = %d after a throttle (class %s); want 0", got.Used, got.LastAttempt().Class)
+		if len(got.Attempts) == 0 || got.Attempts[0].Used || got.Attempts[0].Class != llm.Throttled {
+			t.Errorf("attempts = %+v; want the first throttled, and not used", got.Attempts)
 		}
 		_, _ = c.Cancel(context.Background(), pawl.Filter{})
 	})
