@@ -2,6 +2,7 @@ package durable_test
 
 import (
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -42,4 +43,29 @@ func TestTwoProcessesShareOneDatabase(t *testing.T) {
 		a, b := newMemory().two()
 		return durable.New(a), durable.New(b)
 	})
+}
+
+func TestTheInboxStaysShortWhereNobodyClaims(t *testing.T) {
+	m := newMemory()
+	a, _ := m.two()
+	store := durable.New(a)
+	defer store.Close()
+	most := 0
+	for range 1000 {
+		id := pawl.NewID()
+		row := pawl.TaskRow{ID: id, Run: id, Operation: "work", Queue: "default", Limit: pawl.NoLimit}
+		if _, err := store.Add(t.Context(), time.Time{}, []pawl.NewTask{{Row: row, Duplicates: pawl.Keep}}); err != nil {
+			t.Fatal(err)
+		}
+		m.mu.Lock()
+		most = max(most, len(m.inbox))
+		m.mu.Unlock()
+	}
+	if most == 0 || most > 300 {
+		t.Errorf("up to %d posts in the inbox after 1,000 calls of Add; want some, at most 300", most)
+	}
+	claimed, err := store.Claim(t.Context(), time.Time{}, pawl.Claim{Worker: "w", Operations: []string{"work"}, Max: 2000, Lease: time.Minute})
+	if err != nil || len(claimed.Tasks) != 1000 {
+		t.Errorf("Claim gave %d tasks, %v; want all 1,000", len(claimed.Tasks), err)
+	}
 }
