@@ -25,7 +25,7 @@ type act struct {
 // touch is a task that the act changes.
 type touch struct {
 	*Record
-	isNew, revived, deleted, noted bool
+	isNew, revived, deleted bool
 }
 
 // begin asks for the time and for who watches. It comes after the first read of
