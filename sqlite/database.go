@@ -151,7 +151,7 @@ func (d *database) read(ctx context.Context, f func(*view) error) error {
 	}
 	err := d.readWith(ctx, &reader, f)
 	if err != nil && reader != nil && !errors.Is(err, pawl.ErrNotFound) && !errors.Is(err, pawl.ErrMissed) {
-		_ = reader.close() // a new one may do better
+		reader.discard() // a new one may do better
 		reader = nil
 	}
 	d.readers <- reader
@@ -178,7 +178,8 @@ func (d *database) readWith(ctx context.Context, reader **session, f func(*view)
 		}
 	}
 	s := *reader
-	if err := s.plain(ctx, "BEGIN"); err != nil {
+	// Whatever has become of ctx, what begins here ends here.
+	if err := s.plain(context.WithoutCancel(ctx), "BEGIN"); err != nil {
 		return err
 	}
 	err := f(&view{session: s, ctx: ctx, db: d})

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"embed"
 	"errors"
 	"fmt"
@@ -68,10 +69,23 @@ func newSession(ctx context.Context, db *sql.DB) (*session, error) {
 }
 
 func (s *session) close() error {
+	s.forget()
+	return s.conn.Close()
+}
+
+func (s *session) forget() {
 	for _, stmt := range s.prepared {
 		_ = stmt.Close() // the connection goes with them
 	}
-	return s.conn.Close()
+	clear(s.prepared)
+}
+
+// discard closes a session in an unknown state, so that nobody gets its connection
+// out of the pool.
+func (s *session) discard() {
+	s.forget()
+	_ = s.conn.Raw(func(any) error { return driver.ErrBadConn })
+	_ = s.conn.Close()
 }
 
 // stmt returns a statement of the folder sql for n rows.
