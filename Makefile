@@ -16,8 +16,16 @@ NESTED = $(sort $(patsubst ./%/go.mod,%,$(shell find . -mindepth 2 -name go.mod 
 RACE = $(shell test "$$($(GO) env CGO_ENABLED)" = 1 && \
 	printf '\043include <stdlib.h>\n' | $$($(GO) env CC) -fsyntax-only -x c - 2>/dev/null && echo -race)
 
+# The engine's own tests once more, on each durable store: in virtual time, with
+# events read from the store itself. They are the same races as on inmem, so
+# without the detector. A * becomes a name of each test's own.
+ENGINE = for store in polled sqlite: \
+	"$$PAWL_TEST_POSTGRES&schema=*&events=own" "$$PAWL_TEST_REDIS?prefix=*&events=own"; do \
+		echo "== test . on $${store%%:*}"; PAWL_TEST_STORE="$$store" $(GO) test -timeout $(TIMEOUT) .; \
+	done
+
 .NOTPARALLEL:
-.PHONY: help check test services fuzz soak campaign fsync bench demo fmt cover format vet staticcheck tidy race-ready
+.PHONY: help check test services fuzz soak campaign fsync bench bench-peers demo fmt cover format vet staticcheck tidy race-ready
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -30,7 +38,7 @@ check: race-ready format vet staticcheck tidy fuzz test ## all that CI runs: for
 test: race-ready bin/services ## every test, with the race detector where there is a C compiler
 	@bin/services run -- sh -ec 'for dir; do \
 		echo "== test $$dir"; (cd "$$dir" && $(GO) test $(RACE) -timeout $(TIMEOUT) ./...); \
-	done' sh $(NESTED) .
+	done; $(ENGINE); echo "== test ."; $(GO) test $(RACE) -timeout $(TIMEOUT) ./...' sh $(NESTED)
 
 services: bin/services ## private PostgreSQL, PgBouncer, Redis and Cluster until interrupted, for go test by hand
 	@bin/services run
@@ -70,6 +78,9 @@ bench: ## every benchmark, then the programs under internal/bench
 	for program in $$($(GO) list -f '{{if eq .Name "main"}}{{.ImportPath}}{{end}}' ./internal/bench/...); do \
 		echo "== $$program"; $(GO) run "$$program"; \
 	done
+
+bench-peers: ## Pawl beside its peers on each store; ARGS="-tasks 20000 -rounds 1" for a short run
+	@set -e; for store in sqlite postgres redis; do (cd bench && $(GO) run . -store $$store $(ARGS)); done
 
 demo: ## run the demo on the simulated provider; needs no key and no server
 	$(GO) run ./cmd/pawl demo $(ARGS)
