@@ -104,6 +104,9 @@ func (d *database) update(ctx context.Context, book bool, try int, f func(durabl
 	if err != nil || w == nil {
 		tx.rollback()
 	}
+	if err != nil && c.IsClosed() && !tx.ending && ctx.Err() == nil {
+		return fmt.Errorf("%w: the connection was lost before the commit was sent: %w", durable.ErrConflict, err)
+	}
 	return err
 }
 

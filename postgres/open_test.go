@@ -232,6 +232,29 @@ func TestPoolerIsFound(t *testing.T) {
 	}
 }
 
+func TestLostConnectionsAreReplaced(t *testing.T) {
+	at := services.Postgres(t)
+	s := open(t, at)
+	defer s.Close()
+	client := pawl.New(s, pawl.Config{})
+	for i := range 5 {
+		if _, err := greet.Add(t.Context(), client, fmt.Sprint("hello ", i)); err != nil {
+			t.Errorf("Add after its sessions were ended %d times = %v", i, err)
+		}
+		exec(t, at, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pawl' and datname = current_database()")
+		c := connect(t, at, pgx.QueryExecModeExec)
+		for n := 1; n > 0; {
+			sql := "select count(*) from pg_stat_activity where application_name = 'pawl' and datname = current_database()"
+			if err := c.QueryRow(t.Context(), sql).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n := work(t, s); n != 5 {
+		t.Errorf("%d tasks could be claimed; want 5", n)
+	}
+}
+
 func TestNothingIsLeftRunning(t *testing.T) {
 	at := place(t)
 	before := goleak.IgnoreCurrent()

@@ -20,6 +20,7 @@ type transaction struct {
 	adding  bool            // it begins with adding tasks
 	try     int             // how often it was tried before
 
+	ending  bool // the commit has been sent, perhaps
 	begun   bool
 	now     time.Time
 	types   durable.Types

@@ -23,6 +23,7 @@ func (tx *transaction) write(w *durable.Writes) error {
 	if tx.foreign {
 		end = "release"
 	}
+	tx.ending = true
 	if err := tx.read(append(calls, tx.call(end))...); err != nil {
 		return err
 	}

@@ -73,6 +73,7 @@ create table pawl.ended (
   more        bytea
 );
 create index ended_dead on pawl.ended (id) where state = 6;
+create index ended_when on pawl.ended using brin (ended) with (autosummarize = on);
 create index ended_identity on pawl.ended (identity, ended) where identity is not null;
 alter table pawl.ended alter column output set storage external;
 alter table pawl.ended alter column more set storage external;
