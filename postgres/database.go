@@ -95,7 +95,7 @@ func (d *database) update(ctx context.Context, book bool, try int, f func(durabl
 	if err != nil {
 		return err
 	}
-	defer d.pool.release(c)
+	defer d.pool.release(ctx, c)
 	tx := &transaction{database: d, session: d.session(c), ctx: ctx, book: book, try: try}
 	w, err := f(tx)
 	if err == nil && w != nil {
@@ -116,7 +116,7 @@ func (d *database) View(ctx context.Context, f func(durable.View) error) error {
 	if err != nil {
 		return err
 	}
-	defer d.pool.release(c)
+	defer d.pool.release(ctx, c)
 	tx := &transaction{database: d, session: d.session(c), ctx: ctx, reading: true}
 	defer tx.rollback()
 	return f(tx)

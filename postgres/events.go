@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -33,7 +32,7 @@ const (
 // task are in order all the same: a transaction that changes a task sees the one
 // before it, so whoever reads the later event finds the earlier one too.
 type eventLog struct {
-	mu     sync.Mutex
+	turn   chan struct{} // holds one: whoever reads
 	events []pawl.Event
 	first  int64 // the position before events[0]
 	read   int64 // the highest number that was read
@@ -50,8 +49,12 @@ type gap struct {
 // Events implements [durable.Database].
 func (d *database) Events(ctx context.Context, after int64) ([]pawl.Event, int64, error) {
 	l := &d.log
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	select {
+	case l.turn <- struct{}{}:
+		defer func() { <-l.turn }()
+	case <-ctx.Done():
+		return nil, after, ctx.Err()
+	}
 	if l.usedAt.IsZero() || time.Since(l.usedAt) > eventsStale {
 		if err := d.startLog(ctx); err != nil {
 			return nil, after, err
@@ -192,7 +195,7 @@ func (d *database) direct(ctx context.Context, f func(session) error) error {
 	if err != nil {
 		return err
 	}
-	defer d.pool.release(c)
+	defer d.pool.release(ctx, c)
 	return d.server.explain(f(d.session(c)))
 }
 

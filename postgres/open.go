@@ -86,7 +86,7 @@ func newDatabase(server server, o options) *database {
 	c.BuildContextWatcherHandler = cancels
 	return &database{
 		pool: newPool(c, o.connections), server: server, schema: server.schema, sql: loadStatements(server.schema), locks: locksOf(server.schema),
-		bells: bells{channel: "pawl_" + server.schema, own: rand.Text()[:12] + " "},
+		log: eventLog{turn: make(chan struct{}, 1)}, bells: bells{channel: "pawl_" + server.schema, own: rand.Text()[:12] + " "},
 	}
 }
 

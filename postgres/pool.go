@@ -87,9 +87,11 @@ func (p *pool) pop() (idleConn, error) {
 	return c, nil
 }
 
-// release gives a connection back. One that is not as it was at first is closed.
-func (p *pool) release(c *pgconn.PgConn) {
-	keep := !c.IsClosed() && !c.IsBusy() && c.TxStatus() == 'I'
+// release gives a connection back that was used under ctx. One that is not as it
+// was at first is closed, and so is one whose call was given up: the server may
+// not have heard yet that it should cancel, and would cancel what comes next.
+func (p *pool) release(ctx context.Context, c *pgconn.PgConn) {
+	keep := !c.IsClosed() && !c.IsBusy() && c.TxStatus() == 'I' && ctx.Err() == nil
 	var old *pgconn.PgConn
 	p.mu.Lock()
 	if keep = keep && !p.closed; keep {

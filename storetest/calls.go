@@ -36,7 +36,7 @@ var callRules = []rule{
 		t.pass(lease)
 		t.tick()
 		is(t, "Unknown", t.row(id).LastAttempt().Unknown, 1)
-		r = t.take()
+		t.take()
 		t.pass(lease)
 		t.tick()
 		is(t, "Unknown of the next attempt", t.row(id).LastAttempt().Unknown, 0)
