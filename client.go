@@ -142,7 +142,7 @@ func New(store Store, config Config) *Client {
 	c.adds = group[*NewTask, addAnswer]{commit: c.commitAdds, most: batchMost}
 	c.saves = group[Save, error]{commit: c.commitSaves, most: batchMost}
 	c.calls = group[Reservation, Grant]{commit: c.commitCalls, most: batchMost}
-	c.waits.client = c
+	c.waits.client, c.waits.turn = c, make(chan struct{}, 1)
 	return c
 }
 

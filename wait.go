@@ -11,6 +11,7 @@ import (
 // lives as long as somebody waits.
 type waits struct {
 	client *Client
+	turn   chan struct{} // holds one: who opens the subscription, which takes as long as the store does
 
 	mu      sync.Mutex
 	waiters map[ID]map[chan struct{}]struct{} // by run; each channel holds one signal
@@ -26,7 +27,7 @@ func (c *Client) wait(ctx context.Context, run ID) (json.RawMessage, error) {
 		}
 		defer c.parked.Add(-1)
 	}
-	changed, err := c.waits.enter(run)
+	changed, err := c.waits.enter(ctx, run)
 	if err != nil {
 		return nil, err
 	}
@@ -63,26 +64,43 @@ func (a *attempt) park() error {
 }
 
 // enter registers a waiter. The subscription sees everything from then on.
-func (w *waits) enter(run ID) (chan struct{}, error) {
+func (w *waits) enter(ctx context.Context, run ID) (chan struct{}, error) {
+	select {
+	case w.turn <- struct{}{}:
+		defer func() { <-w.turn }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	changed := make(chan struct{}, 1)
+	if w.join(run, changed) {
+		return changed, nil
+	}
+	pumping, cancel := context.WithCancel(context.Background())
+	watch, err := w.client.store.Watch(pumping, EventFilter{Types: []EventType{EventEnded}})
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	w.mu.Lock()
+	w.waiters = map[ID]map[chan struct{}]struct{}{run: {changed: {}}}
+	w.stop, w.done = cancel, make(chan struct{})
+	go w.pump(pumping, watch, w.done)
+	w.mu.Unlock()
+	return changed, nil
+}
+
+// join registers a waiter with the subscription, if there is one.
+func (w *waits) join(run ID, changed chan struct{}) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.waiters) == 0 {
-		ctx, cancel := context.WithCancel(context.Background())
-		watch, err := w.client.store.Watch(ctx, EventFilter{Types: []EventType{EventEnded}})
-		if err != nil {
-			cancel()
-			return nil, err
-		}
-		w.waiters = map[ID]map[chan struct{}]struct{}{}
-		w.stop, w.done = cancel, make(chan struct{})
-		go w.pump(ctx, watch, w.done)
+		return false
 	}
-	changed := make(chan struct{}, 1)
 	if w.waiters[run] == nil {
 		w.waiters[run] = map[chan struct{}]struct{}{}
 	}
 	w.waiters[run][changed] = struct{}{}
-	return changed, nil
+	return true
 }
 
 // leave removes a waiter; the last one waits for the subscription to end.
