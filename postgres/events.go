@@ -14,13 +14,12 @@ import (
 )
 
 const (
-	eventsKept  = 2 * durable.InterestTime // how long an event stays in its table
-	eventsRead  = 2000                     // events read at a time
-	eventsLog   = 1 << 16                  // events kept in memory for slow watches
-	eventsStale = 30 * time.Second         // without a reader; then the log starts anew
-	trimMost    = 10_000                   // events removed at a time
-	gapsMost    = 1000                     // gaps remembered
-	gapsBefore  = 1000                     // numbers before the first event that may be of transactions under way
+	eventsKept = 2 * durable.InterestTime // how long an event stays in its table
+	eventsRead = 2000                     // events read at a time
+	eventsLog  = 1 << 16                  // events kept in memory for slow watches
+	trimMost   = 10_000                   // events removed at a time
+	gapsMost   = 1000                     // gaps remembered
+	gapsBefore = 1000                     // numbers before the first event that may be of transactions under way
 )
 
 // eventLog is what this process has read of the events: each is read once, for all
@@ -37,7 +36,7 @@ type eventLog struct {
 	first  int64 // the position before events[0]
 	read   int64 // the highest number that was read
 	gaps   []gap // in order
-	usedAt time.Time
+	begun  bool
 }
 
 // gap is a range of numbers that are missing.
@@ -55,10 +54,11 @@ func (d *database) Events(ctx context.Context, after int64) ([]pawl.Event, int64
 	case <-ctx.Done():
 		return nil, after, ctx.Err()
 	}
-	if l.usedAt.IsZero() || time.Since(l.usedAt) > eventsStale {
+	if !l.begun {
 		if err := d.startLog(ctx); err != nil {
 			return nil, after, err
 		}
+		l.begun = true
 	}
 	for more := true; more; {
 		n, err := d.readEvents(ctx)
@@ -67,7 +67,6 @@ func (d *database) Events(ctx context.Context, after int64) ([]pawl.Event, int64
 		}
 		more = n == eventsRead && after == 0 // the present position is behind all that there is
 	}
-	l.usedAt = time.Now()
 	return l.after(after)
 }
 
