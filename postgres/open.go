@@ -84,6 +84,9 @@ func newDatabase(server server, o options) *database {
 		maps.Copy(c.RuntimeParams, sessionSettings)
 	}
 	c.BuildContextWatcherHandler = cancels
+	if server.pooled {
+		c.BuildContextWatcherHandler = hangsUp
+	}
 	return &database{
 		pool: newPool(c, o.connections), server: server, schema: server.schema, sql: loadStatements(server.schema), locks: locksOf(server.schema),
 		log: eventLog{turn: make(chan struct{}, 1)}, bells: bells{channel: "pawl_" + server.schema, own: rand.Text()[:12] + " "},
@@ -105,6 +108,13 @@ const cancelLimit = time.Second
 // cancels has the server stop what a context's end has made pointless.
 func cancels(c *pgconn.PgConn) ctxwatch.Handler {
 	return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: cancelLimit}
+}
+
+// hangsUp gives up the connection when a context ends, and so has a pooler stop the
+// server: a request to cancel goes through a pooler on its own, and PgBouncer 1.18
+// does not survive one whose connection is closed by then.
+func hangsUp(c *pgconn.PgConn) ctxwatch.Handler {
+	return &pgconn.DeadlineContextWatcherHandler{Conn: c.Conn()}
 }
 
 // warn logs what Check finds.
