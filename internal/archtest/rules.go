@@ -19,7 +19,7 @@ type importRule struct {
 var importRules = []importRule{
 	{Package: "cmd/...", May: []string{"internal/cli"},
 		Why: "a main package only starts the command line, which is what tests can reach"},
-	{Package: "internal/cli/...", May: append([]string{"internal/cli/...", ".", "limit", "llm/...", "llmsim/...", "stores", "internal/measure"}, faces...),
+	{Package: "internal/cli/...", May: append([]string{"internal/cli/...", ".", "limit", "llm/...", "llmsim/...", "stores", "internal/measure", "internal/saturation"}, faces...),
 		Why: "the command line puts the parts together; it reaches the durable stores through stores.Open"},
 
 	{Package: "httpapi/...", May: []string{"httpapi/...", ".", "limit", "llm/..."},
@@ -67,6 +67,12 @@ var importRules = []importRule{
 		Why: "an example uses what a user can import"},
 	{Package: "internal/measure", May: []string{"."},
 		Why: "what is measured is what a user of the public client gets, on any store"},
+	{Package: "internal/rivals", May: nil,
+		Why: "what Pawl's limits are measured beside shares nothing with them"},
+	{Package: "internal/chart", May: nil,
+		Why: "a picture knows numbers and words, and not what they are of"},
+	{Package: "internal/saturation", May: []string{".", "limit", "llm/...", "llmsim", "stores", "internal/rivals", "internal/chart"},
+		Why: "a saturated account is watched from the provider's side; the store is only a URL"},
 	{Package: "internal/bench/...", May: []string{"..."},
 		Why: "benchmarks measure everything, and nothing imports them"},
 	{Package: "internal/campaign", May: []string{".", "limit", "llm/...", "llmsim", "stores", "internal/services"},
