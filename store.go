@@ -53,7 +53,8 @@ type Tasks interface {
 
 	// Claim leases pending tasks in order, as many as their limits admit now,
 	// with their steps. It also makes due tasks pending, ends those whose deadline
-	// has passed, and takes tasks back from workers whose leases ended.
+	// has passed, takes tasks back from workers whose leases ended, and notes that
+	// the worker lives.
 	Claim(ctx context.Context, now time.Time, c Claim) (Claimed, error)
 
 	// Beat prolongs leases until lease from now.
@@ -88,7 +89,8 @@ type Limits interface {
 	// Configure changes limits and queues, creating those that are new.
 	Configure(ctx context.Context, now time.Time, settings []Setting) error
 
-	// Status returns the queues and limits, each sorted by name.
+	// Status returns the queues, the limits and the workers that are alive, each
+	// sorted by name.
 	Status(ctx context.Context, now time.Time) (Status, error)
 }
 
@@ -147,8 +149,12 @@ type Claim struct {
 	Worker     string
 	Queues     []string // empty for all
 	Operations []string // those that the worker has handlers for; never empty
-	Max        int
+	Max        int      // 0 takes none: for a worker whose places are all busy, so that what is due happens
 	Lease      time.Duration
+
+	// Leaving says that Worker claims no more, so that Status no longer lists it. A
+	// worker that just stops is listed for [WorkerTime].
+	Leaving bool
 
 	// Known is for a worker whose last Claim failed, which may have taken effect:
 	// not nil, it lists the leases that Worker knows it holds, and the other tasks
@@ -160,7 +166,8 @@ type Claim struct {
 
 // Claimed is the answer to a Claim. When there are fewer tasks than asked for,
 // there will be no more before Next or before an event [EventReady]; a zero Next
-// means that only the event is to be waited for.
+// means that only the event is to be waited for. When there are as many, Next is when
+// something will be due by itself, as far as is known now; zero for never.
 type Claimed struct {
 	Tasks []*TaskRow
 	Next  time.Time
@@ -292,10 +299,11 @@ type Setting struct {
 	Resume bool          // end a hold or a pause of the limit
 }
 
-// Status is the state of queues and limits.
+// Status is the state of queues and limits, and who works on them.
 type Status struct {
-	Queues []QueueStatus `json:"queues"`
-	Limits []LimitStatus `json:"limits"`
+	Queues  []QueueStatus  `json:"queues"`
+	Limits  []LimitStatus  `json:"limits"`
+	Workers []WorkerStatus `json:"workers"`
 }
 
 // QueueStatus is the state of one queue.

@@ -46,20 +46,28 @@ func (s *Store) Claim(ctx context.Context, now time.Time, ask pawl.Claim) (pawl.
 	if len(ask.Queues) > 0 {
 		c.queues = set(ask.Queues)
 	}
+	s.workers.meet(now, &ask)
 	c.repeat()
+	if len(c.tasks) < ask.Max {
+		c.takeAll()
+	}
+	claimed := pawl.Claimed{Now: now, Tasks: c.tasks, Next: s.upcoming()}
+	if len(c.tasks) < ask.Max {
+		s.hungry = true
+		claimed.Next = earlier(c.next, claimed.Next)
+	}
+	return claimed, nil
+}
+
+// takeAll takes tasks, priority by priority.
+func (c *claim) takeAll() {
 	repeated := len(c.tasks)
-	for rank := range s.lines.byPriority {
+	for rank := range c.lines.byPriority {
 		c.drain(rank)
 	}
 	if len(c.tasks) > repeated {
-		s.turned++
+		c.turned++
 	}
-	claimed := pawl.Claimed{Now: now, Tasks: c.tasks}
-	if len(c.tasks) < ask.Max {
-		s.hungry = true
-		claimed.Next = earlier(c.next, s.upcoming())
-	}
-	return claimed, nil
 }
 
 func set(names []string) map[string]bool {

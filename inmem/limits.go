@@ -190,11 +190,12 @@ func (l *limited) set(now time.Time, set pawl.Setting) {
 
 // Status implements [pawl.Limits].
 func (s *Store) Status(ctx context.Context, now time.Time) (pawl.Status, error) {
-	if _, err := s.enter(ctx, now); err != nil {
+	now, err := s.enter(ctx, now)
+	if err != nil {
 		return pawl.Status{}, err
 	}
 	defer s.mu.Unlock()
-	status := pawl.Status{Queues: []pawl.QueueStatus{}, Limits: []pawl.LimitStatus{}}
+	status := pawl.Status{Queues: []pawl.QueueStatus{}, Limits: []pawl.LimitStatus{}, Workers: s.workers.alive(now)}
 	for _, name := range slices.Sorted(maps.Keys(s.queues)) {
 		q := s.queues[name]
 		counts := maps.Clone(q.counts)

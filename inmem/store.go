@@ -33,6 +33,7 @@ type Store struct {
 
 	queues    map[string]*queue
 	limits    map[string]*limited
+	workers   workers
 	lines     lines
 	leases    map[time.Duration]*chain
 	ended     chain
@@ -70,6 +71,7 @@ func New() *Store {
 		talks:   newTalks(),
 		queues:  map[string]*queue{},
 		limits:  map[string]*limited{},
+		workers: workers{},
 		lines:   lines{byKey: map[lineKey]*line{}},
 		leases:  map[time.Duration]*chain{},
 		watches: map[*watch]struct{}{},

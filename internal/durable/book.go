@@ -25,6 +25,7 @@ type Book struct {
 	byRank  [3][]*line // all of a priority, highest priority first, by queue and limit
 	limits  map[string]*limited
 	queues  map[string]*queue
+	workers map[string]*worker
 
 	stored map[string]int64    // the version under which each page is stored
 	dirty  map[string]entry    // pages to write
@@ -60,7 +61,7 @@ type owed struct {
 
 func newBook() *Book {
 	return &Book{
-		lines: map[lineKey]*line{}, limits: map[string]*limited{}, queues: map[string]*queue{},
+		lines: map[lineKey]*line{}, limits: map[string]*limited{}, queues: map[string]*queue{}, workers: map[string]*worker{},
 		stored: map[string]int64{}, dirty: map[string]entry{}, gone: map[string]struct{}{},
 	}
 }
@@ -153,6 +154,11 @@ func (b *Book) loadPage(p Page) error {
 		delete(b.dirty, p.Key)
 		*l = limited{name: name}
 		return json.Unmarshal(p.Value, l)
+	case "worker":
+		if err := unpackKey(parts[1:], &name); err != nil {
+			return err
+		}
+		return b.loadWorker(name, p.Value)
 	case "line", "turn":
 		return b.loadLine(parts[1:], p.Value)
 	}

@@ -47,14 +47,20 @@ func (s *Store) claim(ctx context.Context, now time.Time, ask *pawl.Claim, may b
 		if woken = len(a.touched) > 0; err != nil || woken {
 			return err
 		}
+		a.book.meet(a.now, ask)
 		if claimed.Tasks, err = a.again(ask); err != nil {
 			return err
 		}
-		taken, claimed.Next, err = a.book.claim(a.now, ask, ask.Max-len(claimed.Tasks), a.Heads)
-		if err != nil {
-			return err
+		claimed.Next = next
+		if most := ask.Max - len(claimed.Tasks); most > 0 {
+			var opens time.Time // when a limit will
+			if taken, opens, err = a.book.claim(a.now, ask, most, a.Heads); err != nil {
+				return err
+			}
+			if len(taken) < most {
+				claimed.Next = earlier(opens, next)
+			}
 		}
-		claimed.Next = earlier(claimed.Next, next)
 		for _, c := range taken {
 			claimed.Next = earlier(claimed.Next, c.Lease)
 			a.started(c)
@@ -67,9 +73,6 @@ func (s *Store) claim(ctx context.Context, now time.Time, ask *pawl.Claim, may b
 	}
 	for _, c := range taken {
 		claimed.Tasks = append(claimed.Tasks, c.Row)
-	}
-	if len(claimed.Tasks) >= ask.Max {
-		claimed.Next = time.Time{}
 	}
 	return claimed, false, nil
 }

@@ -153,6 +153,10 @@ func (s *Store) Status(ctx context.Context, now time.Time) (pawl.Status, error) 
 		if err != nil {
 			return err
 		}
+		at, err := clock(v, now)
+		if err != nil {
+			return err
+		}
 		read, err := v.Pages(0)
 		if err != nil {
 			return err
@@ -165,6 +169,7 @@ func (s *Store) Status(ctx context.Context, now time.Time) (pawl.Status, error) 
 			b.enter(&read.Posts[i])
 		}
 		status = b.status(counts)
+		status.Workers = b.alive(at)
 		return nil
 	})
 	if err != nil {
