@@ -119,7 +119,9 @@ func (c *Client) setUp(ctx context.Context) (Watch, error) {
 
 // claim claims tasks for as long as ctx lasts, as many at a time as there are
 // free places. It waits without polling: for a place, for an event, or for the
-// time that the store named.
+// time that the store named. Then it claims though no place is free, and gets
+// nothing: leases end, and deadlines pass, though all workers are busy. So it does
+// every 20 seconds, as a sign of life, and takes its leave at the end.
 //
 // A claim that failed may have taken effect: the next one asks for what this
 // worker holds without knowing it, which would wait for its leases to end.
@@ -133,16 +135,14 @@ func (w *worker) claim(ctx context.Context) {
 	})
 	defer late.Wait()
 	defer stop()
+	ask := Claim{Worker: w.config.Name, Queues: w.config.Queues, Operations: w.operations, Lease: w.config.Lease}
 	failed := false
+	var look time.Time // when to claim though nothing calls for it
 	for ctx.Err() == nil {
-		free := w.config.Workers - w.busy() + int(w.parked.Load())
-		if free <= 0 {
-			wait(ctx, w.freed, 0)
+		ask.Max, ask.Known = min(w.free(), claimMost), nil
+		if left := time.Until(look); ask.Max == 0 && left > 0 {
+			wait(ctx, w.freed, left)
 			continue
-		}
-		ask := Claim{
-			Worker: w.config.Name, Queues: w.config.Queues, Operations: w.operations,
-			Max: min(free, claimMost), Lease: w.config.Lease,
 		}
 		if failed {
 			ask.Known = w.leases()
@@ -155,21 +155,32 @@ func (w *worker) claim(ctx context.Context) {
 			wait(ctx, nil, storePause)
 			continue
 		}
+		pause := claimed.pause()
+		look = time.Now().Add(pause)
 		full := len(claimed.Tasks) == ask.Max
-		if failed {
+		switch {
+		case ask.Max == 0:
+		case failed:
 			failed = w.takeUp(asking, claimed, asked) && full
-		} else {
+		default:
 			w.start(claimed.Tasks, asked)
 		}
-		if full {
-			continue
+		if !full {
+			wait(ctx, w.ready, pause)
 		}
-		pause := time.Duration(0)
-		if !claimed.Next.IsZero() {
-			pause = max(claimed.Next.Sub(claimed.Now), time.Microsecond)
-		}
-		wait(ctx, w.ready, pause)
 	}
+	ask.Max, ask.Known, ask.Leaving = 0, nil, true
+	if _, err := w.store.Claim(asking, w.now, ask); err != nil {
+		w.log.Warn("take leave", "error", err)
+	}
+}
+
+// pause returns how long after c to claim again, though nothing calls for it.
+func (c *Claimed) pause() time.Duration {
+	if c.Next.IsZero() {
+		return presence
+	}
+	return min(max(c.Next.Sub(c.Now), time.Microsecond), presence)
 }
 
 // takeUp starts what a claim gave that was made after one had failed: some tasks
@@ -193,6 +204,11 @@ func (w *worker) takeUp(ctx context.Context, claimed Claimed, asked time.Time) (
 
 // wait waits for a signal, for a pause if it is not 0, or for the end of ctx.
 func wait(ctx context.Context, signal <-chan struct{}, pause time.Duration) {
+	select {
+	case <-signal: // as for busy workers, which then need no timer
+		return
+	default:
+	}
 	var timeout <-chan time.Time
 	if pause > 0 {
 		timer := time.NewTimer(pause)
@@ -211,6 +227,12 @@ func raise(signal chan<- struct{}) {
 	case signal <- struct{}{}:
 	default:
 	}
+}
+
+// free returns how many places are free. None are while handlers that waited for a
+// run, and have taken their places back, are too many.
+func (w *worker) free() int {
+	return max(w.config.Workers-w.busy()+int(w.parked.Load()), 0)
 }
 
 func (w *worker) busy() int {
