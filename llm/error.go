@@ -31,7 +31,19 @@ type Error struct {
 	RequestID  string        // the provider's id of the request, for its support
 	RetryAfter time.Duration // when the provider said to come back; 0 if it did not
 	Limits     Limits        // what the headers said
+	Told       Told          // what the message said of the limit that refused the call
+	TooFast    bool          // whether the provider refused because traffic grew too fast, not because a limit was used up
 	Err        error         // the cause, for failures without a response
+}
+
+// Told is a limit in the server's own numbers, from the message of the failure.
+// The zero Told means that it told nothing.
+type Told struct {
+	Limit     int64  // what is allowed in each Per
+	Used      int64  // what the server had counted before the call; 0 if it did not say
+	Requested int64  // what the server charges for the call; 0 if it did not say
+	Per       string // "minute" or "day"; "" if it did not say
+	Kind      string // "requests" or "tokens"; "" if it did not say
 }
 
 // Error describes the failure in one line.

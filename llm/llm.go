@@ -67,10 +67,11 @@ type Limits struct {
 // Level is the state of one rate limit as its headers tell it. The zero Level
 // means that the headers said nothing of this limit.
 type Level struct {
-	Limit     int64     // allowed a minute
+	Limit     int64     // allowed a minute, or a day if PerDay is set
 	Remaining int64     // left now; providers may round it, to the nearest 1,000 for instance
 	Reset     time.Time // when it is full again; zero when unknown, possibly in the past
 	Known     bool      // whether the headers named this limit and what remains of it
+	PerDay    bool      // whether Limit is a day's, by how long what was used takes to come back
 }
 
 // Size is what can be known of a call's cost before it is sent.

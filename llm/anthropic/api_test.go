@@ -40,6 +40,15 @@ func TestLimits(t *testing.T) {
 		{"a reset that is no time", head(
 			"Anthropic-Ratelimit-Requests-Limit", "5", "Anthropic-Ratelimit-Requests-Remaining", "1", "Anthropic-Ratelimit-Requests-Reset", "soon",
 		), llm.Limits{Requests: llm.Level{Limit: 5, Remaining: 1, Known: true}}},
+		{"a reset in the past", head(
+			"Anthropic-Ratelimit-Tokens-Limit", "1000", "Anthropic-Ratelimit-Tokens-Remaining", "1000", "Anthropic-Ratelimit-Tokens-Reset", "2026-03-01T11:59:59Z",
+		), llm.Limits{Tokens: llm.Level{Limit: 1000, Remaining: 1000, Reset: now.Add(-time.Second), Known: true}}},
+		{"rounded to more than the limit", head(
+			"Anthropic-Ratelimit-Tokens-Limit", "1500", "Anthropic-Ratelimit-Tokens-Remaining", "2000",
+		), llm.Limits{Tokens: llm.Level{Limit: 1500, Remaining: 2000, Known: true}}},
+		{"what remains is no number", head("Anthropic-Ratelimit-Tokens-Limit", "1500", "Anthropic-Ratelimit-Tokens-Remaining", "1e3"), llm.Limits{Tokens: llm.Level{Limit: 1500}}},
+		{"what remains of no limit", head("Anthropic-Ratelimit-Tokens-Remaining", "1000", "Anthropic-Ratelimit-Tokens-Reset", "2026-03-01T12:00:30Z"), llm.Limits{}},
+		{"a limit with commas", head("Anthropic-Ratelimit-Requests-Limit", "1,000", "Anthropic-Ratelimit-Requests-Remaining", "1"), llm.Limits{}},
 		{"a limit without what remains", head("Anthropic-Ratelimit-Requests-Limit", "5"), llm.Limits{Requests: llm.Level{Limit: 5}}},
 		{"garbage", head("Anthropic-Ratelimit-Requests-Limit", "many", "Anthropic-Ratelimit-Requests-Remaining", "1"), llm.Limits{}},
 		{"a negative limit", head("Anthropic-Ratelimit-Tokens-Limit", "-1", "Anthropic-Ratelimit-Tokens-Remaining", "1"), llm.Limits{}},

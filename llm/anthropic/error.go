@@ -40,7 +40,35 @@ func (a API) Error(status int, h http.Header, body []byte, now time.Time) *llm.E
 	if e.Class = explicit(e, told); e.Class == "" {
 		e.Class = llm.Judge(meant(status, e.Type), h, told)
 	}
+	e.TooFast = status == http.StatusTooManyRequests && e.Class == llm.Throttled && tooFast(e.Message, e.Limits)
 	return e
+}
+
+// tooFast reports whether a rate limit was one of acceleration: its message says
+// so, or it names no limit that was used up, and the headers show none.
+func tooFast(message string, l llm.Limits) bool {
+	message = strings.ToLower(message)
+	switch {
+	case strings.Contains(message, "acceleration"):
+		return true
+	case strings.Contains(message, "per minute"), strings.Contains(message, "per-minute"):
+		return false
+	}
+	return plenty(l)
+}
+
+// plenty reports whether the headers told of limits, and at least half of each
+// was left. A call may be refused for being larger than what is left, but few
+// are larger than that.
+func plenty(l llm.Limits) bool {
+	known := false
+	for _, level := range []llm.Level{l.Requests, l.Tokens, l.InputTokens, l.OutputTokens} {
+		if level.Known && level.Remaining < (level.Limit+1)/2 {
+			return false
+		}
+		known = known || level.Known
+	}
+	return known
 }
 
 // meant returns the status to judge by: that of a provider without room, even

@@ -120,6 +120,67 @@ func TestErrorClass(t *testing.T) {
 	}
 }
 
+// A whole response, as it was recorded: the input bucket is in debt.
+func TestRecordedThrottle(t *testing.T) {
+	const message = "This request would exceed your organization's rate limit of 30,000 input tokens per minute"
+	header := head(
+		"Retry-After", "505", "X-Should-Retry", "true", "Request-Id", "req_2",
+		"Anthropic-Ratelimit-Input-Tokens-Limit", "30000", "Anthropic-Ratelimit-Input-Tokens-Remaining", "0",
+		"Anthropic-Ratelimit-Input-Tokens-Reset", "2026-03-01T12:08:25Z",
+		"Anthropic-Ratelimit-Requests-Limit", "50", "Anthropic-Ratelimit-Requests-Remaining", "48",
+		"Anthropic-Ratelimit-Requests-Reset", "2026-03-01T12:00:02Z",
+	)
+	got := anthropic.API{}.Error(429, header, []byte(body("rate_limit_error", message)), now)
+	want := llm.Error{
+		Class: llm.Throttled, API: "anthropic", Status: 429, Type: "rate_limit_error",
+		Message: message, RequestID: "req_2", RetryAfter: 505 * time.Second,
+		Limits: llm.Limits{
+			Requests:    llm.Level{Limit: 50, Remaining: 48, Reset: now.Add(2 * time.Second), Known: true},
+			InputTokens: llm.Level{Limit: 30_000, Reset: now.Add(505 * time.Second), Known: true},
+		},
+	}
+	if *got != want {
+		t.Errorf("Error = %+v; want %+v", *got, want)
+	}
+}
+
+func TestErrorTooFast(t *testing.T) {
+	levels := func(requests, input string) http.Header {
+		return head(
+			"Anthropic-Ratelimit-Requests-Limit", "50", "Anthropic-Ratelimit-Requests-Remaining", requests,
+			"Anthropic-Ratelimit-Input-Tokens-Limit", "30000", "Anthropic-Ratelimit-Input-Tokens-Remaining", input,
+		)
+	}
+	const generic = "This request would exceed your organization's rate limit. Please try again later."
+	tests := []struct {
+		name    string
+		status  int
+		header  http.Header
+		kind    string
+		message string
+		want    bool
+	}{
+		{"the message says so", 429, nil, "rate_limit_error", "This request would exceed your organization's acceleration limit.", true},
+		{"the message says so, whatever the headers show", 429, levels("0", "0"), "rate_limit_error", "Acceleration limit", true},
+		{"plenty is left of every limit", 429, levels("48", "29000"), "rate_limit_error", generic, true},
+		{"half is left of every limit", 429, levels("25", "15000"), "rate_limit_error", generic, true},
+		{"one limit is used up", 429, levels("48", "0"), "rate_limit_error", generic, false},
+		{"one limit is low", 429, levels("24", "29000"), "rate_limit_error", generic, false},
+		{"a limit is named: the call is larger than what is left", 429, levels("48", "16000"), "rate_limit_error",
+			"This request would exceed your organization's rate limit of 30,000 input tokens per minute", false},
+		{"as it was named before", 429, levels("48", "16000"), "rate_limit_error", "Number of request tokens has exceeded your per-minute rate limit", false},
+		{"nothing is known", 429, nil, "rate_limit_error", generic, false},
+		{"overloaded", 529, levels("48", "29000"), "overloaded_error", "Overloaded", false},
+		{"blocked", 429, levels("48", "29000"), "rate_limit_error", "You have reached your usage limits.", false},
+	}
+	for _, test := range tests {
+		e := anthropic.API{}.Error(test.status, test.header, []byte(body(test.kind, test.message)), now)
+		if e.TooFast != test.want {
+			t.Errorf("%s: TooFast = %v; want %v", test.name, e.TooFast, test.want)
+		}
+	}
+}
+
 func TestErrorKeepsWhatTheProviderSaid(t *testing.T) {
 	header := head("Request-Id", "req_2", "Anthropic-Ratelimit-Requests-Limit", "50", "Anthropic-Ratelimit-Requests-Remaining", "48")
 	e := anthropic.API{}.Error(429, header, []byte(spend), now)

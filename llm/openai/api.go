@@ -132,8 +132,21 @@ func level(h http.Header, kind string, now time.Time) llm.Level {
 	l.Known = true
 	if d, ok := duration(h.Get("X-Ratelimit-Reset-" + kind)); ok {
 		l.Reset = now.Add(d)
+		l.PerDay = perDay(l, d)
 	}
 	return l
+}
+
+// perDay reports whether a limit must be a day's, by how long all of it would
+// take to come back: the headers do not say which they mean. What is too far
+// from a day, or too short to tell, is taken for a minute's.
+func perDay(l llm.Level, reset time.Duration) bool {
+	used := float64(l.Limit - l.Remaining)
+	if used <= 0 || reset < 5*time.Second {
+		return false
+	}
+	whole := float64(reset) * float64(l.Limit) / used
+	return whole > float64(time.Hour) && whole < float64(30*time.Hour)
 }
 
 // duration reads "120ms", "58.891s", "6m0s", "1d2h" or plain seconds; nothing

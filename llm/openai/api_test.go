@@ -32,7 +32,7 @@ func TestLimits(t *testing.T) {
 		}},
 		{"milliseconds", level("120ms"), known(120 * time.Millisecond)},
 		{"seconds", level("58.891s"), known(58891 * time.Millisecond)},
-		{"minutes", level("6m0s"), known(6 * time.Minute)},
+		{"minutes", level("6m0s"), llm.Limits{Requests: llm.Level{Limit: 60, Remaining: 59, Reset: now.Add(6 * time.Minute), Known: true, PerDay: true}}},
 		{"hours", level("8h24m0s"), known(8*time.Hour + 24*time.Minute)},
 		{"days", level("1d2h"), known(26 * time.Hour)},
 		{"a plain number", level("30"), known(30 * time.Second)},
@@ -40,6 +40,10 @@ func TestLimits(t *testing.T) {
 		{"garbage", level("soon"), unknown},
 		{"negative", level("-5s"), unknown},
 		{"beyond all bounds", level("99999999999999999999"), known(llm.LongestWait)},
+		{"a reset that is over", level("0s"), known(0)},
+		{"a number that is none", head("X-Ratelimit-Limit-Requests", "60/min", "X-Ratelimit-Remaining-Requests", "59"), llm.Limits{}},
+		{"a fraction remains", head("X-Ratelimit-Limit-Requests", "60", "X-Ratelimit-Remaining-Requests", "59.5"), llm.Limits{Requests: llm.Level{Limit: 60}}},
+		{"in debt", head("X-Ratelimit-Limit-Tokens", "5", "X-Ratelimit-Remaining-Tokens", "-3"), llm.Limits{Tokens: llm.Level{Limit: 5, Remaining: -3, Known: true}}},
 		{"no remaining", head("X-Ratelimit-Limit-Tokens", "5"), llm.Limits{Tokens: llm.Level{Limit: 5}}},
 		{"no limit", head("X-Ratelimit-Remaining-Tokens", "5"), llm.Limits{}},
 		{"a negative limit", head("X-Ratelimit-Limit-Tokens", "-1", "X-Ratelimit-Remaining-Tokens", "-1"), llm.Limits{}},
@@ -47,6 +51,36 @@ func TestLimits(t *testing.T) {
 	for _, test := range tests {
 		if got := (openai.API{}).Limits(test.header, now); got != test.want {
 			t.Errorf("%s: Limits = %+v; want %+v", test.name, got, test.want)
+		}
+	}
+}
+
+// Which of two limits the headers show is not said, so that 14,400 requests a
+// day must not be taken for 14,400 a minute.
+func TestLimitOfADay(t *testing.T) {
+	tests := []struct {
+		limit, remaining, reset string
+		want                    bool
+	}{
+		{"14400", "14370", "2m59.56s", true}, // a minute's 30 would take 125ms
+		{"200", "0", "24h0m0s", true},
+		{"200", "199", "7m12s", true},
+		{"500", "0", "1m0s", false},
+		{"500", "499", "120ms", false},
+		{"500", "0", "505s", false},         // a minute's, in debt
+		{"10000", "9999", "1s", false},      // rounded up from 6ms
+		{"150000", "149984", "6m0s", false}, // a month would not be enough
+		{"200", "200", "7m12s", false},      // nothing was used
+		{"200", "201", "7m12s", false},      // nor here
+		{"0", "0", "7m12s", false},          // nothing is allowed
+		{"200", "199", "", false},           // nothing is said
+		{"200", "-9223372036854775808", "1s", false},
+	}
+	for _, test := range tests {
+		got := openai.API{}.Limits(head("X-Ratelimit-Limit-Requests", test.limit,
+			"X-Ratelimit-Remaining-Requests", test.remaining, "X-Ratelimit-Reset-Requests", test.reset), now)
+		if got.Requests.PerDay != test.want {
+			t.Errorf("%s of %s, reset %s: PerDay = %v; want %v", test.remaining, test.limit, test.reset, got.Requests.PerDay, test.want)
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -21,18 +20,19 @@ func (a API) Error(status int, h http.Header, body []byte, now time.Time) *llm.E
 		e.Message = llm.Summary(status, body)
 	}
 	after, told := llm.RetryAfter(h, now)
-	var c charge
+	tooLarge := false
 	if status == http.StatusTooManyRequests || status == http.StatusRequestEntityTooLarge {
-		c = chargeOf(e.Message) // other messages may quote the task's own words
-		c.fill(&e.Limits, e.Type, now)
+		e.Told, tooLarge = readTold(e.Message, e.Type) // other messages may quote the task's own words
+		fill(&e.Limits, e.Told, now)
 	}
 	if !told && llm.Judge(status, nil, false) == llm.Throttled {
 		after, told = tryAgain(e.Message)
 	}
 	e.RetryAfter = after
-	if e.Class = explicit(e, c); e.Class == "" {
+	if e.Class = explicit(e, tooLarge); e.Class == "" {
 		e.Class = llm.Judge(meant(status, code(e)), h, told)
 	}
+	e.TooFast = code(e) == slowDown && e.Pauses()
 	return e
 }
 
@@ -86,8 +86,11 @@ var (
 		"organization_usage_limit_exceeded", "billing_hard_limit_reached", "billing_not_active", "invalid_api_key",
 	}
 	final  = []string{"context_length_exceeded", "model_not_found"}
-	noRoom = []string{"rate_limit_exceeded", "slow_down", "server_is_overloaded", "capacity_exceeded"}
+	noRoom = []string{"rate_limit_exceeded", slowDown, "server_is_overloaded", "capacity_exceeded"}
 )
+
+// slowDown is the code of a call that was refused because traffic grew too fast.
+const slowDown = "slow_down"
 
 func code(e *llm.Error) string {
 	if e.Code != "" {
@@ -97,12 +100,11 @@ func code(e *llm.Error) string {
 }
 
 // explicit returns the class that the body states, "" if it states none.
-func explicit(e *llm.Error, c charge) llm.Class {
-	large := strings.HasPrefix(e.Message, "Request too large")
+func explicit(e *llm.Error, tooLarge bool) llm.Class {
 	switch {
 	case slices.Contains(billing, code(e)):
 		return llm.Blocked
-	case slices.Contains(final, code(e)), c.requested > c.limit && c.limit > 0, large && c.limit == 0:
+	case slices.Contains(final, code(e)), tooLarge:
 		return llm.Permanent
 	}
 	return ""
@@ -115,55 +117,6 @@ func meant(status int, code string) int {
 		return http.StatusTooManyRequests
 	}
 	return status
-}
-
-// charge is what the message of a rate limit tells: "Limit 30000, Used 29446,
-// Requested 821", on "tokens per min (TPM)".
-type charge struct {
-	limit, used, requested int64
-	usedKnown              bool
-	requests, day          bool // the limit is one of requests; it is a day's
-}
-
-var numbers = regexp.MustCompile(`Limit:? ([\d,]+)(?:,? Used:? ([\d,]+))?,? Requested:? ([\d,]+)`)
-
-func chargeOf(message string) charge {
-	m := numbers.FindStringSubmatch(message)
-	if m == nil {
-		return charge{}
-	}
-	return charge{
-		limit: number(m[1]), used: number(m[2]), requested: number(m[3]), usedKnown: m[2] != "",
-		requests: strings.Contains(message, "requests per"),
-		day:      strings.Contains(message, "per day"),
-	}
-}
-
-// number reads digits with commas between them; 0 if they are too many.
-func number(s string) int64 {
-	n, err := strconv.ParseInt(strings.ReplaceAll(s, ",", ""), 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n
-}
-
-// fill fills in a limit that the headers said nothing of. A bucket that is
-// empty is full again in a minute.
-func (c charge) fill(l *llm.Limits, kind string, now time.Time) {
-	to := &l.Tokens
-	if c.requests || kind == "requests" {
-		to = &l.Requests
-	}
-	if c.limit == 0 || c.day || to.Known {
-		return
-	}
-	to.Limit = c.limit
-	if c.usedKnown {
-		to.Remaining, to.Known = c.limit-c.used, true
-		full := float64(time.Minute) * float64(c.used) / float64(c.limit)
-		to.Reset = now.Add(time.Duration(min(full, float64(llm.LongestWait))))
-	}
 }
 
 var again = regexp.MustCompile(`(?i)(?:try again in|retry after) ((?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+\b|\d+ seconds?)`)
@@ -190,8 +143,9 @@ func (a API) streamError(data []byte) *llm.Error {
 	if slices.Contains(noRoom, code(e)) {
 		e.Status = http.StatusTooManyRequests
 	}
-	if e.Class = explicit(e, charge{}); e.Class != llm.Blocked {
+	if e.Class = explicit(e, false); e.Class != llm.Blocked {
 		e.Class = llm.Ambiguous
 	}
+	e.TooFast = code(e) == slowDown && e.Pauses()
 	return e
 }

@@ -107,6 +107,10 @@ func TestErrorClass(t *testing.T) {
 		{"x-should-retry: false ends 500", 500, should("false"), page, llm.Permanent, 0},
 		{"x-should-retry: false ends 408", 408, should("false"), "", llm.Permanent, 0},
 		{"429 that must not be retried waits for an operator", 429, should("false"), body("", "rate_limit_exceeded", "?"), llm.Blocked, 0},
+		{"x-should-retry: false wins over retry-after", 500, head("X-Should-Retry", "false", "Retry-After", "3"), "", llm.Permanent, 3 * time.Second},
+		{"429 of days", 429, retry("604800"), body("requests", "rate_limit_exceeded", "?"), llm.Throttled, 7 * 24 * time.Hour},
+		{"minutes in the message alone", 429, nil, body("requests", "rate_limit_exceeded", "Rate limit reached. Please try again in 6m0s."), llm.Throttled, 6 * time.Minute},
+		{"headers win over the message", 429, retry("3"), body("tokens", "rate_limit_exceeded", over), llm.Throttled, 3 * time.Second},
 		{"retry-after makes 400 transient", 400, retry("2"), page, llm.Transient, 2 * time.Second},
 		{"a time in the task's own words is none", 400, nil, body("", "", "invalid: try again in 5s"), llm.Permanent, 0},
 
@@ -123,6 +127,91 @@ func TestErrorClass(t *testing.T) {
 					e.Class, e.RetryAfter, e.Status, test.class, test.after, test.status)
 			}
 		})
+	}
+}
+
+// A whole response, as it was recorded.
+func TestRecordedThrottle(t *testing.T) {
+	got := openai.API{}.Error(429, recorded(), []byte(body("tokens", "rate_limit_exceeded", over)), now)
+	want := llm.Error{
+		Class: llm.Throttled, API: "openai", Status: 429, Type: "tokens", Code: "rate_limit_exceeded",
+		Message: over, RequestID: "req_1", RetryAfter: 534 * time.Millisecond,
+		Limits: llm.Limits{
+			Requests: llm.Level{Limit: 500, Remaining: 499, Reset: now.Add(120 * time.Millisecond), Known: true},
+			Tokens:   llm.Level{Limit: 30_000, Remaining: 554, Reset: now.Add(58_891 * time.Millisecond), Known: true},
+		},
+		Told: llm.Told{Limit: 30_000, Used: 29_446, Requested: 821, Per: "minute", Kind: "tokens"},
+	}
+	if *got != want {
+		t.Errorf("Error = %+v; want %+v", *got, want)
+	}
+}
+
+func TestErrorTold(t *testing.T) {
+	tests := []struct {
+		name, kind, message string
+		want                llm.Told
+	}{
+		{"tokens a minute", "tokens", over, llm.Told{Limit: 30_000, Used: 29_446, Requested: 821, Per: "minute", Kind: "tokens"}},
+		{"too large", "tokens", huge, llm.Told{Limit: 30_000, Requested: 30_062, Per: "minute", Kind: "tokens"}},
+		{"requests a day", "requests", perDay, llm.Told{Limit: 200, Used: 200, Requested: 1, Per: "day", Kind: "requests"}},
+		{"tokens a day, as Groq says it", "tokens",
+			"Rate limit reached for model `m` in organization `o` on tokens per day (TPD): Limit 100000, Used ~99336, Requested ~1821. Please try again in 16m39.648s.",
+			llm.Told{Limit: 100_000, Used: 99_336, Requested: 1821, Per: "day", Kind: "tokens"}},
+		{"the message knows better than the type", "requests", over, llm.Told{Limit: 30_000, Used: 29_446, Requested: 821, Per: "minute", Kind: "tokens"}},
+		{"the type, if the message does not say", "requests", "Limit 3, Used 3, Requested 1", llm.Told{Limit: 3, Used: 3, Requested: 1, Kind: "requests"}},
+		{"a type that is no kind", "rate_limit_error", "Limit 3, Used 3, Requested 1", llm.Told{Limit: 3, Used: 3, Requested: 1}},
+		{"words between", "", "on input tokens per minute: Limit: 30,000, Used: 29,446, Requested: 821.", llm.Told{Limit: 30_000, Used: 29_446, Requested: 821, Per: "minute", Kind: "tokens"}},
+		{"the older words", "requests", "Rate limit reached for default-global in organization org-x on requests per min. Limit: 3 / min. Please try again in 20s.",
+			llm.Told{Limit: 3, Per: "minute", Kind: "requests"}},
+		{"the oldest words", "tokens", "Rate limit reached for m on tokens per min. Limit: 250000.000000 / min. Current: 251000.000000 / min. Contact support.",
+			llm.Told{Limit: 250_000, Used: 251_000, Per: "minute", Kind: "tokens"}},
+
+		{"images", "images", "on images per min (IPM): Limit 5, Used 5, Requested 1.", llm.Told{}},
+		{"an hour's", "tokens", "on tokens per hour: Limit 5, Used 5, Requested 1.", llm.Told{}},
+		{"a number of something", "requests", "Limit 5 of them.", llm.Told{}},
+		{"no number", "tokens", "Rate limit reached. Please try again later.", llm.Told{}},
+		{"a limit of nothing", "tokens", "Limit 0, Used 0, Requested 5", llm.Told{}},
+		{"commas alone", "tokens", "Limit ,,, Used 1, Requested 2", llm.Told{}},
+		{"beyond all bounds", "tokens", "on tokens per min: Limit 1, Used 9223372036854775807, Requested 99999999999999999999.", llm.Told{}},
+	}
+	for _, test := range tests {
+		e := openai.API{}.Error(429, nil, []byte(body(test.kind, "rate_limit_exceeded", test.message)), now)
+		if e.Told != test.want {
+			t.Errorf("%s: Told = %+v; want %+v", test.name, e.Told, test.want)
+		}
+	}
+	if e := (openai.API{}).Error(400, nil, []byte(body("", "", over)), now); e.Told != (llm.Told{}) {
+		t.Errorf("Told = %+v of a 400; want nothing: it may quote the task's own words", e.Told)
+	}
+}
+
+func TestErrorTooFast(t *testing.T) {
+	tests := []struct {
+		status int
+		body   string
+		want   bool
+	}{
+		{429, body("rate_limit_error", "slow_down", "?"), true},
+		{503, body("server_error", "slow_down", "?"), true},
+		{429, `{"error":{"type":"slow_down","code":null}}`, true},
+		{429, body("tokens", "rate_limit_exceeded", over), false},
+		{503, body("server_error", "server_is_overloaded", "?"), false},
+		{429, body("", "insufficient_quota", "slow_down"), false},
+	}
+	for _, test := range tests {
+		if e := (openai.API{}).Error(test.status, nil, []byte(test.body), now); e.TooFast != test.want {
+			t.Errorf("%d %s: TooFast = %v; want %v", test.status, test.body, e.TooFast, test.want)
+		}
+	}
+	e := openai.API{}.Error(429, head("X-Should-Retry", "false"), []byte(body("", "slow_down", "?")), now)
+	if e.Class != llm.Blocked || e.TooFast {
+		t.Errorf("Error = %s, TooFast = %v; want blocked, and not for its speed", e.Class, e.TooFast)
+	}
+	var failed *llm.Error
+	_, err := openai.API{}.DecodeStream(strings.NewReader(start + "data: " + body("", "slow_down", "?") + "\n\n"))
+	if !errors.As(err, &failed) || !failed.TooFast || !failed.Pauses() {
+		t.Errorf("DecodeStream = %+v; want it too fast", err)
 	}
 }
 
@@ -145,6 +234,7 @@ func TestErrorFillsLimitsFromTheMessage(t *testing.T) {
 			llm.Limits{Requests: llm.Level{Limit: 3, Reset: now.Add(time.Minute), Known: true}}},
 		{"too large tells the limit alone", nil, "tokens", huge, llm.Limits{Tokens: llm.Level{Limit: 30000}}},
 		{"a day's limit is no minute's", nil, "requests", perDay, llm.Limits{}},
+		{"images are no tokens", nil, "images", "on images per min (IPM): Limit 5, Used 5, Requested 1.", llm.Limits{}},
 		{"commas", nil, "tokens", "Limit: 30,000, Used: 29,446, Requested: 821", llm.Limits{Tokens: llm.Level{Limit: 30000, Remaining: 554, Reset: full, Known: true}}},
 	}
 	for _, test := range tests {

@@ -37,6 +37,36 @@ func FuzzError(f *testing.F) {
 	})
 }
 
+// What a message tells is a limit or nothing, and what is told as too large is.
+func FuzzTold(f *testing.F) {
+	f.Add("tokens", over)
+	f.Add("tokens", huge)
+	f.Add("requests", perDay)
+	f.Add("", "on requests per min. Limit: 20.000000 / min. Current: 24.000000 / min.")
+	f.Add("images", "on images per min (IPM): Limit ~5,Used: 9223372036854775808, Requested 1")
+	f.Add("tokens", "Limit ,, Used ,, Requested , per day per day Limit 1 / day")
+	f.Fuzz(func(t *testing.T, kind, message string) {
+		b, err := json.Marshal(map[string]any{"error": map[string]string{"type": kind, "code": "rate_limit_exceeded", "message": message}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := openai.API{}.Error(429, nil, b, now)
+		told := e.Told
+		if told.Limit < 0 || told.Used < 0 || told.Requested < 0 || told.Limit == 0 && told != (llm.Told{}) {
+			t.Errorf("Told = %+v; want a limit or nothing", told)
+		}
+		if told.Per != "" && told.Per != "minute" && told.Per != "day" || told.Kind != "" && told.Kind != "requests" && told.Kind != "tokens" {
+			t.Errorf("Told = %+v; want one of the words", told)
+		}
+		if told.Requested > told.Limit && e.Class != llm.Permanent && e.Class != llm.Blocked {
+			t.Errorf("Error = %s, told %+v; want what never fits to be permanent", e.Class, told)
+		}
+		if l := e.Limits; l.Requests.Reset.Before(now) && l.Requests.Known || l.Tokens.Reset.Before(now) && l.Tokens.Known {
+			t.Errorf("Limits = %+v; want no reset before now", l)
+		}
+	})
+}
+
 func FuzzLimits(f *testing.F) {
 	f.Add("30000", "554", "58.891s")
 	f.Add("500", "499", "6m0s")
