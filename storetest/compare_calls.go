@@ -48,7 +48,8 @@ func (p *pair) add() {
 func (p *pair) claim() {
 	ask := pawl.Claim{
 		Worker: oneOf(p, "w1", "w2"), Operations: oneOf(p, []string{"work"}, []string{"work", "other"}, []string{"other"}),
-		Queues: oneOf(p, nil, nil, []string{"default"}, []string{"x", "default"}), Max: 1 + p.IntN(6), Lease: oneOf(p, 5*time.Second, lease, time.Minute),
+		Queues: oneOf(p, nil, nil, []string{"default"}, []string{"x", "default"}), Max: p.IntN(7), Lease: oneOf(p, 5*time.Second, lease, time.Minute),
+		Leaving: p.chance(8),
 	}
 	if p.chance(5) {
 		ask.Known = []pawl.Lease{}
@@ -76,7 +77,7 @@ func (p *pair) ask(what string, ask pawl.Claim) pawl.Claimed {
 	want, got := nexts[0], nexts[1]
 	late := !want.IsZero() && (got.IsZero() || got.After(want))
 	over := !got.IsZero() && !got.After(p.now)
-	if len(claimed.Tasks) < ask.Max && (late || over) { // else it says nothing
+	if late || over {
 		panic(difference{text: fmt.Sprintf("%s: Next = %v; want %v, or earlier but after now", what, got, want)})
 	}
 	p.next = claimed.Next

@@ -62,7 +62,7 @@ func (p *pair) step() {
 
 // tick has both stores do what is due: some do so in Claim only.
 func (p *pair) tick() {
-	p.ask("Claim nothing", pawl.Claim{Worker: "clock", Operations: []string{"nothing"}, Max: 1, Lease: lease})
+	p.ask("Claim nothing", pawl.Claim{Worker: "clock", Operations: []string{"nothing"}, Max: p.IntN(2), Lease: lease})
 	p.due = false
 }
 

@@ -100,8 +100,9 @@ func viewGrants(grants []pawl.Grant) []grantView {
 }
 
 type statusView struct {
-	Queues []pawl.QueueStatus
-	Limits []limitView
+	Queues  []pawl.QueueStatus
+	Limits  []limitView
+	Workers []pawl.WorkerStatus
 }
 
 type limitView struct {
@@ -115,6 +116,7 @@ type limitView struct {
 // store may know their names or not.
 func viewStatus(now time.Time) func(pawl.Status) statusView {
 	return func(s pawl.Status) (v statusView) {
+		v.Workers = s.Workers
 		for _, q := range s.Queues {
 			if q.Paused || len(q.Counts) > 0 {
 				v.Queues = append(v.Queues, q)

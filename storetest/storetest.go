@@ -32,6 +32,7 @@ var groups = []struct {
 	{"turns", turnRules},
 	{"leases", leaseRules},
 	{"again", againRules},
+	{"workers", workerRules},
 	{"calls", callRules},
 	{"duplicates", duplicateRules},
 	{"time", timeRules},
