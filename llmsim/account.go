@@ -4,8 +4,6 @@ import (
 	"math"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 // account is the rate limits of one API. Every decision is made under one
@@ -13,12 +11,30 @@ import (
 type account struct {
 	scale float64
 
-	mu                              sync.Mutex
-	requests, tokens, input, output bucket
+	mu      sync.Mutex
+	buckets [gates]bucket
+	ramp    ramp
 }
 
+// gate is one of the limits of an account.
+type gate int
+
+const (
+	requestsMinute gate = iota
+	tokensMinute
+	inputMinute
+	outputMinute
+	requestsDay
+	tokensDay
+
+	gates // how many there are
+)
+
 // cost is what one call takes from each bucket.
-type cost struct{ requests, tokens, input, output int64 }
+type cost [gates]int64
+
+// levels is the state of the buckets.
+type levels [gates]level
 
 // terms are how a provider charges one call.
 type terms struct {
@@ -29,26 +45,16 @@ type terms struct {
 
 // refusal says which limit refused a call.
 type refusal struct {
-	name  string // "requests", "tokens", "input tokens" or "output tokens"
+	gate  gate
 	level level
 	need  int64
 	wait  time.Duration // until it would fit, were nothing else to come
 	never bool          // it is larger than the limit itself
+	fast  bool          // it was no limit of these, but that traffic grew too fast
 }
 
-// levels is the state of the buckets.
-type levels struct{ requests, tokens, input, output level }
-
-// level is the state of one bucket.
-type level struct {
-	known bool
-	limit int64
-	left  float64       // negative in debt
-	full  time.Duration // until it is full
-}
-
-func newAccount(l Limits, scale float64) *account {
-	a := &account{scale: scale}
+func newAccount(l Limits, growth, scale float64) *account {
+	a := &account{scale: scale, ramp: ramp{growth: growth, start: time.Now(), scale: scale}}
 	a.set(l)
 	return a
 }
@@ -57,10 +63,17 @@ func (a *account) set(l Limits) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := time.Now()
-	a.requests.set(now, l.Requests, a.scale)
-	a.tokens.set(now, l.Tokens, a.scale)
-	a.input.set(now, l.InputTokens, a.scale)
-	a.output.set(now, l.OutputTokens, a.scale)
+	for g, limit := range l.all() {
+		a.buckets[g].set(now, limit, l.holds(gate(g), limit), float64(limit)*a.scale/gate(g).period().Seconds())
+	}
+}
+
+// period is the time that a limit is one of.
+func (g gate) period() time.Duration {
+	if g == requestsDay || g == tokensDay {
+		return 24 * time.Hour
+	}
+	return time.Minute
 }
 
 // admit lets a call in and charges it, or says why not.
@@ -68,11 +81,16 @@ func (a *account) admit(t terms) *refusal {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := time.Now()
-	if r := a.refuse(now, t.need); r != nil {
+	r := a.refuse(now, t.need)
+	if r == nil && a.ramp.steep(now) {
+		r = &refusal{fast: true}
+	}
+	if r != nil {
 		a.take(now, a.there(now, t.refused))
-		r.level = a.level(now, r.name)
+		r.level = a.buckets[r.gate].level(now)
 		return r
 	}
+	a.ramp.add(now)
 	a.take(now, t.charge())
 	return nil
 }
@@ -81,12 +99,8 @@ func (a *account) admit(t terms) *refusal {
 // must wait longest for, or nil.
 func (a *account) refuse(now time.Time, need cost) *refusal {
 	var worst *refusal
-	for _, r := range []*refusal{
-		a.requests.refuse(now, "requests", need.requests),
-		a.tokens.refuse(now, "tokens", need.tokens),
-		a.input.refuse(now, "input tokens", need.input),
-		a.output.refuse(now, "output tokens", need.output),
-	} {
+	for g := range a.buckets {
+		r := a.buckets[g].refuse(now, gate(g), need[g])
 		switch {
 		case r == nil:
 		case worst == nil, r.never && !worst.never, r.never == worst.never && r.wait > worst.wait:
@@ -98,17 +112,18 @@ func (a *account) refuse(now time.Time, need cost) *refusal {
 
 // there is c without what is not there.
 func (a *account) there(now time.Time, c cost) cost {
-	if a.requests.wait(now, c.requests) > 0 {
-		c.requests = 0
+	for g := range a.buckets {
+		if a.buckets[g].wait(now, c[g]) > 0 {
+			c[g] = 0
+		}
 	}
 	return c
 }
 
 func (a *account) take(now time.Time, c cost) {
-	a.requests.take(now, c.requests)
-	a.tokens.take(now, c.tokens)
-	a.input.take(now, c.input)
-	a.output.take(now, c.output)
+	for g := range a.buckets {
+		a.buckets[g].take(now, c[g])
+	}
 }
 
 // produced charges output as it comes, into debt if need be.
@@ -121,86 +136,22 @@ func (a *account) produced(c cost) {
 func (a *account) levels(now time.Time) levels {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return levels{a.requests.level(now), a.tokens.level(now), a.input.level(now), a.output.level(now)}
+	var out levels
+	for g := range a.buckets {
+		out[g] = a.buckets[g].level(now)
+	}
+	return out
 }
 
-func (a *account) level(now time.Time, name string) level {
-	switch name {
-	case "requests":
-		return a.requests.level(now)
-	case "input tokens":
-		return a.input.level(now)
-	case "output tokens":
-		return a.output.level(now)
+// coarse returns levels that tell as little as providers may: tokens in
+// thousands, and times in whole seconds, one too early.
+func (l levels) coarse() levels {
+	for g := range l {
+		if gate(g) != requestsMinute && gate(g) != requestsDay {
+			shown := l[g].shown()
+			l[g].left += math.Round(shown/1000)*1000 - shown
+		}
+		l[g].full = l[g].full.Truncate(time.Second) - time.Second
 	}
-	return a.tokens.level(now)
-}
-
-// bucket is one limit: it holds a whole minute and refills evenly. The zero
-// bucket is no limit.
-type bucket struct {
-	limit int64
-	lim   *rate.Limiter
-}
-
-func (b *bucket) set(now time.Time, limit int64, scale float64) {
-	b.limit = limit
-	perSecond := rate.Limit(float64(limit) * scale / 60)
-	switch {
-	case limit == 0:
-		b.lim = nil
-	case b.lim == nil:
-		b.lim = rate.NewLimiter(perSecond, int(limit))
-	default:
-		b.lim.SetLimitAt(now, perSecond)
-		b.lim.SetBurstAt(now, int(limit))
-	}
-}
-
-// wait returns how long it takes until n are there, 0 if they are.
-func (b *bucket) wait(now time.Time, n int64) time.Duration {
-	if b.lim == nil {
-		return 0
-	}
-	return b.until(float64(n) - b.lim.TokensAt(now))
-}
-
-func (b *bucket) until(missing float64) time.Duration {
-	if missing <= 0 {
-		return 0
-	}
-	wait := missing / float64(b.lim.Limit()) * float64(time.Second)
-	if wait > math.MaxInt64 {
-		return math.MaxInt64
-	}
-	return time.Duration(wait)
-}
-
-func (b *bucket) refuse(now time.Time, name string, n int64) *refusal {
-	wait := b.wait(now, n)
-	if wait <= 0 {
-		return nil
-	}
-	return &refusal{name: name, need: n, wait: wait, never: n > b.limit}
-}
-
-// take charges n, going into debt if they are not there. A reservation is a
-// minute's worth at most, so that more is taken in parts.
-func (b *bucket) take(now time.Time, n int64) {
-	if b.lim == nil {
-		return
-	}
-	for n > 0 {
-		part := min(n, b.limit)
-		b.lim.ReserveN(now, int(part))
-		n -= part
-	}
-}
-
-func (b *bucket) level(now time.Time) level {
-	if b.lim == nil {
-		return level{}
-	}
-	left := b.lim.TokensAt(now)
-	return level{known: true, limit: b.limit, left: left, full: b.until(float64(b.limit) - left)}
+	return l
 }

@@ -112,11 +112,16 @@ func (d anthropic) unreadable(err error) *problem {
 	return d.invalid("The request body is not valid JSON: %v", err)
 }
 
+func (anthropic) own(l Limits) Limits {
+	l.RequestsPerDay, l.TokensPerDay = 0, 0
+	return l
+}
+
 // terms: the input is charged at the start. Output is not reserved, but must
 // not be in debt.
 func (anthropic) terms(c *Call) terms {
 	n := int64(c.InputTokens)
-	return terms{need: cost{requests: 1, tokens: n, input: n, output: 1}}
+	return terms{need: cost{requestsMinute: 1, tokensMinute: n, inputMinute: n, outputMinute: 1}}
 }
 
 func (anthropic) afterFault(c *Call, f Fault) cost {
@@ -124,29 +129,33 @@ func (anthropic) afterFault(c *Call, f Fault) cost {
 		return cost{}
 	}
 	n := int64(c.InputTokens)
-	return cost{requests: 1, tokens: n, input: n}
+	return cost{requestsMinute: 1, tokensMinute: n, inputMinute: n}
 }
 
-func (anthropic) produced(tokens int64) cost { return cost{tokens: tokens, output: tokens} }
+func (anthropic) produced(tokens int64) cost { return cost{tokensMinute: tokens, outputMinute: tokens} }
 
 func (anthropic) limits(h http.Header, l levels, now time.Time) {
-	if !l.tokens.known && l.input.known && l.output.known {
-		l.tokens = level{
-			known: true,
-			limit: l.input.limit + l.output.limit,
-			left:  max(0, l.input.left) + max(0, l.output.left),
-			full:  max(l.input.full, l.output.full),
+	in, out := l[inputMinute], l[outputMinute]
+	if !l[tokensMinute].known && in.known && out.known {
+		limit := in.limit + out.limit
+		l[tokensMinute] = level{
+			known: true, limit: limit, holds: limit,
+			left: max(0, in.shown()) + max(0, out.shown()),
+			full: max(in.full, out.full),
 		}
 	}
 	for _, b := range []struct {
 		name  string
 		level level
 		unit  float64
-	}{{"Requests", l.requests, 1}, {"Tokens", l.tokens, 1000}, {"Input-Tokens", l.input, 1000}, {"Output-Tokens", l.output, 1000}} {
+	}{
+		{"Requests", l[requestsMinute], 1}, {"Tokens", l[tokensMinute], 1000},
+		{"Input-Tokens", in, 1000}, {"Output-Tokens", out, 1000},
+	} {
 		if !b.level.known {
 			continue
 		}
-		left := max(0, b.level.left)
+		left := max(0, b.level.shown())
 		if b.unit > 1 {
 			left = math.Round(left/b.unit) * b.unit
 		}
@@ -199,8 +208,13 @@ func (anthropic) tooLarge() *problem {
 	return &problem{status: 413, typ: "request_too_large", message: "Request exceeds the maximum size", bare: true}
 }
 
+// anthropicGates are what Anthropic calls the limits.
+var anthropicGates = map[gate]string{
+	requestsMinute: "requests", tokensMinute: "tokens", inputMinute: "input tokens", outputMinute: "output tokens",
+}
+
 func (anthropic) limited(c *Call, r *refusal) *problem {
-	what := thousands(r.level.limit) + " " + r.name
+	what := thousands(r.level.limit) + " " + anthropicGates[r.gate]
 	return &problem{status: 429, typ: "rate_limit_error", wait: r.wait, message: "This request would exceed your organization's rate limit of " +
 		what + " per minute (model: " + c.Model + "). Please reduce the prompt length or the maximum tokens requested, or try again later."}
 }

@@ -234,6 +234,10 @@ func TestConfigNamesWhatIsWrong(t *testing.T) {
 	}{
 		{llmsim.Config{Scale: -1}, "Config.Scale is -1"},
 		{llmsim.Config{Limits: llmsim.Limits{Tokens: -5}}, "Limits.Tokens is -5"},
+		{llmsim.Config{Limits: llmsim.Limits{TokensPerDay: -5}}, "Limits.TokensPerDay is -5"},
+		{llmsim.Config{Limits: llmsim.Limits{Burst: -1}}, "Limits.Burst is -1ns"},
+		{llmsim.Config{Acceleration: 0.5}, "Config.Acceleration is 0.5"},
+		{llmsim.Config{Headers: "some"}, `Config.Headers is "some"; want one of ["full" "none" "no-reset" "coarse"]`},
 		{llmsim.Config{Latency: llmsim.Latency{Spread: 2}}, "Latency.Spread is 2"},
 		{llmsim.Config{Faults: llmsim.Faults{llmsim.Slow: 1.5}}, `Faults["slow"] is 1.5`},
 		{llmsim.Config{Faults: llmsim.Faults{llmsim.Slow: 0.7, llmsim.Refused: 0.7}}, "add up to"},

@@ -3,6 +3,8 @@ package llmsim
 import (
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 )
 
@@ -15,6 +17,15 @@ type Config struct {
 	Latency Latency // how long answers take; the zero value answers at once
 	Faults  Faults  // how often what goes wrong; nil is never
 	Context int     // the most input tokens that a model reads; more is [TooLong]; default 1,000,000
+
+	// Acceleration is how fast the traffic may grow: a call is refused, whatever
+	// the limits say, if with it the last ten seconds would have had more than
+	// so many times the calls that ten seconds of the minute before had on
+	// average. Ten calls in ten seconds are always let in. All of this is the
+	// account's time, for each API by itself. Default 0: as fast as it likes.
+	Acceleration float64
+
+	Headers HeaderStyle // what the headers tell of the limits; default [FullHeaders]
 
 	// Decide names the fault of a call by what it says: a document that is always
 	// refused, for instance. It returns None for no opinion. It must depend on
@@ -31,14 +42,54 @@ type Config struct {
 	Log        int           // how many of the latest calls [Server.Calls] remembers; default 10,000
 }
 
-// Limits are rate limits a minute; 0 is unlimited. Each API has an account of
-// its own with these limits. Anthropic's API uses all four, OpenAI's Requests
-// and Tokens.
+// Limits are rate limits a minute, or a day where the name says so; 0 is
+// unlimited. Each API has an account of its own with these limits. Anthropic's
+// API uses Requests, Tokens, InputTokens and OutputTokens, OpenAI's Requests,
+// Tokens, RequestsPerDay and TokensPerDay. A day is 1440 of the account's
+// minutes.
 type Limits struct {
-	Requests     int64
-	Tokens       int64
-	InputTokens  int64
-	OutputTokens int64
+	Requests       int64
+	Tokens         int64
+	InputTokens    int64
+	OutputTokens   int64
+	RequestsPerDay int64
+	TokensPerDay   int64
+
+	// Burst is how much of its refill a minute's limit holds: with a second, 60
+	// requests a minute are one a second. Up to a minute; default a minute.
+	Burst time.Duration
+}
+
+// all returns the limits by their gates.
+func (l Limits) all() [gates]int64 {
+	return [gates]int64{
+		requestsMinute: l.Requests, tokensMinute: l.Tokens, inputMinute: l.InputTokens, outputMinute: l.OutputTokens,
+		requestsDay: l.RequestsPerDay, tokensDay: l.TokensPerDay,
+	}
+}
+
+// holds is how much the bucket of a limit holds, at least 1 if there is one.
+func (l Limits) holds(g gate, limit int64) int64 {
+	if l.Burst == 0 || g.period() != time.Minute || limit == 0 {
+		return limit
+	}
+	return max(1, int64(math.Round(float64(limit)*l.Burst.Minutes())))
+}
+
+// HeaderStyle says what the headers tell of the limits.
+type HeaderStyle string
+
+// The styles of headers.
+const (
+	FullHeaders   HeaderStyle = "full"     // as the provider's own
+	NoHeaders     HeaderStyle = "none"     // nothing, nor when to come back
+	NoResets      HeaderStyle = "no-reset" // not when a limit is full again
+	CoarseHeaders HeaderStyle = "coarse"   // tokens in thousands, resets in whole seconds and one too early, so possibly past
+)
+
+// HeaderStyles returns every style of headers, in a fixed order.
+func HeaderStyles() []HeaderStyle {
+	return []HeaderStyle{FullHeaders, NoHeaders, NoResets, CoarseHeaders}
 }
 
 // Latency says how long an answer takes. All times are at scale 1.
@@ -65,6 +116,10 @@ func (c Config) Validate() error {
 		return fmt.Errorf("llmsim: Config.Log is %d; want 0 or more", c.Log)
 	case c.RetryAfter < 0:
 		return fmt.Errorf("llmsim: Config.RetryAfter is %v; want 0 or more", c.RetryAfter)
+	case !(c.Acceleration >= 1 || c.Acceleration == 0):
+		return fmt.Errorf("llmsim: Config.Acceleration is %v; want 1 or more, or 0 for any", c.Acceleration)
+	case c.Headers != "" && !slices.Contains(HeaderStyles(), c.Headers):
+		return fmt.Errorf("llmsim: Config.Headers is %q; want one of %q", c.Headers, HeaderStyles())
 	}
 	return errors.Join(c.Limits.check(), c.Latency.check(), c.Faults.check())
 }
@@ -73,10 +128,16 @@ func (l Limits) check() error {
 	for _, f := range []struct {
 		name  string
 		limit int64
-	}{{"Requests", l.Requests}, {"Tokens", l.Tokens}, {"InputTokens", l.InputTokens}, {"OutputTokens", l.OutputTokens}} {
+	}{
+		{"Requests", l.Requests}, {"Tokens", l.Tokens}, {"InputTokens", l.InputTokens}, {"OutputTokens", l.OutputTokens},
+		{"RequestsPerDay", l.RequestsPerDay}, {"TokensPerDay", l.TokensPerDay},
+	} {
 		if f.limit < 0 {
 			return fmt.Errorf("llmsim: Limits.%s is %d; want 0 (unlimited) or more", f.name, f.limit)
 		}
+	}
+	if l.Burst < 0 || l.Burst > time.Minute {
+		return fmt.Errorf("llmsim: Limits.Burst is %v; want 0 (a minute) to 1m", l.Burst)
 	}
 	return nil
 }
@@ -124,6 +185,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.RetryAfter == 0 {
 		c.RetryAfter = 2 * time.Second
+	}
+	if c.Headers == "" {
+		c.Headers = FullHeaders
 	}
 	if c.Scale == 0 {
 		c.Scale = 1

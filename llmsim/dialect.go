@@ -16,6 +16,7 @@ type dialect interface {
 	name() string
 	key(h http.Header) string
 	parse(body []byte) (*Call, *problem)
+	own(l Limits) Limits // the limits that this provider has
 	terms(c *Call) terms
 	afterFault(c *Call, f Fault) cost // what a call that is let in takes, given its fate
 	produced(tokens int64) cost       // what output takes as it comes
@@ -39,6 +40,9 @@ type dialect interface {
 	closing(a *answer) []byte
 	failing(a *answer) []byte
 }
+
+// dialects are all of them.
+var dialects = []dialect{anthropic{}, openai{}}
 
 // problem is an answer that is an error.
 type problem struct {

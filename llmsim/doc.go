@@ -27,6 +27,16 @@
 // refused for ever: by Anthropic's with a retry-after that does not help, by
 // OpenAI's with "Request too large".
 //
+// OpenAI's API has limits of a day as well, and one pair of headers for the
+// requests of a minute and of a day: they show the one of which less is left.
+//
+// Either API may be stricter than its headers, as the real ones are at times.
+// With [Limits].Burst a bucket holds less than a minute's refill: calls are
+// refused though the headers, which go on telling the minute's numbers, show
+// plenty. With [Config].Acceleration so are calls that come too suddenly, and
+// nothing says when to come back. And [Config].Headers leaves headers out, or
+// makes them coarse. [Server.Levels] tells how full the buckets truly are.
+//
 // At scale s the account's minute lasts 60/s seconds, and latencies are
 // divided by s. The headers tell real time, so that those that count in whole
 // seconds are coarse at a high scale.

@@ -94,15 +94,24 @@ func (d openai) unreadable(err error) *problem {
 	return d.invalid("We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON: %v.)", err)
 }
 
+func (openai) own(l Limits) Limits {
+	l.InputTokens, l.OutputTokens = 0, 0
+	return l
+}
+
 // terms: the larger of max_tokens and a quarter of the characters is charged
 // up front, and never given back. A call that the limits refuse counts as a
 // request all the same.
 func (openai) terms(c *Call) terms {
-	return terms{need: openaiCost(c), refused: cost{requests: 1}}
+	return terms{need: openaiCost(c), refused: aRequest}
 }
 
+// aRequest is what a call costs that was not let in.
+var aRequest = cost{requestsMinute: 1, requestsDay: 1}
+
 func openaiCost(c *Call) cost {
-	return cost{requests: 1, tokens: int64(max(c.MaxTokens, c.chars/4, 1))}
+	n := int64(max(c.MaxTokens, c.chars/4, 1))
+	return cost{requestsMinute: 1, tokensMinute: n, requestsDay: 1, tokensDay: n}
 }
 
 func (openai) afterFault(c *Call, f Fault) cost {
@@ -110,24 +119,30 @@ func (openai) afterFault(c *Call, f Fault) cost {
 	case ResetBefore, KeyRefused:
 		return cost{}
 	case RateLimited, RateLimitedBlind, CreditExhausted, SpendLimit:
-		return cost{requests: 1}
+		return aRequest
 	}
 	return openaiCost(c)
 }
 
 func (openai) produced(int64) cost { return cost{} }
 
+// limits shows one limit of requests: a minute's, or a day's if less is left of
+// that. Nothing in it says which.
 func (openai) limits(h http.Header, l levels, _ time.Time) {
+	requests := l[requestsMinute]
+	if day := l[requestsDay]; day.known && (!requests.known || day.left < requests.shown()) {
+		requests = day
+	}
 	for _, b := range []struct {
 		name  string
 		level level
-	}{{"Requests", l.requests}, {"Tokens", l.tokens}} {
+	}{{"Requests", requests}, {"Tokens", l[tokensMinute]}} {
 		if !b.level.known {
 			continue
 		}
 		h.Set("X-Ratelimit-Limit-"+b.name, strconv.FormatInt(b.level.limit, 10))
-		h.Set("X-Ratelimit-Remaining-"+b.name, strconv.FormatInt(int64(max(0, b.level.left)), 10))
-		h.Set("X-Ratelimit-Reset-"+b.name, milliseconds(b.level.full).String())
+		h.Set("X-Ratelimit-Remaining-"+b.name, strconv.FormatInt(int64(max(0, b.level.shown())), 10))
+		h.Set("X-Ratelimit-Reset-"+b.name, milliseconds(max(0, b.level.full)).String())
 	}
 }
 
@@ -178,19 +193,25 @@ func (openai) tooLarge() *problem {
 	return &problem{status: 413, typ: "invalid_request_error", message: "Request body is too large.", bare: true}
 }
 
-// abbreviation is how OpenAI writes a limit's name.
-var abbreviation = map[string]string{"requests": "requests per min (RPM)", "tokens": "tokens per min (TPM)"}
+// openaiGates are what OpenAI calls the limits.
+var openaiGates = map[gate]struct{ typ, name string }{
+	requestsMinute: {"requests", "requests per min (RPM)"},
+	tokensMinute:   {"tokens", "tokens per min (TPM)"},
+	requestsDay:    {"requests", "requests per day (RPD)"},
+	tokensDay:      {"tokens", "tokens per day (TPD)"},
+}
 
 func (openai) limited(c *Call, r *refusal) *problem {
-	p := &problem{status: 429, typ: r.name, code: "rate_limit_exceeded", wait: r.wait}
-	where := fmt.Sprintf("for %s in organization org-llmsim on %s", c.Model, abbreviation[r.name])
+	gate := openaiGates[r.gate]
+	p := &problem{status: 429, typ: gate.typ, code: "rate_limit_exceeded", wait: r.wait}
+	where := fmt.Sprintf("for %s in organization org-llmsim on %s", c.Model, gate.name)
 	if r.never {
 		p.wait = 0
 		p.message = fmt.Sprintf("Request too large %s: Limit %d, Requested %d. The input or output tokens must be reduced in order to run successfully. Visit https://platform.openai.com/account/rate-limits to learn more.",
 			where, r.level.limit, r.need)
 		return p
 	}
-	used := r.level.limit - int64(math.Floor(r.level.left))
+	used := r.level.limit - int64(math.Floor(r.level.shown()))
 	p.message = fmt.Sprintf("Rate limit reached %s: Limit %d, Used %d, Requested %d. Please try again in %s. Visit https://platform.openai.com/account/rate-limits to learn more.",
 		where, r.level.limit, used, r.need, milliseconds(r.wait))
 	return p

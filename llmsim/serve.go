@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -47,7 +48,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, d dialect) {
 	fate, refusal := x.admit(c, Fault(r.Header.Get(FaultHeader)))
 	if refusal != nil {
 		x.rec.Limited = true
-		x.fail(d.limited(c, refusal))
+		x.fail(x.refused(c, refusal))
 		return
 	}
 	x.rec.Fault = fate.fault
@@ -131,6 +132,14 @@ func (x *exchange) admit(c *Call, asked Fault) (fate, *refusal) {
 	return f, refusal
 }
 
+// refused is the problem that a refusal by the limits shows itself as.
+func (x *exchange) refused(c *Call, r *refusal) *problem {
+	if r.fast {
+		return x.d.faulty(c, RateLimitedBlind, x.s.cfg.Context)
+	}
+	return x.d.limited(c, r)
+}
+
 // faulty is the problem that a fault shows itself as.
 func (x *exchange) faulty(c *Call, f Fault) *problem {
 	p := x.d.faulty(c, f, x.s.cfg.Context)
@@ -148,6 +157,9 @@ func (x *exchange) fail(p *problem) {
 	x.rec.Status = p.status
 	received(x.w)
 	x.close()
+	if x.s.cfg.Headers == NoHeaders {
+		p.wait = 0
+	}
 	writeProblem(x.w, x.d, p, fmt.Sprintf("req_%016x", x.rec.Seq))
 }
 
@@ -166,9 +178,22 @@ func (x *exchange) reset() {
 	reset(x.w)
 }
 
+// limits writes the headers of the limits, in the configured style.
 func (x *exchange) limits() {
 	now := time.Now()
-	x.d.limits(x.w.Header(), x.account.levels(now), now)
+	l, h := x.account.levels(now), x.w.Header()
+	switch x.s.cfg.Headers {
+	case NoHeaders:
+		return
+	case CoarseHeaders:
+		l = l.coarse()
+	}
+	x.d.limits(h, l, now)
+	if x.s.cfg.Headers == NoResets {
+		maps.DeleteFunc(h, func(name string, _ []string) bool {
+			return strings.Contains(name, "Ratelimit") && strings.Contains(name, "-Reset")
+		})
+	}
 }
 
 func writeProblem(w http.ResponseWriter, d dialect, p *problem, requestID string) {

@@ -36,8 +36,8 @@ func New(cfg Config) *Server {
 		work:     make(chan struct{}, runtime.GOMAXPROCS(0)),
 		faults:   maps.Clone(cfg.Faults),
 	}
-	for _, d := range []dialect{anthropic{}, openai{}} {
-		s.accounts[d.name()] = newAccount(cfg.Limits, cfg.Scale)
+	for _, d := range dialects {
+		s.accounts[d.name()] = newAccount(d.own(cfg.Limits), cfg.Acceleration, cfg.Scale)
 	}
 	return s
 }
@@ -61,8 +61,8 @@ func (s *Server) SetLimits(l Limits) error {
 	if err := (Config{Limits: l}).Validate(); err != nil {
 		return err
 	}
-	for _, a := range s.accounts {
-		a.set(l)
+	for _, d := range dialects {
+		s.accounts[d.name()].set(d.own(l))
 	}
 	return nil
 }
