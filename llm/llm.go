@@ -61,17 +61,17 @@ func (u Usage) Add(v Usage) Usage {
 
 // Limits is what a response's headers say of the account's rate limits.
 type Limits struct {
-	Requests, Tokens, InputTokens, OutputTokens Level
+	Requests, Tokens, InputTokens, OutputTokens Level // of a minute
+	RequestsPerDay, TokensPerDay                Level // of a day; shown in place of the minute's
 }
 
 // Level is the state of one rate limit as its headers tell it. The zero Level
 // means that the headers said nothing of this limit.
 type Level struct {
-	Limit     int64     // allowed a minute, or a day if PerDay is set
+	Limit     int64     // allowed a minute, or a day where that is the limit's name
 	Remaining int64     // left now; providers may round it, to the nearest 1,000 for instance
 	Reset     time.Time // when it is full again; zero when unknown, possibly in the past
 	Known     bool      // whether the headers named this limit and what remains of it
-	PerDay    bool      // whether Limit is a day's, by how long what was used takes to come back
 }
 
 // Size is what can be known of a call's cost before it is sent.

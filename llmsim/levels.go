@@ -31,4 +31,6 @@ func (s *Server) Levels(api string) Levels {
 	}
 }
 
-func (l level) public() Level { return Level{Limit: l.limit, Holds: l.holds, Left: l.left, Full: l.full} }
+func (l level) public() Level {
+	return Level{Limit: l.limit, Holds: l.holds, Left: l.left, Full: l.full}
+}

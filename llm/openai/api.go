@@ -115,9 +115,18 @@ func usage(b []byte) llm.Usage {
 	return llm.Usage{Input: prompt - read - write, Output: max(u.Completion, 0), CacheRead: read, CacheWrite: write}
 }
 
-// Limits reads the headers x-ratelimit-….
+// Limits reads the headers x-ratelimit-…. A server that has limits of a minute
+// and of a day shows one of them and does not say which; it is told by how long
+// what was used takes to come back.
 func (API) Limits(h http.Header, now time.Time) llm.Limits {
-	return llm.Limits{Requests: level(h, "Requests", now), Tokens: level(h, "Tokens", now)}
+	l := llm.Limits{Requests: level(h, "Requests", now), Tokens: level(h, "Tokens", now)}
+	if perDay(l.Requests, now) {
+		l.Requests, l.RequestsPerDay = llm.Level{}, l.Requests
+	}
+	if perDay(l.Tokens, now) {
+		l.Tokens, l.TokensPerDay = llm.Level{}, l.Tokens
+	}
+	return l
 }
 
 func level(h http.Header, kind string, now time.Time) llm.Level {
@@ -132,16 +141,16 @@ func level(h http.Header, kind string, now time.Time) llm.Level {
 	l.Known = true
 	if d, ok := duration(h.Get("X-Ratelimit-Reset-" + kind)); ok {
 		l.Reset = now.Add(d)
-		l.PerDay = perDay(l, d)
 	}
 	return l
 }
 
 // perDay reports whether a limit must be a day's, by how long all of it would
-// take to come back: the headers do not say which they mean. What is too far
-// from a day, or too short to tell, is taken for a minute's.
-func perDay(l llm.Level, reset time.Duration) bool {
+// take to come back. What is too far from a day, or too short to tell, is taken
+// for a minute's.
+func perDay(l llm.Level, now time.Time) bool {
 	used := float64(l.Limit - l.Remaining)
+	reset := l.Reset.Sub(now) // far in the past if there is none
 	if used <= 0 || reset < 5*time.Second {
 		return false
 	}

@@ -32,7 +32,7 @@ func TestLimits(t *testing.T) {
 		}},
 		{"milliseconds", level("120ms"), known(120 * time.Millisecond)},
 		{"seconds", level("58.891s"), known(58891 * time.Millisecond)},
-		{"minutes", level("6m0s"), llm.Limits{Requests: llm.Level{Limit: 60, Remaining: 59, Reset: now.Add(6 * time.Minute), Known: true, PerDay: true}}},
+		{"minutes", level("6m0s"), llm.Limits{RequestsPerDay: llm.Level{Limit: 60, Remaining: 59, Reset: now.Add(6 * time.Minute), Known: true}}},
 		{"hours", level("8h24m0s"), known(8*time.Hour + 24*time.Minute)},
 		{"days", level("1d2h"), known(26 * time.Hour)},
 		{"a plain number", level("30"), known(30 * time.Second)},
@@ -78,9 +78,11 @@ func TestLimitOfADay(t *testing.T) {
 	}
 	for _, test := range tests {
 		got := openai.API{}.Limits(head("X-Ratelimit-Limit-Requests", test.limit,
-			"X-Ratelimit-Remaining-Requests", test.remaining, "X-Ratelimit-Reset-Requests", test.reset), now)
-		if got.Requests.PerDay != test.want {
-			t.Errorf("%s of %s, reset %s: PerDay = %v; want %v", test.remaining, test.limit, test.reset, got.Requests.PerDay, test.want)
+			"X-Ratelimit-Remaining-Requests", test.remaining, "X-Ratelimit-Reset-Requests", test.reset,
+			"X-Ratelimit-Limit-Tokens", test.limit,
+			"X-Ratelimit-Remaining-Tokens", test.remaining, "X-Ratelimit-Reset-Tokens", test.reset), now)
+		if got.RequestsPerDay.Known != test.want || got.Requests.Known == test.want || got.TokensPerDay.Known != test.want || got.Tokens.Known == test.want {
+			t.Errorf("%s of %s, reset %s: Limits = %+v; want a day's: %v", test.remaining, test.limit, test.reset, got, test.want)
 		}
 	}
 }
