@@ -11,6 +11,12 @@ import (
 )
 
 type benchCommand struct {
+	Store  benchStoreCommand  `cmd:"" default:"withargs" help:"Measure how fast a store adds and hands out tasks."`
+	Limits benchLimitsCommand `cmd:"" help:"Measure what is used of a provider's limits when more is asked than they allow."`
+	Serve  benchServeCommand  `cmd:"" hidden:"" help:"Work for pawl bench limits, as its standard input says."`
+}
+
+type benchStoreCommand struct {
 	Tasks   int  `default:"20000" help:"How many tasks each round adds and drains." placeholder:"N"`
 	Rounds  int  `default:"3" help:"How many rounds; the table has the median of them, the lowest and the highest." placeholder:"N"`
 	Workers int  `default:"2000" help:"How many handlers may run at once in a drain." placeholder:"N"`
@@ -21,7 +27,7 @@ type benchCommand struct {
 }
 
 // Help adds to the command's help.
-func (*benchCommand) Help() string {
+func (*benchStoreCommand) Help() string {
 	return `Each task carries 1 KiB of JSON, and its handler does nothing. The tasks are in a queue of their own, pawl-bench, and are removed at
 the end; the store is otherwise left alone, but it has work to do: think twice before you measure one that others depend on.`
 }
@@ -52,7 +58,7 @@ const (
 )
 
 // Run implements a command of kong.
-func (c *benchCommand) Run(ctx context.Context, t *terminal, open opener) (err error) {
+func (c *benchStoreCommand) Run(ctx context.Context, t *terminal, open opener) (err error) {
 	switch {
 	case c.Tasks < benchFew || c.Tasks > benchMany:
 		return usagef("--tasks is %d; want %s to %s", c.Tasks, thousands(benchFew), thousands(benchMany))
@@ -76,7 +82,7 @@ func (c *benchCommand) Run(ctx context.Context, t *terminal, open opener) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, m.Clean(context.WithoutCancel(ctx))) }()
-	b := &bench{benchCommand: c, t: t, m: m}
+	b := &bench{benchStoreCommand: c, t: t, m: m}
 	for b.round = range c.Rounds {
 		if err := b.measure(ctx); err != nil {
 			return err
@@ -87,7 +93,7 @@ func (c *benchCommand) Run(ctx context.Context, t *terminal, open opener) (err e
 
 // bench is a measurement under way.
 type bench struct {
-	*benchCommand
+	*benchStoreCommand
 	t       *terminal
 	m       *measure.Meter
 	round   int

@@ -72,7 +72,7 @@ func run(ctx context.Context, t *terminal, open opener, args []string) int {
 		kong.Writers(t.out, t.err),
 		kong.Exit(func(c int) { code, exited = c, true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100, NoExpandSubcommands: true}),
-		kong.Vars{"faults": faultKinds(), "mishaps": kinds(mishaps), "version": versionLine(), "states": names(pawl.States()), "classes": names(classes)},
+		kong.Vars{"faults": faultKinds(), "mishaps": kinds(mishaps), "version": versionLine(), "states": names(pawl.States()), "classes": names(classes), "scenarios": scenarioNames()},
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t, open),
 	)
 	if err != nil {

@@ -1,0 +1,103 @@
+// Package saturation measures what becomes of a provider's limits when more is
+// asked than they allow: how much of them is used, what is refused, and who waits
+// how long. It plays scenarios on the simulated provider, in scaled time, with Pawl
+// and, where they can play at all, with the ways of package rivals.
+//
+// Everything is measured at the provider, which knows neither. Times are the
+// account's: at scale 20 its minute lasts 3 seconds.
+package saturation
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/stores"
+)
+
+// Config says what is played, and how.
+type Config struct {
+	Trace   []Request     // what is asked for; nil for a synthetic mix
+	Prose   string        // what prompts and answers are cut from; some words
+	Length  time.Duration // how long each contender plays, in the account's time; 5 minutes or more
+	Scale   float64       // how many times faster than real time the account lives; more than 0
+	Store   string        // the URL of the store that Pawl plays on
+	Seed    uint64        // of what is random
+	Workers Workers       // the processes that work; the zero value is this one alone
+}
+
+// Workers are processes of their own that work on the tasks.
+type Workers struct {
+	Processes int      // how many; 0 for none
+	Command   []string // what starts one, which must call [Serve] with its standard input
+}
+
+// A Scenario is something that is played.
+type Scenario struct {
+	Name  string
+	About string // one line for a list
+	Play  func(context.Context, Config) (*Result, error)
+}
+
+// Scenarios returns all scenarios, in the order in which they are played.
+func Scenarios() []Scenario {
+	return []Scenario{
+		{"share", "Pawl beside four other ways: what is used of the limits, refused and lost", playShare},
+	}
+}
+
+// Named returns the scenarios with these names, or all for none.
+func Named(names []string) ([]Scenario, error) {
+	all := Scenarios()
+	if len(names) == 0 {
+		return all, nil
+	}
+	var known []string
+	for _, s := range all {
+		known = append(known, s.Name)
+	}
+	var picked []Scenario
+	for _, name := range names {
+		i := slices.Index(known, name)
+		if i < 0 {
+			return nil, fmt.Errorf("there is no scenario %q; want some of %s", name, strings.Join(known, ", "))
+		}
+		picked = append(picked, all[i])
+	}
+	return picked, nil
+}
+
+// Prepare returns an error if c cannot be played, and makes the synthetic mix where
+// there is no trace.
+func (c *Config) Prepare() error {
+	if len(c.Trace) == 0 {
+		c.Trace = Synthetic(c.Seed, c.Length+backlog)
+	}
+	if last := c.Trace[len(c.Trace)-1].At; last < c.Length {
+		return fmt.Errorf("the trace lasts %v; want %v or more", last.Round(time.Second), c.Length)
+	}
+	return nil
+}
+
+// backlog is what waits when a play starts, so that the account is saturated from
+// the start: what is asked for in so long.
+const backlog = 2 * time.Minute
+
+// saturated returns the stage of a small account that allows 60 % of the input
+// tokens that are asked for.
+func (c *Config) saturated() *stage {
+	requests := within(c.Trace, c.Length+backlog)
+	limits := accountFor(requests, c.Length+backlog, 0.6)
+	for i := range requests {
+		if requests[i].At -= backlog; requests[i].At < 0 {
+			requests[i].At = -1
+		}
+	}
+	return c.stage(requests, limits)
+}
+
+// open returns the store that Pawl plays on.
+func (c *Config) open(ctx context.Context) (pawl.Store, error) { return stores.Open(ctx, c.Store) }
