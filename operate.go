@@ -97,7 +97,8 @@ func (c *Client) ResumeLimit(ctx context.Context, name string) error {
 	return c.store.Configure(ctx, c.now, []Setting{{Limit: name, Resume: true}})
 }
 
-// Status returns the queues with their tasks by state, and the limits.
+// Status returns the queues with their tasks by state, the limits, and the workers
+// that are alive.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	return c.store.Status(ctx, c.now)
 }
