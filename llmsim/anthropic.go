@@ -57,6 +57,7 @@ func (d anthropic) parse(body []byte) (*Call, *problem) {
 		return nil, d.invalid("max_tokens: Input should be greater than or equal to 1")
 	}
 	c.MaxTokens = int(min(*req.MaxTokens, math.MaxInt32))
+	c.prefixes = d.prefixes(body, c.InputTokens)
 	return c, nil
 }
 
@@ -117,10 +118,10 @@ func (anthropic) own(l Limits) Limits {
 	return l
 }
 
-// terms: the input is charged at the start. Output is not reserved, but must
-// not be in debt.
+// terms: the input is charged at the start, but for what is read from the
+// prompt cache. Output is not reserved, but must not be in debt.
 func (anthropic) terms(c *Call) terms {
-	n := int64(c.InputTokens)
+	n := int64(c.InputTokens - c.cached.read)
 	return terms{need: cost{requestsMinute: 1, tokensMinute: n, inputMinute: n, outputMinute: 1}}
 }
 
@@ -128,7 +129,7 @@ func (anthropic) afterFault(c *Call, f Fault) cost {
 	if f.atDoor() {
 		return cost{}
 	}
-	n := int64(c.InputTokens)
+	n := int64(c.InputTokens - c.cached.read)
 	return cost{requestsMinute: 1, tokensMinute: n, inputMinute: n}
 }
 

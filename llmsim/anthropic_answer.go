@@ -15,7 +15,8 @@ func (a *answer) anthropicMessage(content []object, stop any, output int64) obje
 		"id": "msg_" + a.id, "type": "message", "role": "assistant", "model": a.model,
 		"content": content, "stop_reason": stop, "stop_sequence": nil,
 		"usage": object{
-			"input_tokens": a.input, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0,
+			"input_tokens":                a.input - int64(a.cached.read+a.cached.write),
+			"cache_creation_input_tokens": a.cached.write, "cache_read_input_tokens": a.cached.read,
 			"output_tokens": output, "service_tier": "standard",
 		},
 	}

@@ -16,8 +16,10 @@ type Call struct {
 	InputTokens int    // the provider's own count of the input
 	Hash        uint64 // of the request's body: the same body, the same hash
 
-	chars int  // characters of text in the input
-	usage bool // whether a stream ends with its usage
+	chars    int      // characters of text in the input
+	prefixes []prefix // up to the last block that is marked for the prompt cache
+	cached   cached
+	usage    bool // whether a stream ends with its usage
 }
 
 // Message is one message of the conversation, its text put together.

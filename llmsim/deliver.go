@@ -58,6 +58,7 @@ func (x *exchange) begin(a *answer, f fate) bool {
 	if !wait(x.ctx, x.s.scaled(first)) {
 		return false
 	}
+	x.s.cache.keep(time.Now(), a.cached.keys)
 	if !a.stream || f.fault == ResetAfter {
 		return true
 	}

@@ -69,10 +69,11 @@ type answer struct {
 	id        string
 	model     string
 	text      string
-	refused   bool // the text is not there, or is the refusal
-	truncated bool // max_tokens ended it
-	input     int64
+	refused   bool  // the text is not there, or is the refusal
+	truncated bool  // max_tokens ended it
+	input     int64 // with what is cached
 	output    int64
+	cached    cached
 	stream    bool
 	usage     bool // whether a stream ends with its usage
 	created   time.Time

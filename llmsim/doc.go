@@ -30,6 +30,13 @@
 // OpenAI's API has limits of a day as well, and one pair of headers for the
 // requests of a minute and of a day: they show the one of which less is left.
 //
+// Anthropic's API has a prompt cache. Each block of tools, system prompt or
+// messages that is marked with cache_control keeps all of the request up to its
+// end, if that has 1,024 tokens, for five of the account's minutes after its last
+// use and from the time that an answer begins. What is read from it is not
+// charged to the limits of tokens. A marker finds what was kept at a block up to twenty before
+// it. The usage and the bill tell the kinds apart.
+//
 // Either API may be stricter than its headers, as the real ones are at times.
 // With [Limits].Burst a bucket holds less than a minute's refill: calls are
 // refused though the headers, which go on telling the minute's numbers, show

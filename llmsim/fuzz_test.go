@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/pawlhq/pawl/llmsim"
@@ -18,6 +19,8 @@ func FuzzRequest(f *testing.F) {
 	f.Add(`{"model":"m","max_tokens":1e9,"system":[{"type":"text","text":"x"}],"messages":[{"role":"user","content":[{"type":"image"}]}]}`, false)
 	f.Add(`{"model":"m","messages":[{"role":"user","content":null}],"max_tokens":-1}`, true)
 	f.Add(`{"messages":[[]]}`, true)
+	f.Add(`{"model":"m","max_tokens":9,"tools":[7,{"name":"f","cache_control":{}}],"system":[{"type":"text","text":"`+strings.Repeat("a b\\n", 900)+
+		`"},{"type":"text","text":"\n","cache_control":null}],"messages":[{"role":"user","content":[{"type":"text","text":"\nx","cache_control":{"type":"ephemeral"}}]}]}`, false)
 	s := llmsim.New(llmsim.Config{Log: 1})
 	f.Fuzz(func(t *testing.T, body string, other bool) {
 		a := anthropic
@@ -33,6 +36,9 @@ func FuzzRequest(f *testing.F) {
 		}
 		if r.Header.Get("Content-Type") == "application/json" && !json.Valid(r.body) {
 			t.Errorf("the body is not JSON: %s", r.body)
+		}
+		if u := s.Stats().Billed; u.Input < 0 || u.CacheRead < 0 || u.CacheWrite < 0 {
+			t.Errorf("Billed = %+v; want nothing negative", u)
 		}
 		if st := s.Stats(); st.Open != 0 || st.Requests != st.Answered+st.Invalid {
 			t.Errorf("Stats = %+v; want all answered or invalid", st)

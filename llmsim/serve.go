@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pawlhq/pawl/llm"
 )
 
 // maxBody is the largest request body that is read.
@@ -76,6 +78,7 @@ func (x *exchange) read(r *http.Request) (*Call, *problem) {
 		return nil, p
 	}
 	x.rec.Model, x.rec.Hash, x.rec.Stream = c.Model, c.Hash, c.Stream
+	c.cached = x.s.cache.look(time.Now(), c.prefixes)
 	return c, nil
 }
 
@@ -226,7 +229,7 @@ func send(w http.ResponseWriter, b []byte) error {
 func (x *exchange) make(c *Call, f fate) *answer {
 	a := &answer{
 		id: fmt.Sprintf("%016x%04x", c.Hash, f.nth), model: strings.Clone(c.Model),
-		input: int64(c.InputTokens), stream: c.Stream, usage: c.usage, created: time.Now(),
+		input: int64(c.InputTokens), cached: c.cached, stream: c.Stream, usage: c.usage, created: time.Now(),
 	}
 	if f.fault == Refused {
 		a.refused, a.output = true, 1
@@ -240,7 +243,10 @@ func (x *exchange) make(c *Call, f fate) *answer {
 		<-x.s.work
 	}
 	x.rec.Billed = true
-	x.rec.Usage.Input, x.rec.Usage.Output = a.input, a.output
+	x.rec.Usage = llm.Usage{
+		Input: a.input - int64(a.cached.read+a.cached.write), Output: a.output,
+		CacheRead: int64(a.cached.read), CacheWrite: int64(a.cached.write),
+	}
 	received(x.w)
 	return a
 }

@@ -15,7 +15,8 @@ type Server struct {
 	cfg      Config
 	ledger   *ledger
 	accounts map[string]*account // by API
-	work     chan struct{}       // held while an answer is written: bounds memory and processors
+	cache    *promptCache
+	work     chan struct{} // held while an answer is written: bounds memory and processors
 
 	mu       sync.Mutex
 	faults   Faults
@@ -36,6 +37,7 @@ func New(cfg Config) *Server {
 		work:     make(chan struct{}, runtime.GOMAXPROCS(0)),
 		faults:   maps.Clone(cfg.Faults),
 	}
+	s.cache = &promptCache{life: s.scaled(cacheLife), ends: map[prefixKey]time.Time{}}
 	for _, d := range dialects {
 		s.accounts[d.name()] = newAccount(d.own(cfg.Limits), cfg.Acceleration, cfg.Scale)
 	}
