@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/pawlhq/pawl/llm"
 	"github.com/pawlhq/pawl/llmsim"
@@ -91,6 +93,82 @@ func TestSimulatedFaults(t *testing.T) {
 				}
 			}
 		})
+	})
+}
+
+// What the simulated provider tells of its limits is what the clients read.
+func TestSimulatedThrottles(t *testing.T) {
+	tests := []struct {
+		name   string
+		config llmsim.Config
+		max    int // of the call that is refused
+		api    string
+		fast   bool
+		told   llm.Told
+		limits llm.Limits // without resets
+		after  time.Duration
+	}{
+		{"requests a minute", llmsim.Config{Limits: llmsim.Limits{Requests: 1}}, 10, "openai", false,
+			llm.Told{Limit: 1, Used: 1, Requested: 1, Per: "minute", Kind: "requests"},
+			llm.Limits{Requests: llm.Level{Limit: 1, Known: true}}, time.Minute},
+		{"tokens a minute", llmsim.Config{Limits: llmsim.Limits{Tokens: 600}}, 595, "openai", false,
+			llm.Told{Limit: 600, Used: 10, Requested: 595, Per: "minute", Kind: "tokens"},
+			llm.Limits{Tokens: llm.Level{Limit: 600, Remaining: 590, Known: true}}, 500 * time.Millisecond},
+		{"requests a day", llmsim.Config{Limits: llmsim.Limits{Requests: 2, RequestsPerDay: 1}}, 10, "openai", false,
+			llm.Told{Limit: 1, Used: 1, Requested: 1, Per: "day", Kind: "requests"},
+			llm.Limits{RequestsPerDay: llm.Level{Limit: 1, Known: true}}, 24 * time.Hour},
+		{"tokens a day", llmsim.Config{Limits: llmsim.Limits{TokensPerDay: 1440}}, 1432, "openai", false,
+			llm.Told{Limit: 1440, Used: 10, Requested: 1432, Per: "day", Kind: "tokens"}, llm.Limits{}, 2 * time.Minute},
+		{"too large", llmsim.Config{Limits: llmsim.Limits{Tokens: 600}}, 601, "openai", false,
+			llm.Told{Limit: 600, Requested: 601, Per: "minute", Kind: "tokens"},
+			llm.Limits{Tokens: llm.Level{Limit: 600, Remaining: 590, Known: true}}, 0},
+		{"no headers", llmsim.Config{Limits: llmsim.Limits{Requests: 1}, Headers: llmsim.NoHeaders}, 10, "openai", false,
+			llm.Told{Limit: 1, Used: 1, Requested: 1, Per: "minute", Kind: "requests"},
+			llm.Limits{Requests: llm.Level{Limit: 1, Known: true}}, time.Minute},
+		{"acceleration", llmsim.Config{Limits: llmsim.Limits{Requests: 100}, Acceleration: 1}, 10, "openai", true, llm.Told{},
+			llm.Limits{Requests: llm.Level{Limit: 100, Remaining: 89, Known: true}}, 0},
+
+		{"requests a minute", llmsim.Config{Limits: llmsim.Limits{Requests: 1}}, 10, "anthropic", false, llm.Told{},
+			llm.Limits{Requests: llm.Level{Limit: 1, Known: true}}, time.Minute},
+		{"a burst", llmsim.Config{Limits: llmsim.Limits{Requests: 60, Burst: time.Second}}, 10, "anthropic", false, llm.Told{},
+			llm.Limits{Requests: llm.Level{Limit: 60, Remaining: 59, Known: true}}, time.Second},
+		{"no headers", llmsim.Config{Limits: llmsim.Limits{Requests: 1}, Headers: llmsim.NoHeaders}, 10, "anthropic", false, llm.Told{}, llm.Limits{}, 0},
+		{"acceleration", llmsim.Config{Limits: llmsim.Limits{Requests: 100}, Acceleration: 1}, 10, "anthropic", true, llm.Told{},
+			llm.Limits{Requests: llm.Level{Limit: 100, Remaining: 90, Known: true}}, 0},
+	}
+	each(t, func(t *testing.T, p provider) {
+		for _, test := range tests {
+			if test.api != p.name {
+				continue
+			}
+			synctest.Test(t, func(t *testing.T) {
+				m := p.model("http://simulated"+p.base(), llmsim.New(test.config).Client(), 0, nil)
+				var err error
+				for n := 0; err == nil && n < 20; n++ {
+					most := 10
+					if n > 0 {
+						most = test.max
+					}
+					_, err = m.Send(t.Context(), encode(t, m, most))
+				}
+				failed, ok := errors.AsType[*llm.Error](err)
+				if !ok {
+					t.Fatalf("%s: Send = %v; want an *llm.Error", test.name, err)
+				}
+				want := llm.Throttled
+				if test.name == "too large" {
+					want = llm.Permanent
+				}
+				limits := failed.Limits
+				for _, l := range []*llm.Level{&limits.Requests, &limits.Tokens, &limits.RequestsPerDay} {
+					l.Reset = time.Time{}
+				}
+				if failed.Class != want || failed.Told != test.told || failed.TooFast != test.fast || failed.RetryAfter != test.after || limits != test.limits {
+					t.Errorf("%s: Send = %+v; want %s, told %+v, too fast: %v, after %v, limits %+v",
+						test.name, failed, want, test.told, test.fast, test.after, test.limits)
+				}
+			})
+		}
 	})
 }
 

@@ -126,11 +126,11 @@ func (openai) afterFault(c *Call, f Fault) cost {
 
 func (openai) produced(int64) cost { return cost{} }
 
-// limits shows one limit of requests: a minute's, or a day's if less is left of
+// limits shows one limit of requests: a minute's, or a day's if no more is left of
 // that. Nothing in it says which.
 func (openai) limits(h http.Header, l levels, _ time.Time) {
 	requests := l[requestsMinute]
-	if day := l[requestsDay]; day.known && (!requests.known || day.left < requests.shown()) {
+	if day := l[requestsDay]; day.known && (!requests.known || day.left <= requests.shown()) {
 		requests = day
 	}
 	for _, b := range []struct {

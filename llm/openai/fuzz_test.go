@@ -79,7 +79,7 @@ func FuzzLimits(f *testing.F) {
 			h.Set("X-Ratelimit-Reset-"+kind, reset)
 		}
 		l := openai.API{}.Limits(h, now)
-		for _, level := range []llm.Level{l.Requests, l.Tokens, l.InputTokens, l.OutputTokens} {
+		for _, level := range []llm.Level{l.Requests, l.Tokens, l.InputTokens, l.OutputTokens, l.RequestsPerDay, l.TokensPerDay} {
 			if level.Limit < 0 {
 				t.Errorf("Limit = %d; want 0 or more", level.Limit)
 			}
