@@ -19,6 +19,11 @@ type simulateCommand struct {
 	Tokens          int64              `default:"40000" help:"Input and output tokens together a minute; 0 for no limit."`
 	InputTokens     int64              `default:"0" help:"Input tokens a minute; 0 for no limit."`
 	OutputTokens    int64              `default:"0" help:"Output tokens a minute; 0 for no limit."`
+	RequestsPerDay  int64              `default:"0" help:"Requests a day, of OpenAI's API alone; 0 for no limit."`
+	TokensPerDay    int64              `default:"0" help:"Tokens a day, of OpenAI's API alone; 0 for no limit."`
+	Burst           time.Duration      `default:"1m" help:"How much of its refill a minute's limit holds, up to 1m: with 1s, 60 requests a minute are one a second."`
+	Acceleration    float64            `default:"0" help:"How fast traffic may grow: the calls of ten seconds as a multiple of the minute before, 1 or more; 0 for any."`
+	Headers         string             `enum:"full,none,no-reset,coarse" default:"full" help:"What the headers tell of the limits: full, none, no-reset (not when they are full again) or coarse (rounded, possibly past)."`
 	Fault           map[string]float64 `help:"The chance of a kind of fault, such as overloaded=0.05; may be repeated. Kinds: ${faults}." placeholder:"KIND=P"`
 	FirstToken      time.Duration      `default:"600ms" help:"From a request to the first token of its answer."`
 	TokensPerSecond float64            `default:"80" help:"How fast answers are written; 0 for at once."`
@@ -62,14 +67,39 @@ func (c *simulateCommand) Run(ctx context.Context, t *terminal) error {
 	fmt.Fprintf(t.out, "%s\n\n", at)
 	fmt.Fprintf(t.out, "as Anthropic's API:  base URL %s\n", at)
 	fmt.Fprintf(t.out, "as OpenAI's API:     base URL %s/v1\n", at)
-	fmt.Fprintf(t.out, "limits:              %s; the minute lasts %s\n", limits(float64(c.Requests), float64(c.Tokens)), seconds(scaled(time.Minute, c.Speed)))
+	fmt.Fprintf(t.out, "limits:              %s; the minute lasts %s\n", c.limits(), seconds(scaled(time.Minute, c.Speed)))
 	fmt.Fprintf(t.out, "An interrupt (ctrl-C) ends it.\n")
 	err = sim.Run(ctx, l)
 	fmt.Fprintln(t.out)
-	for _, r := range ledger(stats(sim)) {
+	bill := stats(sim)
+	for _, r := range ledger(bill) {
 		fmt.Fprintf(t.out, "%-28s %s\n", r[0], r[1])
 	}
+	if read, written := bill.Billed.CacheRead, bill.Billed.CacheWrite; read+written > 0 {
+		fmt.Fprintf(t.out, "%-28s %s tokens read, %s written\n", "prompt cache", thousands(read), thousands(written))
+	}
 	return err
+}
+
+// limits says what the account may use.
+func (c *simulateCommand) limits() string {
+	var parts []string
+	for _, l := range []struct {
+		n    int64
+		what string
+	}{
+		{c.Requests, "requests a minute"}, {c.Tokens, "tokens a minute"},
+		{c.InputTokens, "input tokens a minute"}, {c.OutputTokens, "output tokens a minute"},
+		{c.RequestsPerDay, "requests a day"}, {c.TokensPerDay, "tokens a day"},
+	} {
+		if l.n > 0 {
+			parts = append(parts, thousands(l.n)+" "+l.what)
+		}
+	}
+	if len(parts) == 0 {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
 }
 
 // config returns what the flags say, or what is wrong with them.
@@ -81,11 +111,14 @@ func (c *simulateCommand) config() (llmsim.Config, error) {
 		return llmsim.Config{}, usagef("--context is %d; want 1 or more", c.Context)
 	}
 	config := llmsim.Config{
-		APIKey:  c.Key,
-		Limits:  llmsim.Limits{Requests: c.Requests, Tokens: c.Tokens, InputTokens: c.InputTokens, OutputTokens: c.OutputTokens},
+		APIKey: c.Key,
+		Limits: llmsim.Limits{
+			Requests: c.Requests, Tokens: c.Tokens, InputTokens: c.InputTokens, OutputTokens: c.OutputTokens,
+			RequestsPerDay: c.RequestsPerDay, TokensPerDay: c.TokensPerDay, Burst: c.Burst,
+		},
 		Latency: llmsim.Latency{FirstToken: c.FirstToken, TokensPerSecond: c.TokensPerSecond, Spread: c.Spread, Slow: c.Slow},
 		Faults:  llmsim.Faults{},
-		Context: c.Context, Scale: c.Speed, Seed: c.Seed,
+		Context: c.Context, Acceleration: c.Acceleration, Headers: llmsim.HeaderStyle(c.Headers), Scale: c.Speed, Seed: c.Seed,
 	}
 	var problems []error
 	for kind, p := range c.Fault {

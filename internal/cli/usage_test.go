@@ -62,6 +62,10 @@ func TestUsageErrors(t *testing.T) {
 		{"simulate --fault bogus=0.1", 2, []string{"bogus", "overloaded"}},
 		{"simulate --fault slow=2", 2, []string{"slow=2", "0 to 1"}},
 		{"simulate --requests=-1", 2, []string{"Requests is -1"}},
+		{"simulate --tokens-per-day=-1", 2, []string{"TokensPerDay is -1"}},
+		{"simulate --burst 2m", 2, []string{"Burst is 2m0s"}},
+		{"simulate --acceleration 0.5", 2, []string{"Acceleration is 0.5"}},
+		{"simulate --headers some", 2, []string{`"none"`, `"some"`}},
 		{"simulate --context 0", 2, []string{"--context"}},
 		{"simulate --address nowhere:x", 1, []string{"--address nowhere:x"}},
 	} {
