@@ -30,7 +30,7 @@ type Error struct {
 	Message    string        // the provider's own words, or what went wrong here
 	RequestID  string        // the provider's id of the request, for its support
 	RetryAfter time.Duration // when the provider said to come back; 0 if it did not
-	Limits     Limits        // what the headers said
+	Limits     Limits        // what the headers said, and the message where they said nothing
 	Told       Told          // what the message said of the limit that refused the call
 	TooFast    bool          // whether the provider refused because traffic grew too fast, not because a limit was used up
 	Err        error         // the cause, for failures without a response

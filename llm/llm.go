@@ -59,10 +59,11 @@ func (u Usage) Add(v Usage) Usage {
 	return Usage{u.Input + v.Input, u.Output + v.Output, u.CacheRead + v.CacheRead, u.CacheWrite + v.CacheWrite}
 }
 
-// Limits is what a response's headers say of the account's rate limits.
+// Limits is what a response's headers say of the account's rate limits, or the
+// message of a failure where its headers do not.
 type Limits struct {
 	Requests, Tokens, InputTokens, OutputTokens Level // of a minute
-	RequestsPerDay, TokensPerDay                Level // of a day; shown in place of the minute's
+	RequestsPerDay, TokensPerDay                Level // of a day; headers may show them in place of the minute's
 }
 
 // Level is the state of one rate limit as its headers tell it. The zero Level

@@ -118,7 +118,8 @@ func TestSimulatedThrottles(t *testing.T) {
 			llm.Told{Limit: 1, Used: 1, Requested: 1, Per: "day", Kind: "requests"},
 			llm.Limits{RequestsPerDay: llm.Level{Limit: 1, Known: true}}, 24 * time.Hour},
 		{"tokens a day", llmsim.Config{Limits: llmsim.Limits{TokensPerDay: 1440}}, 1432, "openai", false,
-			llm.Told{Limit: 1440, Used: 10, Requested: 1432, Per: "day", Kind: "tokens"}, llm.Limits{}, 2 * time.Minute},
+			llm.Told{Limit: 1440, Used: 10, Requested: 1432, Per: "day", Kind: "tokens"},
+			llm.Limits{TokensPerDay: llm.Level{Limit: 1440, Remaining: 1430, Known: true}}, 2 * time.Minute},
 		{"too large", llmsim.Config{Limits: llmsim.Limits{Tokens: 600}}, 601, "openai", false,
 			llm.Told{Limit: 600, Requested: 601, Per: "minute", Kind: "tokens"},
 			llm.Limits{Tokens: llm.Level{Limit: 600, Remaining: 590, Known: true}}, 0},
@@ -160,7 +161,7 @@ func TestSimulatedThrottles(t *testing.T) {
 					want = llm.Permanent
 				}
 				limits := failed.Limits
-				for _, l := range []*llm.Level{&limits.Requests, &limits.Tokens, &limits.RequestsPerDay} {
+				for _, l := range []*llm.Level{&limits.Requests, &limits.Tokens, &limits.RequestsPerDay, &limits.TokensPerDay} {
 					l.Reset = time.Time{}
 				}
 				if failed.Class != want || failed.Told != test.told || failed.TooFast != test.fast || failed.RetryAfter != test.after || limits != test.limits {

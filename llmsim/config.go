@@ -13,7 +13,7 @@ import (
 // fails.
 type Config struct {
 	APIKey  string  // the key that calls must carry; "" accepts any, or none
-	Limits  Limits  // what the account may use a minute; the zero value is unlimited
+	Limits  Limits  // what the account may use; the zero value is unlimited
 	Latency Latency // how long answers take; the zero value answers at once
 	Faults  Faults  // how often what goes wrong; nil is never
 	Context int     // the most input tokens that a model reads; more is [TooLong]; default 1,000,000

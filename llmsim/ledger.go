@@ -17,7 +17,7 @@ type Record struct {
 	Hash      uint64    // of the request's body; 0 if it could not be read
 	Stream    bool      // whether the answer was asked for as a stream
 	Fault     Fault     // what was made to go wrong
-	Limited   bool      // whether a rate limit refused it
+	Limited   bool      // whether a rate limit refused it, or its traffic grew too fast
 	Status    int       // the HTTP status that was sent; 0 if none was
 	Billed    bool      // whether Usage was charged to the account
 	Delivered bool      // whether an answer was sent whole
@@ -33,7 +33,7 @@ type Stats struct {
 	Open     int64           // of those, the ones that are not over
 	Answered int64           // answers delivered whole
 	Invalid  int64           // requests that were not valid, or not allowed by Config.APIKey
-	Limited  int64           // refused by the rate limits: 429s that nobody asked for
+	Limited  int64           // refused by the rate limits or for growing too fast: 429s that nobody asked for
 	Faults   map[Fault]int64 // injected faults, by kind
 	Counted  int64           // calls that count tokens; free
 

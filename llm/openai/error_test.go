@@ -233,7 +233,10 @@ func TestErrorFillsLimitsFromTheMessage(t *testing.T) {
 		{"requests", nil, "requests", "on requests per min (RPM): Limit 3, Used 3, Requested 1. Please try again in 20s.",
 			llm.Limits{Requests: llm.Level{Limit: 3, Reset: now.Add(time.Minute), Known: true}}},
 		{"too large tells the limit alone", nil, "tokens", huge, llm.Limits{Tokens: llm.Level{Limit: 30000}}},
-		{"a day's limit is no minute's", nil, "requests", perDay, llm.Limits{}},
+		{"a day's limit is no minute's", nil, "requests", perDay,
+			llm.Limits{RequestsPerDay: llm.Level{Limit: 200, Reset: now.Add(24 * time.Hour), Known: true}}},
+		{"tokens of a day", nil, "tokens", "on tokens per day (TPD): Limit 1440, Used 720, Requested 800.",
+			llm.Limits{TokensPerDay: llm.Level{Limit: 1440, Remaining: 720, Reset: now.Add(12 * time.Hour), Known: true}}},
 		{"images are no tokens", nil, "images", "on images per min (IPM): Limit 5, Used 5, Requested 1.", llm.Limits{}},
 		{"commas", nil, "tokens", "Limit: 30,000, Used: 29,446, Requested: 821", llm.Limits{Tokens: llm.Level{Limit: 30000, Remaining: 554, Reset: full, Known: true}}},
 	}

@@ -76,20 +76,25 @@ func number(s string) int64 {
 	return n
 }
 
-// fill fills in a limit that the headers said nothing of. A bucket that is
-// empty is full again in a minute.
+// fill fills in a limit that the headers said nothing of. What does not say
+// its time is a minute's. A bucket that is empty is full again after that time.
 func fill(l *llm.Limits, told llm.Told, now time.Time) {
-	to := &l.Tokens
-	if told.Kind == "requests" {
+	to, period := &l.Tokens, time.Minute
+	switch requests := told.Kind == "requests"; {
+	case told.Per == "day" && requests:
+		to, period = &l.RequestsPerDay, 24*time.Hour
+	case told.Per == "day":
+		to, period = &l.TokensPerDay, 24*time.Hour
+	case requests:
 		to = &l.Requests
 	}
-	if told.Limit == 0 || told.Per == "day" || to.Known {
+	if told.Limit == 0 || to.Known {
 		return
 	}
 	to.Limit = told.Limit
 	if told.Used > 0 {
 		to.Remaining, to.Known = told.Limit-told.Used, true
-		full := float64(time.Minute) * float64(told.Used) / float64(told.Limit)
+		full := float64(period) * float64(told.Used) / float64(told.Limit)
 		to.Reset = now.Add(time.Duration(min(full, float64(llm.LongestWait))))
 	}
 }
