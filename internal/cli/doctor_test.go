@@ -36,7 +36,8 @@ func TestDoctor(t *testing.T) {
 	w.well("doctor", "memory:", "ok       write: ", "warning  queue nightly: it is paused, with 2 tasks waiting", "→ pawl queues resume nightly", "errors\n")
 	found := w.findings("doctor")
 	for what, level := range map[string]pawl.FindingLevel{
-		"open": pawl.FindingOK, "write": pawl.FindingOK, "clock": pawl.FindingOK, "events": pawl.FindingOK, "leases": pawl.FindingOK, "workers": pawl.FindingOK,
+		"open": pawl.FindingOK, "write": pawl.FindingOK, "clock": pawl.FindingOK, "events": pawl.FindingOK, "leases": pawl.FindingOK,
+		"operation ask": pawl.FindingWarning, "operation report": pawl.FindingWarning,
 		"queue nightly": pawl.FindingWarning, "limit claude": pawl.FindingWarning, "dead letters": pawl.FindingWarning,
 	} {
 		if found[what].Level != level {
@@ -97,14 +98,37 @@ func TestDoctorFindsTasksThatNobodyWorksOn(t *testing.T) {
 		t.Fatal(claimed, err)
 	}
 	add(w, counts, map[string]int{"n": 1}, "waiting")
+	add(w, counts, map[string]int{"n": 2}, "waiting")
 	w.store = late{w.store, 2 * time.Hour}
 	found := w.findings("doctor")
 	if f := found["leases"]; f.Level != pawl.FindingWarning || !strings.Contains(f.Found, "1 task under a lease that has ended") || !strings.Contains(f.Found, "worker-3") {
 		t.Errorf("leases = %+v; want the one that has ended, and its worker", f)
 	}
-	f := found["workers"]
-	if f.Level != pawl.FindingWarning || !strings.Contains(f.Found, "1 task of operation count waiting for up to 2h") || !strings.Contains(f.Remedy, "queue default") {
-		t.Errorf("workers = %+v; want the operation that none works on, and not those whose limit is held or of which one runs", f)
+	f := found["operation count"]
+	if f.Level != pawl.FindingWarning || !strings.Contains(f.Found, "2 tasks of queue default waiting for up to 2h, and of 1 worker alive none") || !strings.Contains(f.Remedy, "queue default") {
+		t.Errorf("operation count = %+v; want its tasks, which no worker handles", f)
+	}
+	if f, ok := found["operation "+nightly.Name]; ok {
+		t.Errorf("operation %s = %+v; want nothing, as worker-3 is alive", nightly.Name, f)
+	}
+}
+
+// A worker that has the handler and not the queue leaves the tasks where they are.
+func TestDoctorKnowsWhoWorksOnWhat(t *testing.T) {
+	w := newWard(t)
+	add(w, counts, map[string]int{"n": 1}, "waiting")
+	claim := pawl.Claim{
+		Worker: "w", Operations: []string{asked.Name, counts.Name, nightly.Name}, Queues: []string{asked.Queue, nightly.Queue}, Lease: time.Minute,
+	}
+	w.claim(claim)
+	if f := w.findings("doctor")["operation count"]; f.Level != pawl.FindingWarning {
+		t.Errorf("operation count = %+v; want a warning, as no worker works on its queue", f)
+	}
+	claim.Queues = append(claim.Queues, "default")
+	w.claim(claim)
+	found := w.findings("doctor")
+	if f := found["workers"]; f.Level != pawl.FindingOK || !strings.Contains(f.Found, "1 worker alive") {
+		t.Errorf("workers = %+v; want it fine, and one alive", f)
 	}
 }
 

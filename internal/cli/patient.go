@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,6 @@ const (
 	eventMost = 2 * time.Second // how long an event may take
 	skewMost  = 2 * time.Second // how far clocks may be apart without a warning
 	lateMost  = 5 * time.Second // how long ago a lease may have ended
-	idleMost  = time.Minute     // how long a task may wait while none of its kind runs
 	lookMost  = 1000            // tasks that one look reads
 )
 
@@ -129,56 +129,39 @@ func counted(n int, one string) string {
 	return plural(n, one)
 }
 
-// waits looks for tasks that no worker seems to work on.
+// waits looks for tasks that no worker has a handler for.
 func (p *patient) waits(ctx context.Context) ([]pawl.Finding, error) {
 	waiting, err := p.client.List(ctx, pawl.Filter{States: []pawl.State{pawl.Pending}, Max: lookMost})
 	if err != nil {
 		return nil, err
 	}
-	stuck := map[string][]*pawl.TaskRow{}
-	for _, r := range waiting {
-		if p.now.Sub(r.Added) > idleMost {
-			stuck[r.Operation] = append(stuck[r.Operation], r)
-		}
-	}
 	status, err := p.client.Status(ctx)
 	if err != nil {
 		return nil, err
 	}
+	type kind struct{ operation, queue string }
+	stuck := map[kind][]*pawl.TaskRow{}
+	for _, r := range waiting {
+		handles := func(w pawl.WorkerStatus) bool { return w.Handles(r.Operation, r.Queue) }
+		if !slices.ContainsFunc(status.Workers, handles) {
+			k := kind{r.Operation, r.Queue}
+			stuck[k] = append(stuck[k], r)
+		}
+	}
+	if len(stuck) == 0 {
+		return []pawl.Finding{fine("workers", plural(len(status.Workers), "worker")+" alive, and no task waits for an operation that none handles")}, nil
+	}
 	var found []pawl.Finding
-	for _, operation := range sortedKeys(stuck) {
-		rows := slices.DeleteFunc(stuck[operation], func(r *pawl.TaskRow) bool { return stopped(status, r, p.now) })
-		busy, err := p.client.List(ctx, pawl.Filter{Operation: operation, States: []pawl.State{pawl.Running}, Max: 1})
-		if err != nil {
-			return nil, err
-		}
-		if len(rows) == 0 || len(busy) > 0 {
-			continue
-		}
-		found = append(found, odd("workers",
-			fmt.Sprintf("%s of operation %s waiting for up to %s, and none running", counted(len(rows), "task"), operation, span(p.now.Sub(rows[0].Added))),
-			"start a worker with a handler for this operation, and see that it works on queue "+rows[0].Queue))
+	for k, rows := range stuck {
+		found = append(found, odd("operation "+k.operation,
+			fmt.Sprintf("%s of queue %s waiting for up to %s, and of %s alive none handles them",
+				counted(len(rows), "task"), k.queue, span(p.now.Sub(rows[0].Added)), plural(len(status.Workers), "worker")),
+			"start a worker with a handler for this operation, and see that it works on queue "+k.queue))
 	}
-	if len(found) == 0 {
-		found = append(found, fine("workers", "no task waits for long without a worker"))
-	}
+	slices.SortFunc(found, func(a, b pawl.Finding) int {
+		return cmp.Or(cmp.Compare(a.What, b.What), cmp.Compare(a.Remedy, b.Remedy))
+	})
 	return found, nil
-}
-
-// stopped reports whether a task waits because its queue or limit is closed, which
-// is told on its own.
-func stopped(status pawl.Status, r *pawl.TaskRow, now time.Time) bool {
-	for _, q := range status.Queues {
-		if q.Name == r.Queue && q.Paused {
-			return true
-		}
-	}
-	for _, l := range limitViews(status, now) {
-		if l.Name == r.Limit && l.Gate != nil {
-			return true
-		}
-	}
-	return false
 }
 
 // stops looks for queues and limits that are closed.

@@ -1,0 +1,43 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pawlhq/pawl"
+)
+
+// claim has a worker ask for tasks.
+func (w *ward) claim(c pawl.Claim) {
+	w.Helper()
+	if _, err := w.store.Claim(w.Context(), time.Time{}, c); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func TestWorkersThatAreAlive(t *testing.T) {
+	w := newWard(t)
+	w.well("workers", "no workers: none was seen within the last minute")
+	if got := decoded[struct{ Workers []pawl.WorkerStatus }](w, "workers"); got.Workers == nil || len(got.Workers) > 0 {
+		t.Errorf("workers = %v; want an empty list", got.Workers)
+	}
+	w.claim(pawl.Claim{Worker: "worker-5", Operations: []string{"ask", "tell"}, Queues: []string{"agents", "nightly"}, Lease: time.Minute})
+	w.claim(pawl.Claim{Worker: "worker-4", Operations: []string{"count"}, Lease: time.Minute})
+	out := w.well("workers", "worker-4  all              count       0s ago", "worker-5  agents, nightly  ask, tell   0s ago")
+	if strings.Index(out, "worker-4") > strings.Index(out, "worker-5") {
+		t.Errorf("pawl workers prints\n%s\nwant them by name", out)
+	}
+	got := decoded[struct{ Workers []pawl.WorkerStatus }](w, "workers").Workers
+	if len(got) != 2 || got[0].Queues == nil || len(got[0].Queues) > 0 || !slices.Equal(got[1].Operations, []string{"ask", "tell"}) || time.Since(got[1].Seen) > time.Minute {
+		t.Errorf("workers = %+v; want both, the first with no queues", got)
+	}
+}
+
+func TestWorkersWithManyOperationsFitTheScreen(t *testing.T) {
+	w := newWard(t)
+	many := strings.Fields(strings.Repeat("operation ", 40))
+	w.claim(pawl.Claim{Worker: strings.Repeat("long-name-", 9), Operations: many, Queues: many, Lease: time.Minute})
+	w.well("workers", "operation, operation", "0s ago") // ward checks how wide the lines are
+}
