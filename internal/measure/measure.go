@@ -115,11 +115,11 @@ func (m *Meter) Prepare(ctx context.Context) error {
 	return nil
 }
 
-// reclaim takes tasks back from a meter that was killed: a store does so when a
-// worker asks for tasks, and this one asks for none that there are.
+// reclaim takes tasks back from a meter that was killed: a store does so in any
+// claim, and this one is for none.
 func (m *Meter) reclaim(ctx context.Context) error {
 	_, err := m.store.Claim(ctx, time.Time{}, pawl.Claim{
-		Worker: Operation, Queues: []string{Queue}, Operations: []string{Operation + "-none"}, Max: 1, Lease: time.Minute,
+		Worker: Operation, Queues: []string{Queue}, Operations: []string{Operation + "-none"}, Lease: time.Minute, Leaving: true,
 	})
 	return err
 }
