@@ -55,21 +55,21 @@ var manual = strings.Repeat("word ", 2000)
 
 func TestPromptCache(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := llmsim.New(llmsim.Config{Limits: llmsim.Limits{InputTokens: 10_000}})
+		s := llmsim.New(llmsim.Config{Limits: llmsim.Limits{InputTokens: 2500}})
 		body := talk("["+block(manual, true)+"]", `"hello"`)
 		first := send(t, s, body)
 		if first.CacheWrite != 2000 || first.CacheRead != 0 || first.Input != 4 {
 			t.Errorf("Usage = %+v of the first call; want 2,000 tokens written", first)
 		}
-		if left := s.Levels("anthropic").InputTokens.Left; left != 10_000-2004 {
-			t.Errorf("%v input tokens are left; want 7996: what is written is charged", left)
+		if left := s.Levels("anthropic").InputTokens.Left; left != 2500-2004 {
+			t.Errorf("%v input tokens are left; want 496: what is written is charged", left)
 		}
 		second := send(t, s, strings.Replace(body, "hello", "hello again", 1))
 		if second.CacheRead != 2000 || second.CacheWrite != 0 || second.Input != 5 {
 			t.Errorf("Usage = %+v of the second call; want 2,000 tokens read", second)
 		}
-		if left := s.Levels("anthropic").InputTokens.Left; left != 10_000-2009 {
-			t.Errorf("%v input tokens are left; want 7991: what is read is free of the limit", left)
+		if left := s.Levels("anthropic").InputTokens.Left; left != 2500-2009 {
+			t.Errorf("%v input tokens are left; want 491: what is read is free of the limit", left)
 		}
 		streamed := send(t, s, strings.Replace(body, `"max_tokens"`, `"stream":true,"max_tokens"`, 1))
 		if streamed.CacheRead != 2000 || streamed.Input != 4 {
@@ -147,6 +147,33 @@ func TestPromptCacheOfAConversation(t *testing.T) {
 		if got.CacheRead != test.read || got.CacheWrite != test.write {
 			t.Errorf("with %d blocks more: Usage = %+v; want %d read and %d written", test.blocks, got, test.read, test.write)
 		}
+	}
+}
+
+// What is read is renewed, though another block is marked now.
+func TestPromptCacheRenewsWhatIsRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := llmsim.New(llmsim.Config{})
+		for _, content := range []string{
+			block(manual, true),
+			block(manual, false) + "," + block("one", true),
+			block(manual, false) + "," + block("two", true),
+		} {
+			u := send(t, s, talk(`"be kind"`, "["+content+"]"))
+			if want := int64(2005); content != block(manual, true) && u.CacheRead != want {
+				t.Errorf("Usage = %+v; want %d tokens read", u, want)
+			}
+			time.Sleep(4 * time.Minute)
+		}
+	})
+}
+
+// Blocks that are counted one by one may come to more than all of them together.
+func TestPromptCacheIsNoMoreThanTheInput(t *testing.T) {
+	s := llmsim.New(llmsim.Config{})
+	u := send(t, s, talk(`""`, "["+block(manual+"\n", false)+","+block("\nx", true)+"]"))
+	if want := int64(3 + 2000 + 1 + 1); u.Input != 0 || u.CacheWrite != want {
+		t.Errorf("Usage = %+v; want %d tokens written and no more", u, want)
 	}
 }
 
