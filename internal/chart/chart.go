@@ -27,12 +27,12 @@ type Axis struct {
 	Most  float64 // where it ends; what lies beyond is drawn at the edge. 0 or less: where the data end
 }
 
-// Series is one line, with a name in the legend and, below the picture, a row of
+// Series is one line, or dots, with a name in the legend and, below the picture, a row of
 // marks.
 type Series struct {
 	Name   string
 	Points []Point
-	Dashed bool
+	Dots   bool      // dots in place of a line
 	Marks  []float64 // where on the x axis
 }
 
@@ -119,18 +119,23 @@ func clamp(v float64) float64 { return min(max(v, 0), 1) }
 func (d *drawing) legend() {
 	x := float64(left)
 	for i, s := range d.Series {
-		d.stroke(x, 40, x+22, 40, lineStyle(s, colour(i)))
+		end := x + 22
+		if s.Dots {
+			end = x
+		}
+		d.stroke(x, 40, end, 40, s.style(colour(i)))
 		d.text(x+28, 44.5, "start", "", s.Name)
 		x += 50 + 7.2*float64(len([]rune(s.Name)))
 	}
 }
 
-func lineStyle(s Series, colour string) string {
-	style := fmt.Sprintf(`fill="none" stroke="%s" stroke-width="1.8" stroke-linejoin="round"`, colour)
-	if s.Dashed {
-		style += ` stroke-dasharray="6 4"`
+// style draws a path through a series' points: with dots, each of them is a line
+// of no length with a round end.
+func (s Series) style(colour string) string {
+	if s.Dots {
+		return fmt.Sprintf(`fill="none" stroke="%s" stroke-width="4" stroke-linecap="round" stroke-opacity="0.6"`, colour)
 	}
-	return style
+	return fmt.Sprintf(`fill="none" stroke="%s" stroke-width="1.8" stroke-linejoin="round"`, colour)
 }
 
 func (d *drawing) axes() {
@@ -161,9 +166,16 @@ func steps(most float64) (values []float64) {
 func (d *drawing) line(s Series, colour string) {
 	var path strings.Builder
 	for i, p := range s.Points {
-		fmt.Fprintf(&path, "%c%s %s", "ML"[min(i, 1)], number(d.x(p.X)), number(d.y(p.Y)))
+		command, end := "L", ""
+		if i == 0 || s.Dots {
+			command = "M"
+		}
+		if s.Dots {
+			end = "h0"
+		}
+		path.WriteString(command + number(d.x(p.X)) + " " + number(d.y(p.Y)) + end)
 	}
-	d.printf(`<path d="%s" %s/>`+"\n", path.String(), lineStyle(s, colour))
+	d.printf(`<path d="%s" %s/>`+"\n", path.String(), s.style(colour))
 }
 
 // marks draws a row of marks for each series. Marks at the same place are one.

@@ -2,6 +2,7 @@ package rivals
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -15,47 +16,49 @@ const queueTries = 4
 // exponential backoff from one second, three times, after which a call is a dead
 // letter.
 func PriorityQueue(ctx context.Context, w Work) {
-	q := &priorityQueue{Work: w}
-	for ctx.Err() == nil {
-		c, ok := q.next(ctx)
-		if !ok {
-			return
-		}
+	q := &priorityQueue{Work: w, lines: [3]*line{newLine(), newLine(), newLine()}}
+	var arrivals sync.WaitGroup
+	arrivals.Go(func() { q.fill(ctx) })
+	for c, ok := q.next(ctx); ok; c, ok = q.next(ctx) {
 		q.finish(ctx, c)
 	}
+	arrivals.Wait()
 }
 
 type priorityQueue struct {
 	Work
-	lines            [3][]Call
+	lines            [3]*line
 	window           time.Time // when the window of the counters began
 	requests, tokens float64   // in this window
 }
 
-// next takes in what has arrived and returns the first call of the most urgent
-// line. With nothing to do it waits.
-func (q *priorityQueue) next(ctx context.Context) (Call, bool) {
+// fill puts calls into their lines as they arrive, until ctx ends.
+func (q *priorityQueue) fill(ctx context.Context) {
 	for {
-		for more := true; more; {
-			select {
-			case c, ok := <-q.Calls:
-				if more = ok; ok {
-					q.lines[c.Priority] = append(q.lines[c.Priority], c)
-				}
-			default:
-				more = false
+		select {
+		case c, ok := <-q.Calls:
+			if !ok {
+				return
 			}
-		}
-		for i, line := range q.lines {
-			if len(line) > 0 {
-				q.lines[i] = line[1:]
-				return line[0], true
-			}
-		}
-		if !q.sleep(ctx, 100*time.Millisecond) {
-			return Call{}, false
+			q.lines[c.Priority].push(c)
+		case <-ctx.Done():
+			return
 		}
 	}
+}
+
+// next returns the first call of the most urgent line. With nothing to do it looks
+// again after a tenth of a second.
+func (q *priorityQueue) next(ctx context.Context) (Call, bool) {
+	for ctx.Err() == nil {
+		for _, l := range q.lines {
+			if c, ok := l.pop(); ok {
+				return c, true
+			}
+		}
+		q.sleep(ctx, 100*time.Millisecond)
+	}
+	return Call{}, false
 }
 
 // finish makes a call until it succeeds or is given up.

@@ -46,6 +46,14 @@ type Scenario struct {
 func Scenarios() []Scenario {
 	return []Scenario{
 		{"share", "Pawl beside four other ways: what is used of the limits, refused and lost", playShare},
+		{"unknown", "nothing configured: what is refused until the limits are learned, and used afterwards", playUnknown},
+		{"halved", "the provider halves its limits: what is refused, and how soon the use fits again", playHalved},
+		{"priority", "urgent calls over a backlog of 100,000: how long they wait", playPriority},
+		{"large", "calls of more than half a minute's tokens among small ones: how long both wait", playLarge},
+		{"users", "two users, one with a hundred times the tasks: what each gets", playUsers},
+		{"estimate", "how far the estimated input is from the real one after 100 calls", playEstimate},
+		{"overhead", "how fast tasks are drained with limits that never bind, beside none", playOverhead},
+		{"many", "1,000 limits, 10,000 users and 1,000,000 tasks, with one limit used up: what the others lose", playMany},
 	}
 }
 
@@ -88,16 +96,19 @@ const backlog = 2 * time.Minute
 
 // saturated returns the stage of a small account that allows 60 % of the input
 // tokens that are asked for.
-func (c *Config) saturated() *stage {
-	requests := within(c.Trace, c.Length+backlog)
-	limits := accountFor(requests, c.Length+backlog, 0.6)
+func (c *Config) saturated(length time.Duration) *stage {
+	requests := within(c.Trace, length+backlog)
+	limits := accountFor(requests, length+backlog, 0.6)
 	for i := range requests {
 		if requests[i].At -= backlog; requests[i].At < 0 {
 			requests[i].At = -1
 		}
 	}
-	return c.stage(requests, limits)
+	return c.stage(requests, limits, length)
 }
+
+// short is how long a play takes that shows what it has to show sooner than others.
+func (c *Config) short() time.Duration { return min(c.Length, 10*time.Minute) }
 
 // open returns the store that Pawl plays on.
 func (c *Config) open(ctx context.Context) (pawl.Store, error) { return stores.Open(ctx, c.Store) }

@@ -101,14 +101,27 @@ func done(events []event) (n int) {
 	return n
 }
 
+// sent returns when each request first reached the provider, 0 for never.
+func (st *stage) sent() []time.Duration {
+	sent := make([]time.Duration, len(st.requests))
+	for i := range sent {
+		sent[i] = time.Duration(st.seen[i].Load())
+	}
+	return sent
+}
+
 // waits returns how long the requests that pick selects waited until they first
 // reached the provider, of those that did. What waited before the start waits
 // from the start.
 func (st *stage) waits(pick func(Request) bool) []time.Duration {
-	var waits []time.Duration
-	for i, r := range st.requests {
-		if seen := time.Duration(st.seen[i].Load()); seen > 0 && pick(r) {
-			waits = append(waits, seen-max(r.At, 0))
+	return waitsOf(st.requests, st.sent(), pick)
+}
+
+// waitsOf returns the waits of requests that were sent at these times, sorted.
+func waitsOf(requests []Request, sent []time.Duration, pick func(Request) bool) (waits []time.Duration) {
+	for i, r := range requests {
+		if sent[i] > 0 && pick(r) {
+			waits = append(waits, sent[i]-max(r.At, 0))
 		}
 	}
 	slices.Sort(waits)

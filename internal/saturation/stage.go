@@ -19,7 +19,10 @@ type stage struct {
 	requests []Request
 	limits   llmsim.Limits
 	length   time.Duration // how long it plays
+	headers  llmsim.HeaderStyle
 	scale    float64       // how many times faster than real time
+	change   time.Duration // when the provider changes its limits; 0 for never
+	changed  llmsim.Limits // what it changes them to
 	text     *prose
 
 	sim   *llmsim.Server
@@ -37,11 +40,11 @@ const (
 	mostCalls = 1 << 20
 )
 
-// open makes the provider.
+// open makes the provider, before anyone plays.
 func (st *stage) open() {
 	st.seen = make([]atomic.Int64, len(st.requests))
 	st.sim = llmsim.New(llmsim.Config{
-		Limits: st.limits, Latency: latency, Scale: st.scale, Seed: 1, Log: mostCalls,
+		Limits: st.limits, Headers: st.headers, Latency: latency, Scale: st.scale, Seed: 1, Log: mostCalls,
 		Decide: func(c *llmsim.Call) llmsim.Fault { st.see(c); return llmsim.None },
 		Reply:  st.reply,
 	})
@@ -50,7 +53,15 @@ func (st *stage) open() {
 // begin starts the clock, and returns a context that ends with the play.
 func (st *stage) begin(ctx context.Context) (context.Context, context.CancelFunc) {
 	st.began = time.Now()
-	return context.WithTimeout(ctx, st.real(st.length))
+	ctx, stop := context.WithTimeout(ctx, st.real(st.length))
+	if st.change == 0 {
+		return ctx, stop
+	}
+	change := time.AfterFunc(st.real(st.change), func() { _ = st.sim.SetLimits(st.changed) }) // which are valid
+	return ctx, func() {
+		change.Stop()
+		stop()
+	}
 }
 
 // real is a time of the account in real time.
@@ -167,8 +178,6 @@ func accountFor(requests []Request, d time.Duration, share float64) llmsim.Limit
 }
 
 // stage returns the stage for requests to an account with these limits.
-func (c *Config) stage(requests []Request, l llmsim.Limits) *stage {
-	st := &stage{requests: requests, limits: l, length: c.Length, scale: c.Scale, text: newProse(c.Prose)}
-	st.open()
-	return st
+func (c *Config) stage(requests []Request, l llmsim.Limits, length time.Duration) *stage {
+	return &stage{requests: requests, limits: l, length: length, scale: c.Scale, text: newProse(c.Prose)}
 }

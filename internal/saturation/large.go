@@ -1,0 +1,154 @@
+package saturation
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/pawlhq/pawl/internal/chart"
+	"github.com/pawlhq/pawl/llmsim"
+)
+
+// The account of playLarge and what is asked of it.
+const (
+	largeAccount = 80_000 // tokens a minute, input and output together
+	largeCall    = 50_000 // tokens, of which largeOutput are output
+	largeOutput  = 200
+	largeEvery   = 55 * time.Second
+	largeLoad    = 1.05 // of what the account allows, small calls included
+)
+
+// playLarge plays calls of more than half a minute's tokens among small ones.
+func playLarge(ctx context.Context, c Config) (*Result, error) {
+	requests := c.mixed()
+	st := c.stage(requests, llmsim.Limits{Tokens: largeAccount}, c.Length)
+	all, err := contests(ctx, []contender{c.pawl("Pawl", st, (*stage).known)})
+	if err != nil {
+		return nil, err
+	}
+	first := firstInFirstOut(requests, largeAccount, c.Length)
+	ours := st.sent()
+	longest := longestWait(requests, first, isLarge, c.Length)
+	r := &Result{About: fmt.Sprintf("a call of %d tokens every %v among small ones, together %g %% of an account of %d tokens a minute",
+		largeCall, largeEvery, 100*largeLoad, largeAccount)}
+	for _, row := range []struct {
+		name string
+		sent []time.Duration
+	}{{"Pawl", ours}, {"first in, first out", first}} {
+		large := longestWait(requests, row.sent, isLarge, c.Length)
+		small := waitsOf(requests, row.sent, isSmall)
+		r.Rows = append(r.Rows, Row{Name: row.name, Figures: []Figure{
+			seconds("longest wait of a large one", large),
+			{Name: "of that of first in, first out", Value: large.Seconds() / longest.Seconds()},
+			seconds("small ones, p50", quantile(small, 0.5)),
+			seconds("p99", quantile(small, 0.99)),
+		}})
+	}
+	f := r.Rows[0].Figures
+	f[1], f[2] = f[1].atMost(1.5), f[2].atMost(2)
+	r.Rows[0].Note = refusals(&all[0])
+	r.Picture = c.largePicture(requests, ours, first)
+	return r, nil
+}
+
+func isLarge(r Request) bool { return r.Input+r.Output >= largeCall }
+func isSmall(r Request) bool { return !isLarge(r) }
+
+// mixed returns the large calls and small ones, in the sizes of the trace, that
+// arrive at random for the rest.
+func (c *Config) mixed() []Request {
+	r := rand.New(rand.NewPCG(c.Seed, largeCall))
+	var requests []Request
+	for at := largeEvery / 2; at < c.Length; at += largeEvery {
+		requests = append(requests, Request{At: at, Input: largeCall - largeOutput, Output: largeOutput})
+	}
+	rest := largeLoad*largeAccount*c.Length.Minutes() - float64(len(requests)*largeCall)
+	for rest > 0 {
+		s := c.Trace[r.IntN(len(c.Trace))]
+		s.At = time.Duration(r.Float64() * float64(c.Length))
+		s.Input, s.Output = max(s.Input, leastInput), max(s.Output, leastOutput)
+		rest -= float64(s.Input + s.Output)
+		requests = append(requests, s)
+	}
+	slices.SortStableFunc(requests, func(a, b Request) int { return int(a.At - b.At) })
+	return requests
+}
+
+// firstInFirstOut returns when each request would be sent in the order of arrival,
+// on an ideal bucket that holds a minute's tokens and is full at first. 0 is not
+// within length.
+func firstInFirstOut(requests []Request, aMinute float64, length time.Duration) []time.Duration {
+	sent := make([]time.Duration, len(requests))
+	level, now := aMinute, time.Duration(0)
+	refill := func(d time.Duration) {
+		level = min(level+d.Minutes()*aMinute, aMinute)
+		now += d
+	}
+	for i, r := range requests {
+		if r.At > now {
+			refill(r.At - now)
+		}
+		need := float64(r.Input + r.Output)
+		if missing := need - level; missing > 0 {
+			refill(time.Duration(missing / aMinute * float64(time.Minute)))
+		}
+		level -= need
+		if now >= length {
+			break
+		}
+		sent[i] = max(now, 1)
+	}
+	return sent
+}
+
+// longestWait returns the longest wait of the requests that pick selects. One that
+// was not sent has waited until the end.
+func longestWait(requests []Request, sent []time.Duration, pick func(Request) bool, end time.Duration) (longest time.Duration) {
+	for i, r := range requests {
+		if !pick(r) {
+			continue
+		}
+		at := sent[i]
+		if at == 0 {
+			at = end
+		}
+		longest = max(longest, at-r.At)
+	}
+	return longest
+}
+
+func (c *Config) largePicture(requests []Request, ours, first []time.Duration) *chart.Chart {
+	p := &chart.Chart{
+		Title: "Large calls among small ones",
+		X:     chart.Axis{Label: "when they arrive, minutes of the account's time", Most: c.Length.Minutes()},
+		Y:     chart.Axis{Label: "wait, seconds"},
+	}
+	for _, s := range []struct {
+		name string
+		sent []time.Duration
+		pick func(Request) bool
+	}{{"Pawl, large", ours, isLarge}, {"first in, first out, large", first, isLarge}, {"Pawl, small", ours, isSmall}} {
+		p.Series = append(p.Series, chart.Series{Name: s.name, Dots: true, Points: waitPoints(requests, s.sent, s.pick, time.Second)})
+	}
+	return p
+}
+
+// waitPoints is the wait of each request over the time at which it arrived.
+func waitPoints(requests []Request, sent []time.Duration, pick func(Request) bool, unit time.Duration) (points []chart.Point) {
+	for i, r := range requests {
+		if sent[i] > 0 && pick(r) {
+			points = append(points, chart.Point{X: r.At.Minutes(), Y: float64(sent[i]-r.At) / float64(unit)})
+		}
+	}
+	return points
+}
+
+// refusals notes what was refused in a play that should have none.
+func refusals(c *contest) string {
+	if n := len(refused(c.events, span{0, c.st.length})); n > 0 {
+		return fmt.Sprintf("%d refused", n)
+	}
+	return ""
+}
