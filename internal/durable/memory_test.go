@@ -395,16 +395,15 @@ func (m *memory) change(r *durable.Record, w *durable.Writes) {
 
 func (m *memory) turn(w *durable.Writes) {
 	for _, p := range w.Pages {
-		if old := m.pages[p.Key]; old.Version != p.Version || old.Value == nil && p.Version != 0 {
-			panic(fmt.Sprintf("page %s is stored under %d, not %d", p.Key, old.Version, p.Version))
+		stored := int64(0)
+		if old := m.pages[p.Key]; old.Value != nil {
+			stored = old.Version
 		}
-		p.Version = w.Version
-		if m.version = w.Version; p.Value == nil {
-			p.Version = 0
-			delete(m.pages, p.Key)
-			continue
+		if stored != p.Version {
+			panic(fmt.Sprintf("page %s is stored under %d, not %d", p.Key, stored, p.Version))
 		}
-		m.pages[p.Key] = p
+		p.Version, m.version = w.Version, w.Version
+		m.pages[p.Key] = p // a deleted one too, so that others learn of it
 	}
 }
 
