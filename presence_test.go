@@ -129,13 +129,13 @@ func TestWorkersThatHaveNothingToClaimSeldomDo(t *testing.T) {
 			time.Sleep(time.Minute)
 			add(t, c, asks, "1s", pawl.Keep) // of which a full worker need not hear
 		}
-		if a, b := idles.Load(), busies.Load(); !within3(a) || !within3(b) {
+		if a, b := idles.Load(), busies.Load(); !threeAMinute(a) || !threeAMinute(b) {
 			t.Errorf("in an hour %d claims of an idle worker and %d of a full one; want three a minute", a, b)
 		}
 	})
 }
 
-func within3(claims int64) bool { return claims >= 3*59 && claims <= 3*61 }
+func threeAMinute(claims int64) bool { return claims >= 3*59 && claims <= 3*61 }
 
 // workers returns the names of the workers that are listed.
 func workers(t *testing.T, c *pawl.Client) string {
