@@ -251,3 +251,20 @@ func TestHeaderStyles(t *testing.T) {
 		})
 	})
 }
+
+// What is counted in whole seconds is so in the account's, however fast they pass.
+func TestSecondsAtAScale(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := llmsim.New(llmsim.Config{Limits: llmsim.Limits{Requests: 6}, Scale: 20})
+		for range 6 {
+			anthropic.post(s, ask{}).must(t, 200)
+		}
+		began := time.Now()
+		time.Sleep(160 * time.Millisecond) // 3.2 s of the account, and 6.8 s until there is one
+		r := anthropic.post(s, ask{}).must(t, 429)
+		checkHeaders(t, r, map[string]string{
+			"Retry-After":                        "0.35",
+			"Anthropic-Ratelimit-Requests-Reset": began.Add(3 * time.Second).UTC().Format(time.RFC3339Nano),
+		})
+	})
+}

@@ -135,7 +135,7 @@ func (anthropic) afterFault(c *Call, f Fault) cost {
 
 func (anthropic) produced(tokens int64) cost { return cost{tokensMinute: tokens, outputMinute: tokens} }
 
-func (anthropic) limits(h http.Header, l levels, now time.Time) {
+func (anthropic) limits(h http.Header, l levels, now time.Time, second time.Duration) {
 	in, out := l[inputMinute], l[outputMinute]
 	if !l[tokensMinute].known && in.known && out.known {
 		limit := in.limit + out.limit
@@ -163,12 +163,12 @@ func (anthropic) limits(h http.Header, l levels, now time.Time) {
 		prefix := "Anthropic-Ratelimit-" + b.name
 		h.Set(prefix+"-Limit", strconv.FormatInt(b.level.limit, 10))
 		h.Set(prefix+"-Remaining", strconv.FormatInt(int64(left), 10))
-		h.Set(prefix+"-Reset", now.Add(b.level.full).UTC().Format(time.RFC3339))
+		h.Set(prefix+"-Reset", now.Add(b.level.full).Truncate(second).UTC().Format(time.RFC3339Nano))
 	}
 }
 
-func (anthropic) wait(h http.Header, d time.Duration) {
-	h.Set("Retry-After", strconv.FormatInt(seconds(d), 10))
+func (anthropic) wait(h http.Header, d, second time.Duration) {
+	h.Set("Retry-After", seconds(d, second))
 	h.Set("X-Should-Retry", "true")
 }
 

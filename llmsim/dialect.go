@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -21,9 +22,9 @@ type dialect interface {
 	afterFault(c *Call, f Fault) cost // what a call that is let in takes, given its fate
 	produced(tokens int64) cost       // what output takes as it comes
 
-	limits(h http.Header, l levels, now time.Time)
+	limits(h http.Header, l levels, now time.Time, second time.Duration)
 	problem(p *problem, requestID string) []byte
-	wait(h http.Header, d time.Duration)
+	wait(h http.Header, d, second time.Duration)
 	requestID(h http.Header, id string)
 
 	notFound(r *http.Request) *problem
@@ -52,6 +53,7 @@ type problem struct {
 	param   string // OpenAI's param; "" for none
 	message string
 	wait    time.Duration // what retry-after says; 0 to leave it out
+	second  time.Duration // how long the account's second lasts, which retry-after counts in; set with wait
 	bare    bool          // without rate limit headers
 }
 
@@ -157,7 +159,9 @@ func thousands(n int64) string {
 	return s
 }
 
-// seconds rounds up to whole seconds, as retry-after is written.
-func seconds(d time.Duration) int64 {
-	return int64((d + time.Second - 1) / time.Second)
+// seconds writes d rounded up to whole seconds of the account, as retry-after is
+// written: at a scale, real ones and a fraction.
+func seconds(d, second time.Duration) string {
+	d = (d + second - 1) / second * second
+	return strconv.FormatFloat(d.Seconds(), 'f', -1, 64)
 }

@@ -45,8 +45,8 @@
 // makes them coarse. [Server.Levels] tells how full the buckets truly are.
 //
 // At scale s the account's minute lasts 60/s seconds, and latencies are
-// divided by s. The headers tell real time, so that those that count in whole
-// seconds are coarse at a high scale.
+// divided by s. The headers tell real time, and those that count in whole seconds
+// count in the account's: at scale 20 a retry-after may say 0.35, which is 7.
 //
 // # Faults
 //

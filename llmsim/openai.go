@@ -128,7 +128,7 @@ func (openai) produced(int64) cost { return cost{} }
 
 // limits shows one limit of requests: a minute's, or a day's if no more is left of
 // that. Nothing in it says which.
-func (openai) limits(h http.Header, l levels, _ time.Time) {
+func (openai) limits(h http.Header, l levels, _ time.Time, _ time.Duration) {
 	requests := l[requestsMinute]
 	if day := l[requestsDay]; day.known && (!requests.known || day.left <= requests.shown()) {
 		requests = day
@@ -151,8 +151,8 @@ func milliseconds(d time.Duration) time.Duration {
 	return (d + time.Millisecond - 1).Truncate(time.Millisecond)
 }
 
-func (openai) wait(h http.Header, d time.Duration) {
-	h.Set("Retry-After", strconv.FormatInt(seconds(d), 10))
+func (openai) wait(h http.Header, d, second time.Duration) {
+	h.Set("Retry-After", seconds(d, second))
 	h.Set("Retry-After-Ms", strconv.FormatInt(milliseconds(d).Milliseconds(), 10))
 }
 

@@ -163,6 +163,7 @@ func (x *exchange) fail(p *problem) {
 	if x.s.cfg.Headers == NoHeaders {
 		p.wait = 0
 	}
+	p.second = x.s.second()
 	writeProblem(x.w, x.d, p, fmt.Sprintf("req_%016x", x.rec.Seq))
 }
 
@@ -191,7 +192,7 @@ func (x *exchange) limits() {
 	case CoarseHeaders:
 		l = l.coarse()
 	}
-	x.d.limits(h, l, now)
+	x.d.limits(h, l, now, x.s.second())
 	if x.s.cfg.Headers == NoResets {
 		maps.DeleteFunc(h, func(name string, _ []string) bool {
 			return strings.Contains(name, "Ratelimit") && strings.Contains(name, "-Reset")
@@ -204,7 +205,7 @@ func writeProblem(w http.ResponseWriter, d dialect, p *problem, requestID string
 		d.requestID(w.Header(), requestID)
 	}
 	if p.wait > 0 {
-		d.wait(w.Header(), p.wait)
+		d.wait(w.Header(), p.wait, p.second)
 	}
 	write(w, p.status, "application/json", d.problem(p, requestID))
 }

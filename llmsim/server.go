@@ -109,6 +109,10 @@ func (s *Server) scaled(d time.Duration) time.Duration {
 	return time.Duration(float64(d) / s.cfg.Scale)
 }
 
+// second is how long a second of the account lasts. Headers that count in whole
+// seconds count in these.
+func (s *Server) second() time.Duration { return max(s.scaled(time.Second), 1) }
+
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
