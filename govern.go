@@ -2,6 +2,7 @@ package pawl
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -101,9 +102,10 @@ func (a *attempt) unanswered(name, api string, settle Settlement, err error) err
 		return errors.Join(failed, a.save(Save{Settle: &settle}))
 	}
 	settle.Outcome, settle.After, settle.Reason, settle.Seen = outcomeOf(call), call.RetryAfter, call.Error(), call.Limits
+	settle.Told, settle.TooFast, settle.Busy = call.Told, call.TooFast, call.Status != http.StatusTooManyRequests
 	a.client.notices.failed(a.client, a.row, settle.Outcome, call)
 	a.count(func(s *tally) {
-		if settle.Outcome != CallNotSent {
+		if settle.Outcome != CallUnreached {
 			s.calls++
 		}
 		if settle.Outcome == CallUnknown || call.Class == llm.Ambiguous {
@@ -124,7 +126,7 @@ func outcomeOf(e *llm.Error) CallOutcome {
 	case llm.Blocked:
 		return CallBlocked
 	case llm.NotSent:
-		return CallNotSent
+		return CallUnreached
 	case llm.Ambiguous:
 		return CallUnknown
 	}
@@ -210,6 +212,8 @@ func (a *attempt) reserve(ctx context.Context, key string, call llm.Call) error 
 			return nil
 		case grant.Gate.Name == gateHeld:
 			return a.shut(call, llm.Blocked, grant)
+		case grant.Gate.Name == gateTooLarge:
+			return a.tooLarge(call, grant)
 		case grant.Wait > ask.Patience || ask.Patience <= 0:
 			return a.shut(call, llm.Throttled, grant)
 		}
@@ -221,7 +225,20 @@ func (a *attempt) reserve(ctx context.Context, key string, call llm.Call) error 
 	}
 }
 
-const gateHeld = "held" // the name of limit's gate
+// The names of limit's gates that no waiting opens.
+const (
+	gateHeld     = "held"
+	gateTooLarge = "too large"
+)
+
+// tooLarge is the failure of a call that the provider would never let in.
+func (a *attempt) tooLarge(call llm.Call, g Grant) error {
+	return &llm.Error{
+		Class: llm.Permanent, API: call.API.Name(),
+		Message: fmt.Sprintf("the call needs %.0f %s and limit %s allows %.0f in all; make it smaller, or lower its maximum of output",
+			g.Gate.Need, g.Gate.Reason, cmp.Or(g.Gate.Limit, a.row.Limit), g.Gate.Level),
+	}
+}
 
 // giveBack releases a reservation whose call will not be sent.
 func (a *attempt) giveBack(key string) error {

@@ -30,7 +30,7 @@ var noticeWords = map[CallOutcome]struct {
 }{
 	CallBlocked:   {slog.LevelError, "the account is blocked: its limit is held until it is resumed, or until the time that the provider named"},
 	CallThrottled: {slog.LevelWarn, "the provider throttles: its limit is paused"},
-	CallNotSent:   {slog.LevelWarn, "calls cannot be sent"},
+	CallUnreached: {slog.LevelWarn, "calls cannot be sent"},
 }
 
 // failed tells of a call that failed, if it is time to.

@@ -214,6 +214,10 @@ type Settlement struct {
 	Reason  string        // for a throttled or blocked call
 	Seen    llm.Limits
 	SentAgo time.Duration // how long ago the call was sent
+
+	Told    llm.Told `json:",omitzero"`  // for a throttled call: what its message said
+	TooFast bool     `json:",omitempty"` // for a throttled call: traffic grew too fast, and no limit is used up
+	Busy    bool     `json:",omitempty"` // for a throttled call: the provider has no room for anybody
 }
 
 // CallOutcome is what became of a call that was reserved.
@@ -225,6 +229,7 @@ const (
 	CallFailed    CallOutcome = "failed"    // answered with an error that charges nothing but the request
 	CallUnknown   CallOutcome = "unknown"   // no answer: the reservation stays charged
 	CallNotSent   CallOutcome = "not-sent"  // nothing was sent: the reservation is given back
+	CallUnreached CallOutcome = "unreached" // nothing was sent, for the provider cannot be reached: repeats pause the limit
 	CallThrottled CallOutcome = "throttled" // the limit pauses
 	CallBlocked   CallOutcome = "blocked"   // the limit is held
 )
@@ -315,9 +320,11 @@ type QueueStatus struct {
 
 // LimitStatus is the state of one limit.
 type LimitStatus struct {
-	Name   string       `json:"name"`
-	Config limit.Config `json:"config"`
-	State  limit.State  `json:"state"`
+	Name   string               `json:"name"`
+	Config limit.Config         `json:"config"`
+	State  limit.State          `json:"state"`
+	Fits   map[string]limit.Fit `json:"fits,omitempty"`  // what was learned of calls, by operation
+	Users  int                  `json:"users,omitempty"` // who have used something of their ceiling
 }
 
 // Exclusive is implemented by stores that are for one goroutine at a time, such as

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/admission"
 )
 
 // blockRows is how many copies of rows are allocated together, and so kept for
@@ -22,6 +23,10 @@ type claim struct {
 	tasks      []*pawl.TaskRow
 	block      []pawl.TaskRow // where the next copies of rows go
 	next       time.Time
+
+	closed map[string]bool // limits that turned a task away
+	large  map[string]int  // how many large tasks each limit turned away
+	passed []*task         // those, out of their lines until the claim ends
 }
 
 // Claim implements [pawl.Tasks]. Which tasks it takes is the same on every store:
@@ -35,13 +40,15 @@ type claim struct {
 //     number of claims so far that took a task, modulo the number of lines. With
 //     each turn that place moves on by one; a line that gives nothing is out, and
 //     the modulo is of those that are left.
+//  4. A task whose limit has no room closes it for the rest of the claim. A user at
+//     a ceiling is passed over. A large task is passed over, and tasks behind it go
+//     that fit into what is not saved for it; those of lower priority do not.
 func (s *Store) Claim(ctx context.Context, now time.Time, ask pawl.Claim) (pawl.Claimed, error) {
 	now, err := s.enter(ctx, now)
 	if err != nil {
 		return pawl.Claimed{}, err
 	}
 	defer s.mu.Unlock()
-	s.claims++
 	c := claim{Store: s, now: now, ask: &ask, operations: set(ask.Operations)}
 	if len(ask.Queues) > 0 {
 		c.queues = set(ask.Queues)
@@ -64,7 +71,11 @@ func (c *claim) takeAll() {
 	repeated := len(c.tasks)
 	for rank := range c.lines.byPriority {
 		c.drain(rank)
+		for name := range c.large {
+			c.close(name)
+		}
 	}
+	c.putBack()
 	if len(c.tasks) > repeated {
 		c.turned++
 	}
@@ -133,47 +144,85 @@ func (c *claim) drain(rank int) {
 	}
 }
 
-// takeFrom takes a line's first task and reports whether there was one.
+// takeFrom takes a line's first task that may go, and reports whether there was one.
 func (c *claim) takeFrom(l *line) bool {
-	t := l.take(c.operations, c.admit)
-	if t == nil {
-		return false
+	for first := l.First(); first != nil && !c.closed[l.limit]; first = l.First() {
+		u := first.Of
+		t := u.first(c.operations)
+		if t == nil {
+			l.SetAside()
+			continue
+		}
+		switch c.admit(t) {
+		case admission.Open:
+			l.start(u, t)
+			c.lease(t)
+			return true
+		case admission.Closed:
+			c.close(l.limit)
+			c.table.Limit(l.limit).Owes = l.owed()
+		case admission.Capped:
+			l.SetAside()
+		case admission.Large:
+			c.pass(u, t)
+		}
 	}
-	c.lease(t)
-	return true
+	return false
+}
+
+func (c *claim) close(name string) {
+	if c.closed == nil {
+		c.closed = map[string]bool{}
+	}
+	c.closed[name] = true
+}
+
+// pass passes over a large task. Beyond some of them its limit is closed.
+func (c *claim) pass(u *turn, t *task) {
+	u.work(t.row.Operation).pop()
+	c.passed = append(c.passed, t)
+	if c.large == nil {
+		c.large = map[string]int{}
+	}
+	if c.large[t.row.Limit]++; c.large[t.row.Limit] >= admission.PassMost {
+		c.close(t.row.Limit)
+	}
+}
+
+// putBack puts the tasks that were passed over where they were.
+func (c *claim) putBack() {
+	for _, t := range c.passed {
+		t.turn.work(t.row.Operation).push(t)
+	}
 }
 
 // owed reports whether a line comes first because its limit turned its first task
-// away before. Else smaller tasks of other lines could use up for ever what that
-// task waits for.
+// away before.
 func (c *claim) owed(l *line) bool {
-	limit := c.limits[l.limit]
-	return limit != nil && limit.owes == l && len(c.tasks) < c.ask.Max
+	owes := c.table.Owes(l.limit)
+	return owes != nil && *owes == *l.owed() && len(c.tasks) < c.ask.Max
 }
 
-// admit takes a task's first call from its limit. A limit that turns a task away
-// is closed for the rest of this claim: no task behind the first one, and none
-// of lower priority, goes before it.
-func (c *claim) admit(t *task) bool {
+func (l *line) owed() *admission.Owed { return &admission.Owed{Queue: l.queue, Priority: l.priority} }
+
+// admit takes a task's first call from its limit.
+func (c *claim) admit(t *task) admission.Verdict {
 	if t.row.Limit == pawl.NoLimit {
-		return true
+		return admission.Open
 	}
-	l := c.limit(t.row.Limit)
-	if l.closedIn == c.claims {
-		return false
-	}
-	cost := l.config.Estimate(t.row.Size)
-	charged, gate, ok := l.state.Admit(c.now, l.config, cost)
-	if !ok {
-		l.closedIn, l.owes = c.claims, t.turn.line
+	charged, gate, verdict := c.table.Admit(c.now, &admission.Ask{
+		Limit: t.row.Limit, User: t.row.User, Operation: t.row.Operation,
+		Size: t.row.Size, Rank: t.row.Priority, ID: t.row.ID,
+	})
+	if verdict != admission.Open {
 		c.next = earlier(c.next, gate.Until)
-		return false
+		return verdict
 	}
-	if l.owes == t.turn.line {
-		l.owes = nil
+	if owes := c.table.Owes(t.row.Limit); owes != nil && *owes == *t.turn.line.owed() {
+		c.table.Limit(t.row.Limit).Owes = nil
 	}
-	t.calls = append(t.calls[:0], call{limit: l, size: t.row.Size, cost: charged, at: c.now})
-	return true
+	t.calls = append(t.calls[:0], call{limit: t.row.Limit, size: t.row.Size, charged: charged, at: c.now})
+	return verdict
 }
 
 func (c *claim) lease(t *task) {

@@ -110,26 +110,6 @@ func (l *line) forget() {
 	l.sweep = 2 * len(l.users)
 }
 
-// take removes the next task of one of the operations and charges its user; it
-// returns nil if there is none, or if admit turns the first one away. Users who
-// have nothing for this worker are set aside, for Restore to put back.
-func (l *line) take(operations map[string]bool, admit func(*task) bool) *task {
-	for first := l.First(); first != nil; first = l.First() {
-		u := first.Of
-		t := u.first(operations)
-		if t == nil {
-			l.SetAside()
-			continue
-		}
-		if !admit(t) {
-			return nil
-		}
-		l.start(u, t)
-		return t
-	}
-	return nil
-}
-
 // start takes the first task of a user, whose turn it is, out of the line.
 func (l *line) start(u *turn, t *task) {
 	u.work(t.row.Operation).pop()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/admission"
 )
 
 // Store implements [pawl.Store]. It is safe for concurrent use.
@@ -32,7 +33,7 @@ type Store struct {
 	talks talks
 
 	queues    map[string]*queue
-	limits    map[string]*limited
+	table     admission.Table
 	workers   workers
 	lines     lines
 	leases    map[time.Duration]*chain
@@ -43,7 +44,6 @@ type Store struct {
 	watches  map[*watch]struct{}
 	interest eventSet // the types that any watch wants
 	hungry   bool     // a worker or a call found too little since the last EventReady
-	claims   int64    // counts claims: it marks limits closed in one
 	turned   int64    // counts those that took a task: it turns the lines
 }
 
@@ -70,7 +70,6 @@ func New() *Store {
 		twins:   twins{},
 		talks:   newTalks(),
 		queues:  map[string]*queue{},
-		limits:  map[string]*limited{},
 		workers: workers{},
 		lines:   lines{byKey: map[lineKey]*line{}},
 		leases:  map[time.Duration]*chain{},

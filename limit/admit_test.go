@@ -30,7 +30,7 @@ func TestConcurrentCallsDoNotOvershoot(t *testing.T) {
 	var s limit.State
 	n := 0
 	for range 60 {
-		if _, _, ok := s.Admit(t0, perSecond, call(100)); ok {
+		if _, _, ok := s.Admit(t0, perSecond, limit.Call{Cost: call(100)}); ok {
 			n++
 		}
 	}
@@ -51,7 +51,7 @@ func TestReplicasShareOneLimit(t *testing.T) {
 		if err := json.Unmarshal(data, &replica); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, ok := replica.Admit(after(time.Duration(i)*time.Microsecond), perSecond, call(100)); ok {
+		if _, _, ok := replica.Admit(after(time.Duration(i)*time.Microsecond), perSecond, limit.Call{Cost: call(100)}); ok {
 			n++
 		}
 		s = replica
@@ -61,17 +61,21 @@ func TestReplicasShareOneLimit(t *testing.T) {
 	}
 }
 
+// A call larger than the bucket runs alone, from a full one. What it is lent is
+// paid back by half of the refill, and by all of it once the bucket is full.
 func TestOversizeRunsAloneOnAFullBucket(t *testing.T) {
 	var s limit.State
 	reserved := admit(t, &s, t0, perSecond, call(3000))
-	wantLevel(t, &s, t0, perSecond, -2000)
-	gate := refused(t, &s, after(sec), perSecond, call(0), "tokens")
-	wantTime(t, "Gate.Until", gate.Until, after(20*sec))
-	s.Settle(after(sec), perSecond, reserved, call(3000))
-	admit(t, &s, after(20*sec), perSecond, call(0))
+	wantLevel(t, &s, t0, perSecond, 0)
+	wantSaved(t, &s, t0, perSecond, -2000)
+	gate := refused(t, &s, t0, perSecond, call(100), "tokens")
+	wantTime(t, "Gate.Until of a small one", gate.Until, after(2*sec))
+	s.Settle(t0, perSecond, reserved, call(3000))
 
-	gate = refused(t, &s, after(20*sec), perSecond, call(3000), "tokens")
-	wantTime(t, "Gate.Until of the next large one", gate.Until, after(30*sec))
+	refused(t, &s, after(29*sec), perSecond, call(3000), "tokens")
+	wantLevel(t, &s, after(20*sec), perSecond, 1000)
+	wantSaved(t, &s, after(20*sec), perSecond, -1000)
+	wantSaved(t, &s, after(25*sec), perSecond, -500)
 	admit(t, &s, after(30*sec), perSecond, call(3000))
 }
 
@@ -181,12 +185,12 @@ func TestBucketAddedAfterTheReservationIsNotRefunded(t *testing.T) {
 func TestNextIsWhenItIsAdmitted(t *testing.T) {
 	c := limit.Config{Tokens: 6000, Requests: 6}
 	var s limit.State
-	now, gate := s.Next(t0, c, call(700))
+	now, gate := s.Next(t0, c, limit.Call{Cost: call(700)})
 	if now != t0 || gate != (limit.Gate{}) {
 		t.Errorf("Next = %v, %+v; want now and no gate", now, gate)
 	}
 	admit(t, &s, t0, c, call(700))
-	at, gate := s.Next(t0, c, call(700))
+	at, gate := s.Next(t0, c, limit.Call{Cost: call(700)})
 	wantTime(t, "Next", at, after(10*sec))
 	if gate.Name != "requests" {
 		t.Errorf("Gate.Name = %q; want requests, which closes longer than tokens", gate.Name)
@@ -200,11 +204,11 @@ func TestNothingButNumbersEnters(t *testing.T) {
 	var s limit.State
 	for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), -5, math.MaxFloat64} {
 		cost := limit.Cost{Requests: v, Tokens: v, Input: v, Output: v, InFlight: -3}
-		charged, _, _ := s.Admit(t0, c, cost)
+		charged, _, _ := s.Admit(t0, c, limit.Call{Cost: cost})
 		s.Settle(t0, c, charged, cost)
 		s.Settle(t0, c, cost, charged)
 		charged, _, _ = s.Reserve(t0, c, cost)
-		s.Refuse(t0, c, charged, math.MaxInt64, "")
+		s.Refuse(t0, c, charged, limit.Throttle{After: math.MaxInt64, Reason: ""})
 		s.Hold(t0, time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC), "")
 		s.Adjust(t0, c, cost, cost)
 		if _, err := json.Marshal(s); err != nil {
@@ -218,8 +222,8 @@ func TestStateSurvivesJSON(t *testing.T) {
 	zone := time.FixedZone("x", 3600)
 	now := time.Now().In(zone)
 	var s limit.State
-	charged, _, _ := s.Admit(now, c, limit.Cost{Requests: 1, Tokens: 1.0 / 3, Input: 0.1, Output: 2, InFlight: 1})
-	s.Refuse(now.Add(12345), c, charged, 1234567, "slow down")
+	charged, _, _ := s.Admit(now, c, limit.Call{Cost: limit.Cost{Requests: 1, Tokens: 1.0 / 3, Input: 0.1, Output: 2, InFlight: 1}})
+	s.Refuse(now.Add(12345), c, charged, limit.Throttle{After: 1234567, Reason: "slow down"})
 	s.Reserve(now.Add(time.Hour), c, call(17.3))
 	s.Reserve(now.Add(time.Hour), c, call(17.3))
 	s.Hold(now, now.Add(99*time.Hour+1), "bill")

@@ -28,17 +28,30 @@ func (s *State) Ask(now time.Time, c Config, cost Cost, patience time.Duration) 
 // and if its turn cannot be known, it stays charged as it was.
 func (s *State) Convert(now time.Time, c Config, from, to Cost, patience time.Duration) (charged Cost, a Answer) {
 	stood := *s
-	charged, at := s.Adjust(now, c, from, to)
-	a = Answer{OK: !at.IsZero(), Wait: Until(now, at)}
-	if !a.OK || a.Wait > 0 {
+	charged, at, gate := s.Adjust(now, c, from, to)
+	if at.IsZero() {
+		return s.restore(now, c, charged, from), Answer{Gate: gate, Wait: Until(now, gate.Until)}
+	}
+	a = Answer{OK: true, Wait: Until(now, at)}
+	if a.Wait > 0 {
 		a.Gate = stood.between(now, c, from, to)
 		a.Gate.Until = at
 	}
-	if !a.OK || a.Wait > patience {
-		charged, _ = s.Adjust(now, c, charged, from)
+	if a.Wait > patience {
 		a.OK = false
+		charged = s.restore(now, c, charged, from)
 	}
 	return charged, a
+}
+
+// restore charges a call what it was charged before.
+func (s *State) restore(now time.Time, c Config, charged, from Cost) Cost {
+	if charged.Cold && !from.Cold { // it is not sent
+		s.Cold.Out = max(s.Cold.Out-1, 0)
+		charged.Cold = false
+	}
+	from.Probe = charged.Probe
+	return s.move(stamp(now), &c, charged.clean(), from.clean())
 }
 
 // between returns what keeps a call that was charged something from being charged
@@ -48,10 +61,11 @@ func (s State) between(now time.Time, c Config, charged, wanted Cost) Gate {
 	if charged.Probe {
 		s.Probe = Probe{}
 	}
-	_, g := s.Next(now, c, Cost{
-		Requests: wanted.Requests - charged.Requests, Tokens: wanted.Tokens - charged.Tokens,
-		Input: wanted.Input - charged.Input, Output: wanted.Output - charged.Output,
-	})
+	more := Cost{}
+	for k := range kinds {
+		*more.part(k) = *wanted.part(k) - *charged.part(k)
+	}
+	_, g := s.Next(now, c, Call{Cost: more, Rank: 1})
 	return g
 }
 

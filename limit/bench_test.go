@@ -20,10 +20,10 @@ func BenchmarkAdmitSettle(b *testing.B) {
 		b.Run(bb.name, func(b *testing.B) {
 			b.ReportAllocs()
 			var s limit.State
-			cost, now := bb.c.Estimate(limit.Size{Chars: 4000}), t0
+			cost, now := bb.c.Estimate(limit.Size{Chars: 4000}, nil), t0
 			for b.Loop() {
 				now = now.Add(time.Microsecond)
-				charged, _, _ := s.Admit(now, bb.c, cost)
+				charged, _, _ := s.Admit(now, bb.c, limit.Call{Cost: cost})
 				s.Settle(now, bb.c, charged, cost)
 			}
 		})
@@ -36,10 +36,10 @@ func BenchmarkAdmit(b *testing.B) {
 			bb.c.InFlight = 0
 			b.ReportAllocs()
 			var s limit.State
-			cost, now := bb.c.Estimate(limit.Size{Chars: 4000}), t0
+			cost, now := bb.c.Estimate(limit.Size{Chars: 4000}, nil), t0
 			for b.Loop() {
 				now = now.Add(time.Microsecond)
-				s.Admit(now, bb.c, cost)
+				s.Admit(now, bb.c, limit.Call{Cost: cost})
 			}
 		})
 	}
@@ -50,7 +50,7 @@ func BenchmarkSettle(b *testing.B) {
 		b.Run(bb.name, func(b *testing.B) {
 			b.ReportAllocs()
 			var s limit.State
-			cost, now := bb.c.Estimate(limit.Size{Chars: 4000}), t0
+			cost, now := bb.c.Estimate(limit.Size{Chars: 4000}, nil), t0
 			for b.Loop() {
 				now = now.Add(time.Microsecond)
 				s.Settle(now, bb.c, cost, cost)
@@ -64,23 +64,23 @@ func BenchmarkRefused(b *testing.B) {
 	var s limit.State
 	s.Settle(t0, perSecond, limit.Cost{}, limit.Cost{Tokens: 1e9})
 	for b.Loop() {
-		s.Admit(t0, perSecond, call(100))
+		s.Admit(t0, perSecond, limit.Call{Cost: call(100)})
 	}
 }
 
 func TestNothingIsAllocated(t *testing.T) {
 	for _, bb := range benchConfigs {
 		var s limit.State
-		cost := bb.c.Estimate(limit.Size{Chars: 4000})
+		cost := bb.c.Estimate(limit.Size{Chars: 4000}, nil)
 		n := testing.AllocsPerRun(100, func() {
-			charged, _, _ := s.Admit(t0, bb.c, cost)
-			charged, _ = s.Adjust(t0, bb.c, charged, cost)
+			charged, _, _ := s.Admit(t0, bb.c, limit.Call{Cost: cost})
+			charged, _, _ = s.Adjust(t0, bb.c, charged, cost)
 			s.Settle(t0, bb.c, charged, cost)
 			charged, _, _ = s.Reserve(t0, bb.c, cost)
 			s.Release(t0, bb.c, charged, true)
-			s.Refuse(t0, bb.c, limit.Cost{}, 0, "")
+			s.Refuse(t0, bb.c, limit.Cost{}, limit.Throttle{After: 0, Reason: ""})
 			s.Observe(t0, t0, bb.c, limit.Observation{Tokens: seen(1, 1, t0)})
-			s.Next(t0, bb.c, cost)
+			s.Next(t0, bb.c, limit.Call{Cost: cost})
 			s.Resume(t0)
 		})
 		if n != 0 {

@@ -10,45 +10,68 @@ import (
 type Bucket struct {
 	Level float64   `json:",omitempty"` // what is left at the time At; negative is debt
 	At    time.Time `json:",omitzero"`  // never goes back; ahead of now for what is reserved behind a pause
-	Limit float64   `json:",omitempty"` // per Config.Per, as headers told; 0 is unknown
+
+	Limit float64 `json:",omitempty"` // as the provider told, per Config.Per or a day; 0 is unknown
+	Pace  float64 `json:",omitempty"` // the limit found by trying, where the provider tells none; 0 is none
+	Goal  float64 `json:",omitempty"` // what Pace grows back to
+
+	Saved  float64 `json:",omitempty"` // put aside for a large call; negative is what one was lent
+	Saving float64 `json:",omitempty"` // what the large call needs that is being saved for
 }
 
-// kind is one of a limit's buckets.
-type kind int
-
-const (
-	requests kind = iota
-	tokens
-	input
-	output
-	kinds // how many there are
-)
-
-func (k kind) String() string {
-	return [...]string{"requests", "tokens", "input tokens", "output tokens"}[k]
-}
-
-func (k kind) field() string {
-	return [...]string{"Requests", "Tokens", "InputTokens", "OutputTokens"}[k]
-}
-
-// rate is how a bucket fills. Times are in microseconds, as in the formulas
-// that stores mirror.
+// rate is how a bucket fills. Times are in microseconds.
 type rate struct {
 	limit, per, capacity float64
 }
 
 // at returns b as it is at now, which is b itself if now lies before b.At:
-// time that goes back creates nothing.
-func (b Bucket) at(now time.Time, r rate) Bucket {
+// time that goes back creates nothing. Refill pays debt first. Of the rest, a
+// share is saved, or pays back a loan, and so is what the bucket cannot hold.
+func (b Bucket) at(now time.Time, r rate, share float64) Bucket {
 	switch {
 	case b.At.IsZero():
 		b.Level, b.At = r.capacity, now
 	case now.After(b.At):
-		b.Level += micros(now.Sub(b.At)) * r.limit / r.per
+		refill := micros(now.Sub(b.At)) * r.limit / r.per
 		b.At = now
+		paid := min(refill, max(-b.Level, 0))
+		saved := min((refill-paid)*share, b.unsaved())
+		b.Level += refill - saved
+		b.Saved += saved
 	}
-	b.Level = min(b.Level, r.capacity)
+	return b.settled(r)
+}
+
+// settled returns b with no more than its capacity. What is above it is saved, as
+// far as there is something to save for.
+func (b Bucket) settled(r rate) Bucket {
+	if over := b.Level - r.capacity; over > 0 {
+		b.Level = r.capacity
+		b.Saved += min(over, b.unsaved())
+	}
+	return b
+}
+
+// unsaved returns what is still to be saved, or to be paid back.
+func (b *Bucket) unsaved() float64 { return max(b.Saving-b.Saved, 0) }
+
+// credit gives back what was charged: to debt, then to a loan, then to the level.
+func (b Bucket) credit(amount float64, r rate) Bucket {
+	debt := min(amount, max(-b.Level, 0))
+	b.Level += debt
+	loan := min(amount-debt, max(-b.Saved, 0))
+	b.Saved += loan
+	b.Level += amount - debt - loan
+	return b.settled(r)
+}
+
+// ahead charges a call of cost, by more than what it was charged before, whatever is
+// there. A call larger than the bucket first pays back what another was lent.
+func (b Bucket) ahead(r rate, cost, more float64) Bucket {
+	if cost > r.capacity && b.Saved < 0 {
+		b.Level, b.Saved = b.Level+b.Saved, 0
+	}
+	b.Level -= more
 	return b
 }
 
@@ -56,8 +79,12 @@ func (b Bucket) at(now time.Time, r rate) Bucket {
 // may be sent: once b is back at 0, or, if cost exceeds the capacity, once b
 // would have been full without it. Zero is at once.
 func (b Bucket) ready(r rate, cost float64) time.Time {
-	missing := min(0, r.capacity-cost) - b.Level
-	wait := missing * r.per / r.limit
+	return b.in(r, min(0, r.capacity-cost)-b.Level)
+}
+
+// in returns when the bucket has refilled by an amount; zero is at once.
+func (b Bucket) in(r rate, amount float64) time.Time {
+	wait := amount * r.per / r.limit
 	if wait <= slack {
 		return time.Time{}
 	}

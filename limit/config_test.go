@@ -1,6 +1,7 @@
 package limit_test
 
 import (
+	stdcmp "cmp"
 	"encoding/json"
 	"math"
 	"testing"
@@ -59,14 +60,17 @@ func TestCapacityIsTheBurst(t *testing.T) {
 		c    limit.Config
 		want []limit.Level
 	}{
-		{limit.Config{Requests: 60}, []limit.Level{{"requests", 60, 10, 10}}},
-		{limit.Config{Requests: 3}, []limit.Level{{"requests", 3, 1, 1}}},
-		{limit.Config{InputTokens: 6000, Burst: sec}, []limit.Level{{"input tokens", 6000, 100, 100}}},
-		{limit.Config{OutputTokens: 6000, Per: time.Hour}, []limit.Level{{"output tokens", 6000, 1000, 1000}}},
-		{limit.Config{Tokens: 6000, Per: time.Hour, Burst: time.Hour}, []limit.Level{{"tokens", 6000, 6000, 6000}}},
+		{limit.Config{Requests: 60}, []limit.Level{{Name: "requests", Limit: 60, Configured: 60, Level: 10, Capacity: 10}}},
+		{limit.Config{Requests: 3}, []limit.Level{{Name: "requests", Limit: 3, Configured: 3, Level: 1, Capacity: 1}}},
+		{limit.Config{InputTokens: 6000, Burst: sec}, []limit.Level{{Name: "input tokens", Limit: 6000, Configured: 6000, Level: 100, Capacity: 100}}},
+		{limit.Config{OutputTokens: 6000, Per: time.Hour}, []limit.Level{{Name: "output tokens", Limit: 6000, Configured: 6000, Level: 1000, Capacity: 1000}}},
+		{limit.Config{Tokens: 6000, Per: time.Hour, Burst: time.Hour}, []limit.Level{{Name: "tokens", Limit: 6000, Configured: 6000, Level: 6000, Capacity: 6000}}},
 		{limit.Config{InFlight: 3}, []limit.Level{}},
 	} {
 		var s limit.State
+		for i := range tt.want {
+			tt.want[i].Per = stdcmp.Or(tt.c.Per, time.Minute)
+		}
 		if diff := cmp.Diff(tt.want, s.Levels(t0, tt.c)); diff != "" {
 			t.Errorf("Levels(%+v) (-want +got):\n%s", tt.c, diff)
 		}
@@ -90,8 +94,8 @@ func TestEstimate(t *testing.T) {
 		{limit.MaxOrChars, limit.Size{Chars: 40, MaxTokens: 500}, limit.Cost{Input: 10, Output: 500, Tokens: 500}},
 		{limit.InputThenOutput, limit.Size{Chars: -40, MaxTokens: -1, Output: -1}, limit.Cost{Output: limit.DefaultOutput, Tokens: limit.DefaultOutput}},
 	} {
-		tt.want.Requests, tt.want.InFlight = 1, 1
-		if got := (limit.Config{Charge: tt.charge}).Estimate(tt.size); got != tt.want {
+		tt.want.Requests, tt.want.RequestsDay, tt.want.InFlight, tt.want.TokensDay = 1, 1, 1, tt.want.Tokens
+		if got := (limit.Config{Charge: tt.charge}).Estimate(tt.size, nil); got != tt.want {
 			t.Errorf("Estimate(%q, %+v) = %+v; want %+v", tt.charge, tt.size, got, tt.want)
 		}
 	}
@@ -113,8 +117,8 @@ func TestActual(t *testing.T) {
 		{"no usage told", limit.InputThenOutput, limit.Usage{}, limit.Cost{Input: 1000, Output: 200, Tokens: 1200}},
 		{"negative", limit.InputThenOutput, limit.Usage{Input: -5, Output: math.MinInt64}, limit.Cost{}},
 	} {
-		tt.want.Requests, tt.want.InFlight = 1, 1
-		if got := (limit.Config{Charge: tt.charge}).Actual(size, tt.used); got != tt.want {
+		tt.want.Requests, tt.want.RequestsDay, tt.want.InFlight, tt.want.TokensDay = 1, 1, 1, tt.want.Tokens
+		if got := (limit.Config{Charge: tt.charge}).Actual(size, tt.used, nil); got != tt.want {
 			t.Errorf("%s: Actual = %+v; want %+v", tt.name, got, tt.want)
 		}
 	}

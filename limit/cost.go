@@ -1,7 +1,5 @@
 package limit
 
-import "math"
-
 // Charge is how a provider counts the tokens of a call.
 type Charge string
 
@@ -28,9 +26,6 @@ func (c Charge) known() bool {
 // nor the maximum is known, in tokens.
 const DefaultOutput = 256
 
-// charsPerToken is the ratio by which input is estimated.
-const charsPerToken = 4
-
 // Size is what is known of a call before it is sent. Negative values count as 0.
 type Size struct {
 	Chars     int // characters of the input
@@ -46,86 +41,79 @@ type Usage struct {
 	CacheWrite int64 // input written to it
 }
 
-// Cost is what one call takes from a limit. As returned by [State.Admit],
+// Cost is what one call takes from a limit. As returned by [State.Take],
 // [State.Reserve] and [State.Adjust] it is a reservation: only what was really
 // charged, so 0 for a bucket that was not limited then. Keep it, and hand it
-// back exactly once, to Settle, Release or Refuse.
+// back exactly once, to Settle, Release, Refuse or Unreached.
 type Cost struct {
-	Requests float64 `json:",omitempty"`
-	Tokens   float64 `json:",omitempty"`
-	Input    float64 `json:",omitempty"`
-	Output   float64 `json:",omitempty"`
-	InFlight int     `json:",omitempty"`
-	Probe    bool    `json:",omitempty"` // this call tries the limit after a pause
+	Requests    float64 `json:",omitempty"`
+	Tokens      float64 `json:",omitempty"`
+	Input       float64 `json:",omitempty"`
+	Output      float64 `json:",omitempty"`
+	RequestsDay float64 `json:",omitempty"`
+	TokensDay   float64 `json:",omitempty"`
+	Money       float64 `json:",omitempty"` // in the currency of Config.Price
+
+	InFlight int  `json:",omitempty"`
+	Probe    bool `json:",omitempty"` // this call tries the limit after a pause
+	Cold     bool `json:",omitempty"` // this call is one of the few that try a limit of which nothing is known
 }
 
 // Estimate returns what a call of size s is expected to cost: one request, one
-// call in flight, and tokens by c.Charge.
-func (c Config) Estimate(s Size) Cost {
-	in, out := inputTokens(s), c.outputTokens(s)
-	k := Cost{Requests: 1, InFlight: 1, Input: in, Output: out, Tokens: in + out}
+// call in flight, and tokens by c.Charge and what f has learned; f may be nil.
+func (c Config) Estimate(s Size, f *Fit) Cost {
+	in, out := f.InputTokens(s), f.OutputTokens(s)
+	if c.Charge == InputPlusMax && s.MaxTokens > 0 {
+		out = amount(float64(s.MaxTokens))
+	}
+	read := in * f.Cached()
+	k := c.cost(in-read, out, read, 0)
 	if c.Charge == MaxOrChars {
-		k.Tokens = max(amount(float64(s.MaxTokens)), in)
+		k.Tokens = c.reserved(s, f)
+		k.TokensDay = k.Tokens
 	}
 	return k
 }
 
 // Actual returns what a call of size s that used u did cost. A response that
 // tells no usage cost what was estimated.
-func (c Config) Actual(s Size, u Usage) Cost {
-	k := c.Estimate(s)
+func (c Config) Actual(s Size, u Usage, f *Fit) Cost {
 	if u == (Usage{}) {
-		return k
+		return c.Estimate(s, f)
 	}
-	k.Input = amount(float64(u.Input)) + amount(float64(u.CacheWrite))
-	if c.Charge != InputThenOutput {
-		k.Input += amount(float64(u.CacheRead))
-	}
-	k.Output = amount(float64(u.Output))
-	used := k.Input + k.Output
+	k := c.cost(amount(float64(u.Input)), amount(float64(u.Output)), amount(float64(u.CacheRead)), amount(float64(u.CacheWrite)))
 	if c.Charge == MaxOrChars {
-		used = max(used, k.Tokens)
+		k.Tokens = max(k.Tokens, c.reserved(s, f))
+		k.TokensDay = k.Tokens
 	}
-	k.Tokens = used
 	return k
 }
 
-func inputTokens(s Size) float64 {
-	return amount(math.Ceil(float64(s.Chars) / charsPerToken))
+// reserved returns what MaxOrChars charges for a call of size s, whatever it uses.
+func (c *Config) reserved(s Size, f *Fit) float64 {
+	return max(amount(float64(s.MaxTokens)), f.ChargedChars(s))
 }
 
-func (c Config) outputTokens(s Size) float64 {
-	most, expected := amount(float64(s.MaxTokens)), amount(float64(s.Output))
-	switch {
-	case most > 0 && (expected == 0 || c.Charge == InputPlusMax):
-		return most
-	case most > 0:
-		return min(expected, most)
-	case expected > 0:
-		return expected
+// cost returns what tokens of each kind cost.
+func (c *Config) cost(in, out, read, written float64) Cost {
+	k := Cost{Requests: 1, RequestsDay: 1, InFlight: 1, Input: in + written, Output: out}
+	if c.Charge != InputThenOutput {
+		k.Input += read
 	}
-	return DefaultOutput
+	k.Tokens = k.Input + k.Output
+	k.TokensDay = k.Tokens
+	p := &c.Price
+	k.Money = (in*p.Input + out*p.Output + read*p.CacheRead + written*p.CacheWrite) / 1e6
+	return k
 }
 
 // clean returns k with every amount finite and not negative.
 func (k Cost) clean() Cost {
-	k.Requests, k.Tokens = amount(k.Requests), amount(k.Tokens)
-	k.Input, k.Output = amount(k.Input), amount(k.Output)
+	for i := range kinds {
+		*k.part(i) = amount(*k.part(i))
+	}
 	k.InFlight = max(k.InFlight, 0)
 	return k
-}
-
-func (k *Cost) part(i kind) *float64 {
-	switch i {
-	case requests:
-		return &k.Requests
-	case tokens:
-		return &k.Tokens
-	case input:
-		return &k.Input
-	default:
-		return &k.Output
-	}
 }
 
 // amount returns v within 0 and most; NaN is 0.

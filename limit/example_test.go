@@ -13,15 +13,15 @@ func Example() {
 	var s limit.State // full, never used
 
 	size := limit.Size{Chars: 16_000, Output: 500}
-	reserved, _, ok := s.Admit(now, c, c.Estimate(size))
+	reserved, _, ok := s.Admit(now, c, limit.Call{Cost: c.Estimate(size, nil)})
 	fmt.Println("first call:", ok)
 
-	_, gate, ok := s.Admit(now, c, c.Estimate(size))
+	_, gate, ok := s.Admit(now, c, limit.Call{Cost: c.Estimate(size, nil)})
 	fmt.Println("second call:", ok, "until", gate.Until.Sub(now), "for", gate.Name)
 
 	// The first call's prompt was mostly read from the cache, which is free.
-	s.Settle(now, c, reserved, c.Actual(size, limit.Usage{Input: 300, CacheRead: 3_700, Output: 450}))
-	_, _, ok = s.Admit(now, c, c.Estimate(size))
+	s.Settle(now, c, reserved, c.Actual(size, limit.Usage{Input: 300, CacheRead: 3_700, Output: 450}, nil))
+	_, _, ok = s.Admit(now, c, limit.Call{Cost: c.Estimate(size, nil)})
 	fmt.Println("second call:", ok)
 	// Output:
 	// first call: true

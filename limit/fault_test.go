@@ -51,7 +51,7 @@ func burst(n int, load func(limit.State) limit.State) (sent float64) {
 		}
 		for range n {
 			s = load(s)
-			if charged, _, ok := s.Admit(now, perSecond, call(100)); ok {
+			if charged, _, ok := s.Admit(now, perSecond, limit.Call{Cost: call(100)}); ok {
 				sent += 100
 				flights = append(flights, flight{now.Add(20 * sec), charged})
 			}
@@ -97,7 +97,7 @@ func largerThanTheBucketOvershoots(t *testing.T) {
 	var sent float64
 	for second := range 3600 {
 		now := after(time.Duration(second) * sec)
-		if charged, _, ok := s.Admit(now, perSecond, call(5000)); ok {
+		if charged, _, ok := s.Admit(now, perSecond, limit.Call{Cost: call(5000)}); ok {
 			sent += 5000
 			s.Settle(now, perSecond, charged, call(5000))
 		}
@@ -157,7 +157,7 @@ func deadWorkersCharge(t *testing.T) {
 
 func deadWorkersProbe(t *testing.T) {
 	var s limit.State
-	s.Refuse(t0, perSecond, limit.Cost{}, sec, "")
+	s.Refuse(t0, perSecond, limit.Cost{}, limit.Throttle{After: sec, Reason: ""})
 	if probe := admit(t, &s, after(sec), perSecond, call(1)); !probe.Probe {
 		t.Fatal("the first call after a pause is no probe")
 	}
@@ -170,7 +170,7 @@ func waitIsIgnored(t *testing.T) {
 	for _, wait := range []time.Duration{534 * time.Millisecond, 505 * sec, 60 * time.Hour} {
 		var s limit.State
 		charged := admit(t, &s, t0, perSecond, call(100))
-		s.Refuse(t0, perSecond, charged, wait, "throttled")
+		s.Refuse(t0, perSecond, charged, limit.Throttle{After: wait, Reason: "throttled"})
 		gate := refused(t, &s, after(wait-time.Microsecond), perSecond, call(100), "paused")
 		wantTime(t, "the end of the pause", gate.Until, after(wait))
 		admit(t, &s, after(wait), perSecond, call(100))
@@ -180,9 +180,9 @@ func waitIsIgnored(t *testing.T) {
 // A limit says when to ask again, so that a worker turns to tasks of others.
 func waitIsSlept(t *testing.T) {
 	var throttled, other limit.State
-	throttled.Refuse(t0, perSecond, limit.Cost{}, 505*sec, "throttled")
+	throttled.Refuse(t0, perSecond, limit.Cost{}, limit.Throttle{After: 505 * sec, Reason: "throttled"})
 	refused(t, &throttled, t0, perSecond, call(100), "paused")
-	at, _ := throttled.Next(t0, perSecond, call(100))
+	at, _ := throttled.Next(t0, perSecond, limit.Call{Cost: call(100)})
 	wantTime(t, "Next", at, after(505*sec))
 	admit(t, &other, t0, perSecond, call(100))
 }

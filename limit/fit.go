@@ -143,6 +143,16 @@ func (f *Fit) Claim(s Size) Size {
 	return s
 }
 
+// Task returns the size of a task whose first call is expected to have size s: what
+// Claim undoes.
+func (f *Fit) Task(s Size) Size {
+	if f == nil || f.Firsts == 0 {
+		return s
+	}
+	s.Chars = int(amount(amount(float64(s.Chars)) - f.Extra))
+	return s
+}
+
 // InputTokens returns the input expected of a call of size s, in tokens, what
 // may come from the provider's cache included. Before the first answer it is
 // one for 4 characters.

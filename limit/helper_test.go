@@ -23,7 +23,7 @@ func call(tokens float64) limit.Cost {
 
 func admit(t testing.TB, s *limit.State, now time.Time, c limit.Config, cost limit.Cost) limit.Cost {
 	t.Helper()
-	charged, gate, ok := s.Admit(now, c, cost)
+	charged, gate, ok := s.Admit(now, c, limit.Call{Cost: cost})
 	if !ok {
 		t.Fatalf("Admit(%v) at %v refused by %+v; want admitted", cost, now.Sub(t0), gate)
 	}
@@ -33,10 +33,11 @@ func admit(t testing.TB, s *limit.State, now time.Time, c limit.Config, cost lim
 func refused(t testing.TB, s *limit.State, now time.Time, c limit.Config, cost limit.Cost, name string) limit.Gate {
 	t.Helper()
 	before := *s
-	charged, gate, ok := s.Admit(now, c, cost)
+	charged, gate, ok := s.Admit(now, c, limit.Call{Cost: cost})
 	if ok || gate.Name != name {
 		t.Fatalf("Admit(%v) at %v = %v, %+v; want refused by %q", cost, now.Sub(t0), ok, gate, name)
 	}
+	before.Used = s.Used // who asked is noted
 	if charged != (limit.Cost{}) || *s != before {
 		t.Fatalf("a refused Admit charged %v and changed the state to %+v", charged, *s)
 	}
@@ -59,6 +60,15 @@ func wantLevel(t testing.TB, s *limit.State, now time.Time, c limit.Config, want
 	t.Helper()
 	if got := level(t, s, now, c, "tokens"); math.Abs(got-want) > 1e-3 {
 		t.Fatalf("level at %v = %v; want %v", now.Sub(t0), got, want)
+	}
+}
+
+func wantSaved(t testing.TB, s *limit.State, now time.Time, c limit.Config, want float64) {
+	t.Helper()
+	for _, l := range s.Levels(now, c) {
+		if l.Name == "tokens" && math.Abs(l.Saved-want) > 1e-3 {
+			t.Fatalf("saved at %v = %v; want %v", now.Sub(t0), l.Saved, want)
+		}
 	}
 }
 

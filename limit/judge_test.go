@@ -62,22 +62,22 @@ func (d *driver) step(t *rapid.T, op string) (charged limit.Cost, at time.Time, 
 	span := time.Duration(rapid.Int64Range(0, 30e9).Draw(t, "span"))
 	switch op {
 	case "admit":
-		charged, _, ok = d.s.Admit(d.now, d.c, cost)
+		charged, _, ok = d.s.Admit(d.now, d.c, limit.Call{Cost: cost})
 		return charged, d.now, ok
 	case "claim":
-		if charged, _, ok = d.s.Admit(d.now, d.c, call(float64(size.Draw(t, "claim")))); ok {
-			charged, at = d.s.Adjust(d.now, d.c, charged, cost)
+		if charged, _, ok = d.s.Admit(d.now, d.c, limit.Call{Cost: call(float64(size.Draw(t, "claim")))}); ok {
+			charged, at, _ = d.s.Adjust(d.now, d.c, charged, cost)
 		}
 		return charged, at, ok
 	case "reserve":
 		charged, at, _ = d.s.Reserve(d.now, d.c, cost)
 		return charged, at, !at.IsZero()
 	case "cancel":
-		if charged, _, ok = d.s.Admit(d.now, d.c, cost); ok {
+		if charged, _, ok = d.s.Admit(d.now, d.c, limit.Call{Cost: cost}); ok {
 			d.s.Release(d.now, d.c, charged, true)
 		}
 	case "pause":
-		d.s.Refuse(d.now, d.c, limit.Cost{}, span, "")
+		d.s.Refuse(d.now, d.c, limit.Cost{}, limit.Throttle{After: span, Reason: ""})
 	case "hold":
 		d.s.Hold(d.now, d.now.Add(span), "")
 	}
@@ -145,9 +145,9 @@ func TestTheWholeLimitIsUsed(t *testing.T) {
 	now, end := t0, t0.Add(time.Hour)
 	for i := 0; now.Before(end); i++ {
 		cost := call(float64(50 + i*37%400))
-		charged, _, ok := s.Admit(now, c, cost)
+		charged, _, ok := s.Admit(now, c, limit.Call{Cost: cost})
 		if !ok {
-			now, _ = s.Next(now, c, cost)
+			now, _ = s.Next(now, c, limit.Call{Cost: cost})
 			i--
 			continue
 		}

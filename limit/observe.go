@@ -5,17 +5,18 @@ import (
 	"time"
 )
 
-// Observation is what the headers of one response told.
+// Observation is what one response told of the limits.
 type Observation struct {
 	Requests, Tokens, Input, Output Seen
+	RequestsDay, TokensDay          Seen
 }
 
 // Seen is what headers told of one bucket.
 type Seen struct {
-	Limit     int64     // per Config.Per; 0 or less is unknown
+	Limit     int64     // per Config.Per, or a day; 0 or less is unknown
 	Remaining int64     // less than 0 counts as 0
 	Reset     time.Time // when the provider's bucket is full again; zero is unknown
-	Known     bool      // Remaining was there; else nothing is read
+	Known     bool      // Remaining was there; else only Limit is read
 }
 
 // Observe reads the headers of the response to a call that was sent at sentAt.
@@ -34,36 +35,46 @@ type Seen struct {
 // trip, and the next response shows it.
 //
 // Token counts that are whole thousands are read as rounded: 500 less. A reset
-// in the past tells nothing.
+// in the past tells nothing. Where input and output are told apart, their sum is
+// not a limit of its own unless it is configured.
 func (s *State) Observe(now, sentAt time.Time, c Config, o Observation) {
 	now, sentAt = stamp(now), stamp(sentAt)
 	if sentAt.After(now) {
 		sentAt = now
 	}
-	if sentAt.Before(s.ObservedAt) || !o.known() {
+	if sentAt.Before(s.ObservedAt) || !o.tells() {
 		return
 	}
 	s.ObservedAt = sentAt
+	s.Cold = Cold{Warm: true}
+	apart := o.Input.tells() || o.Output.tells()
 	for k := range kinds {
-		s.see(now, &c, k, *o.seen(k))
+		if k == tokens && apart && c.Tokens == 0 {
+			continue
+		}
+		s.see(now, &c, k, o.seen(k))
 	}
 }
 
 func (s *State) see(now time.Time, c *Config, k kind, o Seen) {
-	if !o.Known {
+	if !o.tells() {
 		return
 	}
 	b := s.bucket(k)
 	if o.Limit > 0 {
 		b.Limit = amount(float64(o.Limit))
 	}
-	r, limited := c.rate(k, b.Limit)
+	r, limited := c.rate(k, b)
 	if !limited {
 		return
 	}
-	*b = b.at(now, r)
-	b.Level = min(b.Level, o.level(now, k, r))
+	*b = s.advance(k, now, r)
+	if o.Known {
+		b.Level = min(b.Level, o.level(now, k, r)-max(b.Saved, 0))
+	}
 }
+
+func (o Seen) tells() bool { return o.Known || o.Limit > 0 }
 
 // level returns what the provider's bucket held, at most.
 func (o Seen) level(now time.Time, k kind, r rate) float64 {
@@ -72,7 +83,7 @@ func (o Seen) level(now time.Time, k kind, r rate) float64 {
 		return o.debt(now, r)
 	case o.Limit > 0 && o.Remaining >= o.Limit:
 		return math.MaxFloat64
-	case k != requests && o.Remaining%1000 == 0:
+	case !k.counts() && o.Remaining%1000 == 0:
 		return amount(float64(o.Remaining)) - 500
 	}
 	return amount(float64(o.Remaining))
@@ -88,19 +99,11 @@ func (o Seen) debt(now time.Time, r rate) float64 {
 	return -min(over, r.per) * r.limit / r.per
 }
 
-func (o *Observation) known() bool {
-	return o.Requests.Known || o.Tokens.Known || o.Input.Known || o.Output.Known
-}
-
-func (o *Observation) seen(k kind) *Seen {
-	switch k {
-	case requests:
-		return &o.Requests
-	case tokens:
-		return &o.Tokens
-	case input:
-		return &o.Input
-	default:
-		return &o.Output
+func (o *Observation) tells() bool {
+	for k := range kinds {
+		if o.seen(k).tells() {
+			return true
+		}
 	}
+	return false
 }

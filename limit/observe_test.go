@@ -55,8 +55,8 @@ func TestLearnedLimitIsACapUnderTheConfigured(t *testing.T) {
 		learned int64
 		want    limit.Level
 	}{
-		{3000, limit.Level{Name: "tokens", Limit: 3000, Level: 500, Capacity: 500}},
-		{90000, limit.Level{Name: "tokens", Limit: 6000, Level: 1000, Capacity: 1000}},
+		{3000, limit.Level{Name: "tokens", Per: time.Minute, Limit: 3000, Configured: 6000, Told: 3000, Level: 500, Capacity: 500}},
+		{90000, limit.Level{Name: "tokens", Per: time.Minute, Limit: 6000, Configured: 6000, Told: 90000, Level: 1000, Capacity: 1000}},
 	} {
 		var s limit.State
 		s.Observe(t0, t0, perSecond, limit.Observation{Tokens: seen(tt.learned, tt.learned, t0)})
@@ -66,14 +66,23 @@ func TestLearnedLimitIsACapUnderTheConfigured(t *testing.T) {
 	}
 }
 
-func TestLimitIsLearnedEvenIfNotConfigured(t *testing.T) {
+func TestLimitIsLearnedIfNotConfigured(t *testing.T) {
 	var s limit.State
-	s.Observe(t0, t0, limit.Config{}, limit.Observation{Requests: seen(50, 48, t0)})
-	if s.Requests.Limit != 50 {
-		t.Errorf("Requests.Limit = %v; want 50", s.Requests.Limit)
-	}
-	for range 100 {
+	s.Observe(t0, t0, limit.Config{}, limit.Observation{Requests: seen(60, 48, t0)})
+	for range 10 { // 10 s of its refill
 		admit(t, &s, t0, limit.Config{}, call(1))
+	}
+	refused(t, &s, t0, limit.Config{}, call(1), "requests")
+}
+
+func TestWhereInputAndOutputAreToldTheirSumIsNone(t *testing.T) {
+	o := limit.Observation{Tokens: seen(6000, 10, t0), Input: seen(6000, 6000, t0), Output: seen(600, 600, t0)}
+	for _, c := range []limit.Config{{}, perSecond} {
+		var s limit.State
+		s.Observe(t0, t0, c, o)
+		if learned := s.Tokens.Limit > 0; learned != (c.Tokens > 0) {
+			t.Errorf("with %v configured: tokens learned = %v", c.Tokens, learned)
+		}
 	}
 }
 
@@ -112,16 +121,16 @@ func TestResponseWithoutHeadersTellsNothing(t *testing.T) {
 func TestRecordedAnthropicThrottle(t *testing.T) {
 	c := limit.Config{Requests: 50, InputTokens: 30000, OutputTokens: 8000}
 	var s limit.State
-	cost := c.Estimate(limit.Size{Chars: 16000, Output: 100})
+	cost := c.Estimate(limit.Size{Chars: 16000, Output: 100}, nil)
 	charged := admit(t, &s, t0, c, cost)
 	now := after(sec)
-	s.Refuse(now, c, charged, 505*sec, "rate_limit_error")
+	s.Refuse(now, c, charged, limit.Throttle{After: 505 * sec, Reason: "rate_limit_error"})
 	s.Observe(now, t0, c, limit.Observation{
 		Requests: seen(50, 48, after(3*sec)),
 		Input:    seen(30000, 0, after(505*sec+60*sec)),
 	})
 
-	at, gate := s.Next(now, c, cost)
+	at, gate := s.Next(now, c, limit.Call{Cost: cost})
 	wantTime(t, "Next", at, after(506*sec))
 	if gate.Name != "paused" {
 		t.Errorf("Gate.Name = %q; want paused", gate.Name)
@@ -139,9 +148,9 @@ func TestRecordedAnthropicThrottle(t *testing.T) {
 func TestRecordedOpenAIThrottle(t *testing.T) {
 	c := limit.Config{Requests: 500, Tokens: 30000, Charge: limit.MaxOrChars}
 	var s limit.State
-	cost := c.Estimate(limit.Size{Chars: 400, MaxTokens: 821})
+	cost := c.Estimate(limit.Size{Chars: 400, MaxTokens: 821}, nil)
 	charged := admit(t, &s, t0, c, cost)
-	s.Refuse(t0, c, charged, 534*time.Millisecond, "rate_limit_exceeded")
+	s.Refuse(t0, c, charged, limit.Throttle{After: 534 * time.Millisecond, Reason: "rate_limit_exceeded"})
 	s.Observe(t0, t0, c, limit.Observation{
 		Requests: seen(500, 499, after(120*time.Millisecond)),
 		Tokens:   seen(30000, 554, after(58891*time.Millisecond)),

@@ -10,7 +10,7 @@ import (
 // throttle admits a call and has it refused.
 func throttle(t *testing.T, s *limit.State, now time.Time, c limit.Config, retryAfter time.Duration) {
 	t.Helper()
-	s.Refuse(now, c, admit(t, s, now, c, call(100)), retryAfter, "rate_limit_error")
+	s.Refuse(now, c, admit(t, s, now, c, call(100)), limit.Throttle{After: retryAfter, Reason: "rate_limit_error"})
 }
 
 func TestRetryAfterPausesTheLimit(t *testing.T) {
@@ -60,10 +60,10 @@ func TestManyThrottlesAtOnceCountOnce(t *testing.T) {
 		out = append(out, admit(t, &s, t0, perSecond, call(100)))
 	}
 	for _, charged := range out[:6] {
-		s.Refuse(t0, perSecond, charged, 0, "")
+		s.Refuse(t0, perSecond, charged, limit.Throttle{After: 0, Reason: ""})
 	}
 	wantTime(t, "PausedUntil", s.PausedUntil, after(sec))
-	s.Refuse(after(5*sec), perSecond, out[6], 0, "") // out before, back after the pause
+	s.Refuse(after(5*sec), perSecond, out[6], limit.Throttle{After: 0, Reason: ""}) // out before, back after the pause
 	wantTime(t, "PausedUntil", s.PausedUntil, after(6*sec))
 	if s.Throttles != 1 {
 		t.Errorf("Throttles = %d; want 1", s.Throttles)
@@ -74,9 +74,9 @@ func TestPausesNeverGetShorter(t *testing.T) {
 	var s limit.State
 	a, b := admit(t, &s, t0, perSecond, call(1)), admit(t, &s, t0, perSecond, call(1))
 	throttle(t, &s, t0, perSecond, time.Minute)
-	s.Refuse(t0, perSecond, a, sec, "shorter")
+	s.Refuse(t0, perSecond, a, limit.Throttle{After: sec, Reason: "shorter"})
 	wantTime(t, "PausedUntil", s.PausedUntil, after(time.Minute))
-	s.Refuse(t0, perSecond, b, time.Hour, "longer")
+	s.Refuse(t0, perSecond, b, limit.Throttle{After: time.Hour, Reason: "longer"})
 	wantTime(t, "PausedUntil", s.PausedUntil, after(time.Hour))
 	if s.PauseReason != "longer" {
 		t.Errorf("PauseReason = %q; want that of the longest", s.PauseReason)
@@ -94,7 +94,7 @@ func TestOneProbeGoesFirst(t *testing.T) {
 	refused(t, &s, after(2*sec), perSecond, call(100), "probe")
 	s.Settle(after(2*sec), perSecond, old, old)
 	refused(t, &s, after(2*sec), perSecond, call(100), "probe")
-	probe, _ = s.Adjust(after(2*sec), perSecond, probe, call(50))
+	probe, _, _ = s.Adjust(after(2*sec), perSecond, probe, call(50))
 	s.Settle(after(3*sec), perSecond, probe, call(50))
 	for range 2 {
 		if charged := admit(t, &s, after(3*sec), perSecond, call(100)); charged.Probe {
@@ -160,7 +160,7 @@ func TestProbeSucceedingInANewPauseEndsNothing(t *testing.T) {
 	old := admit(t, &s, t0, perSecond, call(100))
 	throttle(t, &s, t0, perSecond, sec)
 	probe := admit(t, &s, after(sec), perSecond, call(100))
-	s.Refuse(after(sec), perSecond, old, time.Minute, "")
+	s.Refuse(after(sec), perSecond, old, limit.Throttle{After: time.Minute, Reason: ""})
 	s.Settle(after(2*sec), perSecond, probe, probe)
 	refused(t, &s, after(2*sec), perSecond, call(100), "paused")
 	if !admit(t, &s, after(61*sec), perSecond, call(100)).Probe {
@@ -200,7 +200,7 @@ func TestHoldOutlastsAPause(t *testing.T) {
 	s.Hold(t0, after(time.Hour), "bill")
 	refused(t, &s, t0, perSecond, call(1), "held")
 	s.Hold(t0, time.Time{}, "bill")
-	if at, gate := s.Next(t0, perSecond, call(1)); !at.IsZero() || gate.Name != "held" {
+	if at, gate := s.Next(t0, perSecond, limit.Call{Cost: call(1)}); !at.IsZero() || gate.Name != "held" {
 		t.Errorf("Next = %v, %+v; want no time, held", at, gate)
 	}
 }

@@ -52,12 +52,17 @@ func buckets(s *limit.State) [4]limit.Bucket {
 	return [4]limit.Bucket{s.Requests, s.Tokens, s.Input, s.Output}
 }
 
+// has returns what is in a bucket, and what was saved or lent.
+func has(b limit.Bucket) float64 { return b.Level + b.Saved }
+
 // capacity returns the limit in force and the capacity of bucket i, 0 if it is
 // not limited.
-func capacity(c limit.Config, i int, learned float64) (allowed, holds, per float64) {
+func capacity(c limit.Config, i int, learned, pace float64) (allowed, holds, per float64) {
 	allowed = [4]float64{c.Requests, c.Tokens, c.InputTokens, c.OutputTokens}[i]
-	if learned > 0 {
-		allowed = min(allowed, learned)
+	for _, v := range []float64{learned, pace} {
+		if v > 0 && (allowed == 0 || v < allowed) {
+			allowed = v
+		}
 	}
 	span, burst := c.Per, c.Burst
 	if span == 0 {
@@ -73,18 +78,21 @@ func capacity(c limit.Config, i int, learned float64) (allowed, holds, per float
 	return allowed, holds, span.Seconds()
 }
 
-// expect returns the level that bucket i must have: what it had, and the
-// refill, and what was charged and refunded, at most its capacity.
-func (m *machine) expect(i int, before, got limit.Bucket, charged, refunded float64) (want float64, limited bool) {
-	allowed, holds, per := capacity(m.c, i, got.Limit)
+// expect returns what must be in bucket i, saved or lent included: what was there,
+// the refill, and what was charged and refunded; and the least that it may be,
+// because neither the bucket nor what is saved holds more.
+func (m *machine) expect(i int, before, got limit.Bucket, charged, refunded float64) (least, want float64, limited bool) {
+	allowed, holds, per := capacity(m.c, i, got.Limit, got.Pace)
 	if allowed == 0 {
-		return before.Level, false
+		return 0, 0, false
 	}
 	if before.At.IsZero() {
 		before.Level, before.At = holds, got.At
 	}
-	refill := got.At.Sub(before.At).Seconds() * allowed / per
-	return min(min(before.Level+refill, holds)+refunded-charged, holds), true
+	refill := max(got.At.Sub(before.At).Seconds(), 0) * allowed / per
+	want = has(before) + refill + refunded - charged
+	least = min(want, holds+min(before.Saved, 0)-charged)
+	return least, want, true
 }
 
 // do runs one operation, and checks that it changed the buckets by what it
@@ -97,12 +105,13 @@ func (m *machine) do(t *rapid.T, op func() (charged, refunded limit.Cost)) {
 		if got[i].At.Before(had[i].At) {
 			t.Fatalf("bucket %d went back from %v to %v", i, had[i].At, got[i].At)
 		}
-		if got[i] == had[i] && plus[i] == minus[i] {
-			continue
+		if got[i].At == had[i].At && has(got[i]) == has(had[i]) && plus[i] == minus[i] || got[i].Pace != had[i].Pace {
+			continue // nothing happened, or it fills at another rate now
 		}
-		want, limited := m.expect(i, had[i], got[i], minus[i], plus[i])
-		if limited && math.Abs(got[i].Level-want) > 1e-6*(1+math.Abs(want)) {
-			t.Fatalf("bucket %d: level %v; want %v, from %+v with %v charged and %v refunded", i, got[i].Level, want, had[i], minus[i], plus[i])
+		least, want, limited := m.expect(i, had[i], got[i], minus[i], plus[i])
+		slack := 1e-6 * (1 + math.Abs(want) + math.Abs(least))
+		if limited && (has(got[i]) > want+slack || has(got[i]) < least-slack) {
+			t.Fatalf("bucket %d: %+v; want %v to %v in all, from %+v with %v charged and %v refunded", i, got[i], least, want, had[i], minus[i], plus[i])
 		}
 	}
 }
@@ -126,7 +135,8 @@ func (m *machine) Pass(t *rapid.T) {
 func (m *machine) Admit(t *rapid.T) {
 	cost := drawCost(t)
 	m.do(t, func() (limit.Cost, limit.Cost) {
-		charged, gate, ok := m.s.Admit(m.now, m.c, cost)
+		call := limit.Call{Cost: cost, Rank: int8(rapid.IntRange(-1, 1).Draw(t, "rank")), ID: rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "id")}
+		charged, gate, ok := m.s.Admit(m.now, m.c, call)
 		if ok {
 			m.out = append(m.out, charged)
 		} else if !gate.Until.IsZero() && !gate.Until.After(m.now.Truncate(time.Microsecond)) {
@@ -156,7 +166,7 @@ func (m *machine) Adjust(t *rapid.T) {
 	}
 	to := drawCost(t)
 	m.do(t, func() (limit.Cost, limit.Cost) {
-		charged, _ := m.s.Adjust(m.now, m.c, from, to)
+		charged, _, _ := m.s.Adjust(m.now, m.c, from, to)
 		m.out = append(m.out, charged)
 		return charged, from
 	})
@@ -195,9 +205,10 @@ func (m *machine) Refuse(t *rapid.T) {
 		return
 	}
 	retry := time.Duration(rapid.Int64Range(-1, 100e9).Draw(t, "retry after"))
+	blind := rapid.Bool().Draw(t, "blind")
 	was := m.s.PausedUntil
 	m.do(t, func() (limit.Cost, limit.Cost) {
-		m.s.Refuse(m.now, m.c, from, retry, "throttled")
+		m.s.Refuse(m.now, m.c, from, limit.Throttle{After: retry, Reason: "throttled", Blind: blind})
 		return limit.Cost{Requests: from.Requests}, from
 	})
 	if m.s.PausedUntil.Before(was) {
@@ -209,7 +220,7 @@ func (m *machine) Observe(t *rapid.T) {
 	number := rapid.OneOf(rapid.Int64Range(0, 1e6), rapid.Int64())
 	seen := func() limit.Seen {
 		return limit.Seen{
-			Limit: number.Draw(t, "limit"), Remaining: number.Draw(t, "remaining"), Known: rapid.Bool().Draw(t, "known"),
+			Limit: rapid.Int64Range(-1, 1e8).Draw(t, "limit"), Remaining: number.Draw(t, "remaining"), Known: rapid.Bool().Draw(t, "known"),
 			Reset: m.now.Add(time.Duration(rapid.Int64().Draw(t, "reset"))),
 		}
 	}
@@ -217,8 +228,8 @@ func (m *machine) Observe(t *rapid.T) {
 	m.s.Observe(m.now, m.now.Add(-sec), m.c, limit.Observation{Requests: seen(), Tokens: seen(), Input: seen(), Output: seen()})
 	had, got := buckets(&before), buckets(&m.s)
 	for i := range got {
-		if want, limited := m.expect(i, had[i], got[i], 0, 0); limited && got[i].Level > want+1e-6*math.Abs(want) && got[i] != had[i] {
-			t.Fatalf("headers raised bucket %d from %v to %v", i, want, got[i].Level)
+		if _, want, limited := m.expect(i, had[i], got[i], 0, 0); limited && has(got[i]) > want+1e-6*(1+math.Abs(want)) && got[i] != had[i] {
+			t.Fatalf("headers raised bucket %d from %v to %v", i, want, has(got[i]))
 		}
 	}
 }
@@ -249,8 +260,10 @@ func (m *machine) Check(t *rapid.T) {
 	}
 	cost := limit.Cost{Requests: 1, Tokens: 10, Input: 10, Output: 10, InFlight: 1}
 	// Beyond a month doubles may be a microsecond off.
-	if at, gate := kept.Next(m.now, m.c, cost); !at.IsZero() && at.Sub(m.now) < 30*24*time.Hour {
-		if _, again, ok := kept.Admit(at, m.c, cost); !ok {
+	saving := kept.Tokens.Saving+kept.Input.Saving+kept.Output.Saving > 0 || kept.Tokens.Saved+kept.Input.Saved+kept.Output.Saved < 0
+	call := limit.Call{Cost: cost, Rank: 1}
+	if at, gate := kept.Next(m.now, m.c, call); !saving && !at.IsZero() && at.Sub(m.now) < 30*24*time.Hour {
+		if _, again, ok := kept.Admit(at, m.c, call); !ok {
 			t.Fatalf("Next = %v, %+v; then refused by %+v", at, gate, again)
 		}
 	}
@@ -275,7 +288,7 @@ func TestTokensAreConserved(t *testing.T) {
 				t.Fatalf("in the end %+v; want it full", l)
 			}
 		}
-		if _, gate, ok := m.s.Admit(m.now, m.c, drawCost(t)); !ok {
+		if _, gate, ok := m.s.Admit(m.now, m.c, limit.Call{Cost: drawCost(t)}); !ok {
 			t.Fatalf("in the end refused by %+v", gate)
 		}
 	})

@@ -109,7 +109,7 @@ func TestAdjust(t *testing.T) {
 	} {
 		var s limit.State
 		from := admit(t, &s, t0, perSecond, call(tt.from))
-		charged, at := s.Adjust(t0, perSecond, from, call(tt.to))
+		charged, at, _ := s.Adjust(t0, perSecond, from, call(tt.to))
 		if charged.Tokens != tt.to || charged.InFlight != 1 || s.InFlight != 1 {
 			t.Errorf("%s: charged %+v with %d in flight; want %v and 1", tt.name, charged, s.InFlight, tt.to)
 		}
@@ -122,26 +122,26 @@ func TestAdjustWaitsForWhatItTakesAhead(t *testing.T) {
 	var s limit.State
 	admit(t, &s, t0, perSecond, call(600))
 	from := admit(t, &s, t0, perSecond, call(400))
-	_, at := s.Adjust(t0, perSecond, from, call(700))
+	_, at, _ := s.Adjust(t0, perSecond, from, call(700))
 	wantTime(t, "Adjust to more", at, after(3*sec))
 
 	s.Reserve(t0, perSecond, call(5000))
-	_, at = s.Adjust(t0, perSecond, call(700), call(600))
+	_, at, _ = s.Adjust(t0, perSecond, call(700), call(600))
 	wantTime(t, "Adjust to less, whoever came after it", at, t0)
 }
 
 func TestAdjustUnderHoldAndPause(t *testing.T) {
 	var s limit.State
 	from := admit(t, &s, t0, perSecond, call(100))
-	s.Refuse(t0, perSecond, limit.Cost{}, 7*sec, "")
-	charged, at := s.Adjust(t0, perSecond, from, call(200))
+	s.Refuse(t0, perSecond, limit.Cost{}, limit.Throttle{After: 7 * sec, Reason: ""})
+	charged, at, _ := s.Adjust(t0, perSecond, from, call(200))
 	wantTime(t, "Adjust in a pause", at, after(7*sec))
 	s.Hold(t0, time.Time{}, "bill")
-	if charged, at = s.Adjust(t0, perSecond, charged, call(300)); !at.IsZero() || charged.Tokens != 300 {
+	if charged, at, _ = s.Adjust(t0, perSecond, charged, call(300)); !at.IsZero() || charged.Tokens != 300 {
 		t.Errorf("Adjust under a hold = %v, %v; want 300 charged, and no time", charged, at)
 	}
 	s.Resume(after(sec))
-	_, at = s.Adjust(after(sec), perSecond, charged, charged)
+	_, at, _ = s.Adjust(after(sec), perSecond, charged, charged)
 	wantTime(t, "Adjust, asked again", at, after(sec))
 }
 

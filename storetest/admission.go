@@ -68,7 +68,8 @@ var admissionRules = []rule{
 		next := t.none()
 		t.now = next
 		t.take()
-		t.level("lim", -2000)
+		t.level("lim", 0)
+		is(t, "Saved", t.limit("lim").State.Tokens.Saved, -2000)
 	}},
 	{"limits are apart", "what one limit uses another one does not miss", func(t *trial) {
 		t.configure(tokensPerSecond("a"), tokensPerSecond("b"))

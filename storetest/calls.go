@@ -98,7 +98,7 @@ var callRules = []rule{
 		t.put(on("lim"))
 		r := t.take()
 		t.reserve(r, "a", 1)
-		t.settle(r, pawl.Settlement{Key: "a", Outcome: pawl.CallThrottled, After: lease})
+		t.settle(r, pawl.Settlement{Key: "a", Outcome: pawl.CallThrottled, After: lease, Busy: true})
 		t.finish(r, pawl.Pending)
 		t.pass(lease)
 		probe := t.take()
@@ -114,7 +114,7 @@ var callRules = []rule{
 			g := t.reserve(r, key, 1e6)
 			is(t, "Grant", g, pawl.Grant{OK: true})
 		}
-		t.settle(r, pawl.Settlement{Key: "a", Outcome: pawl.CallThrottled})
+		t.settle(r, pawl.Settlement{Key: "a", Outcome: pawl.CallThrottled, Busy: true})
 		is(t, "OK", t.reserve(r, "c", 1).OK, true)
 		t.finish(r, pawl.Pending, usage(5))
 		is(t, "Usage", t.row(id).Usage(), llm.Usage{Output: 5})

@@ -178,7 +178,7 @@ func (p *pair) settlement(key string) *pawl.Settlement {
 		Key: key, Usage: llm.Usage{Input: p.Int64N(90), Output: p.Int64N(600)},
 		After: time.Duration(p.IntN(5)) * time.Second, Reason: "so", SentAgo: time.Duration(p.IntN(3000)) * time.Millisecond,
 		Outcome: oneOf(p, pawl.CallAnswered, pawl.CallAnswered, pawl.CallAnswered, pawl.CallFailed, pawl.CallUnknown,
-			pawl.CallNotSent, pawl.CallThrottled, pawl.CallBlocked),
+			pawl.CallNotSent, pawl.CallUnreached, pawl.CallThrottled, pawl.CallBlocked),
 	}
 	if p.chance(4) {
 		s.Seen.Requests = llm.Level{Limit: 60, Remaining: p.Int64N(60), Known: true}

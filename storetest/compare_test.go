@@ -9,6 +9,7 @@ import (
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/inmem"
+	"github.com/pawlhq/pawl/llm"
 	"github.com/pawlhq/pawl/storetest"
 )
 
@@ -176,6 +177,6 @@ func blind(s *pawl.Settlement) *pawl.Settlement {
 		return nil
 	}
 	c := *s
-	c.Seen.Tokens.Known, c.Seen.Requests.Known = false, false
+	c.Seen = llm.Limits{}
 	return &c
 }

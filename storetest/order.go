@@ -143,23 +143,23 @@ var orderRules = []rule{
 	}},
 	{"no overtaking", "the first task that does not fit waits for its limit, and nothing goes past it into the same limit", func(t *trial) {
 		t.configure(tokensPerSecond("lim"))
-		first := t.put(on("lim"), tokens(600))
-		large := t.put(on("lim"), tokens(600))
+		first, second := t.put(on("lim"), tokens(500)), t.put(on("lim"), tokens(490))
+		third := t.put(on("lim"), tokens(490))
 		small := t.put(on("lim"))
-		low := t.put(on("lim"), priority(pawl.Low))
-		t.took(t.claim(10), first)
+		t.put(on("lim"), priority(pawl.Low))
+		t.took(t.claim(10), first, second)
 		t.pass(time.Second)
-		isTime(t, "Next", t.none(), start.Add(2*time.Second))
-		t.pass(time.Second)
-		t.took(t.claim(10), large)
-		t.pass(time.Second)
-		t.took(t.claim(10), small, low)
+		isTime(t, "Next", t.none(), start.Add(4800*time.Millisecond))
+		t.pass(3800 * time.Millisecond)
+		t.took(t.claim(10), third)
+		t.pass(3 * time.Second)
+		t.took(t.claim(10), small) // the low one leaves half of the bucket
 	}},
 	{"no overtaking from another queue", "a limit that two queues share must not starve a large task in one of them", func(t *trial) {
 		t.configure(tokensPerSecond("lim"))
 		t.put(on("lim"), tokens(1000))
 		t.take()
-		large := t.put(on("lim"), queue("x"), tokens(900))
+		large := t.put(on("lim"), queue("x"), tokens(450))
 		t.none()
 		for range 90 {
 			t.put(on("lim"), queue("y"), tokens(50))

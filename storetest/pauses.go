@@ -47,7 +47,7 @@ var pauseRules = []rule{
 		t.now = first
 		r := t.take()
 		t.reserve(r, "p", 1)
-		t.settle(r, pawl.Settlement{Key: "p", Outcome: pawl.CallThrottled})
+		t.settle(r, pawl.Settlement{Key: "p", Outcome: pawl.CallThrottled, Busy: true})
 		t.finish(r, pawl.Pending)
 		isTime(t, "PausedUntil", t.limit("lim").State.PausedUntil, first.Add(2*time.Second))
 	}},
@@ -65,7 +65,7 @@ var pauseRules = []rule{
 		c := t.claim(2)
 		a, b := c.Tasks[0], c.Tasks[1]
 		t.reserve(a, "a", 1)
-		t.settle(a, pawl.Settlement{Key: "a", Outcome: pawl.CallThrottled, After: 5 * time.Second})
+		t.settle(a, pawl.Settlement{Key: "a", Outcome: pawl.CallThrottled, After: 5 * time.Second, Busy: true})
 		t.wantGrant(t.reserve(b, "b", 1), true, 5*time.Second, "paused")
 	}},
 	{"hold", "an operator stops a limit: its tasks wait, nothing fails, and nobody polls", func(t *trial) {
@@ -132,7 +132,7 @@ func (t *trial) throttle(after time.Duration) pawl.ID {
 	id := t.put(on("lim"))
 	r := t.take()
 	t.reserve(r, "a", 1)
-	t.settle(r, pawl.Settlement{Key: "a", Outcome: pawl.CallThrottled, After: after, Reason: "too many"})
+	t.settle(r, pawl.Settlement{Key: "a", Outcome: pawl.CallThrottled, After: after, Reason: "too many", Busy: true})
 	t.finish(r, pawl.Pending)
 	return id
 }

@@ -125,7 +125,7 @@ func (c *chaos) callOne() {
 			Lease: r.Lease(), Step: &pawl.StepRow{Key: key, Name: key, Result: []byte("1")},
 			Settle: &pawl.Settlement{
 				Key: key, Usage: llm.Usage{Output: int64(c.IntN(500))}, After: time.Duration(c.IntN(3)) * time.Second, Reason: "so",
-				Outcome: pick(c, pawl.CallAnswered, pawl.CallFailed, pawl.CallUnknown, pawl.CallNotSent, pawl.CallThrottled, pawl.CallBlocked),
+				Outcome: pick(c, pawl.CallAnswered, pawl.CallFailed, pawl.CallUnknown, pawl.CallNotSent, pawl.CallUnreached, pawl.CallThrottled, pawl.CallBlocked),
 			},
 		})
 	case 2:

@@ -53,7 +53,7 @@ func limitViews(status pawl.Status, now time.Time) []limitView {
 		for _, level := range l.State.Levels(now, l.Config) {
 			v.Levels = append(v.Levels, levelView{level.Name, level.Limit, per, level.Level, level.Capacity})
 		}
-		if _, gate := l.State.Next(now, l.Config, limit.Cost{}); gate != (limit.Gate{}) {
+		if _, gate := l.State.Next(now, l.Config, limit.Call{Rank: 1}); gate != (limit.Gate{}) {
 			v.Gate = &gateView{gate.Name, gate.Until, gate.Reason}
 		}
 		views = append(views, v)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/admission"
 )
 
 // act is one call of the contract that changes something, between its reads and
@@ -178,11 +179,13 @@ func (w *Writes) empty() bool {
 }
 
 // settle posts how a reserved call ended. Calls without a limit are nobody's.
-func (a *act) settle(c *Call, st pawl.Settlement) {
+func (a *act) settle(r *Record, c *Call, st pawl.Settlement) {
 	if c.Limit == pawl.NoLimit {
 		return
 	}
-	a.post(Post{Settle: &Settled{c.Limit, c.Size, c.Cost, st}})
+	a.post(Post{Settle: &admission.Ended{
+		Limit: c.Limit, Operation: r.Operation, Size: c.Size, Charged: c.Charged, Settlement: st,
+	}})
 	a.w.Bell.Ready = true
 }
 
@@ -200,7 +203,7 @@ func (a *act) abandon(r *Record) (unknown int) {
 			outcome = pawl.CallUnknown
 			unknown++
 		}
-		a.settle(&r.Calls[i], pawl.Settlement{Outcome: outcome})
+		a.settle(r, &r.Calls[i], pawl.Settlement{Outcome: outcome})
 	}
 	r.Calls = nil
 	return unknown

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/limit"
+	"github.com/pawlhq/pawl/internal/admission"
 )
 
 // Book is what all workers of a database share to decide what starts next: the
@@ -23,7 +23,7 @@ type Book struct {
 	turned  turned
 	lines   map[lineKey]*line
 	byRank  [3][]*line // all of a priority, highest priority first, by queue and limit
-	limits  map[string]*limited
+	table   admission.Table
 	queues  map[string]*queue
 	workers map[string]*worker
 
@@ -46,31 +46,39 @@ type queue struct {
 	Paused bool `json:"paused"`
 }
 
-// limited is a limit.
-type limited struct {
-	name   string
-	Config limit.Config `json:"config"`
-	State  limit.State  `json:"state"`
-	Owes   *owed        `json:"owes,omitempty"` // the line whose first task it turned away last
-}
+// limitPage and ceilingPage are entries of the table.
+type limitPage struct{ *admission.Limit }
 
-type owed struct {
-	Queue    string        `json:"queue"`
-	Priority pawl.Priority `json:"priority"`
+type ceilingPage struct {
+	of admission.Key
+	*admission.Ceiling
 }
 
 func newBook() *Book {
-	return &Book{
-		lines: map[lineKey]*line{}, limits: map[string]*limited{}, queues: map[string]*queue{}, workers: map[string]*worker{},
+	b := &Book{
+		lines: map[lineKey]*line{}, queues: map[string]*queue{}, workers: map[string]*worker{},
 		stored: map[string]int64{}, dirty: map[string]entry{}, gone: map[string]struct{}{},
 	}
+	b.table.Touched = b.touchTable
+	return b
 }
 
-func (turned) key() string     { return pageKey("turned") }
-func (q *queue) key() string   { return pageKey("queue", q.name) }
-func (l *limited) key() string { return pageKey("limit", l.name) }
-func (l *line) key() string    { return l.page }
-func (u *turn) key() string    { return u.page }
+func (turned) key() string        { return pageKey("turned") }
+func (q *queue) key() string      { return pageKey("queue", q.name) }
+func (l limitPage) key() string   { return pageKey("limit", l.Name()) }
+func (c ceilingPage) key() string { return pageKey("ceiling", c.of.Limit, c.of.User) }
+func (l *line) key() string       { return l.page }
+func (u *turn) key() string       { return u.page }
+
+// touchTable notes that an entry of the table has changed.
+func (b *Book) touchTable(k admission.Key) {
+	switch e := b.table.Find(k).(type) {
+	case *admission.Limit:
+		b.touch(limitPage{e})
+	case *admission.Ceiling:
+		b.touch(ceilingPage{k, e})
+	}
+}
 
 // pageKey is a JSON array: names may hold any character but a zero byte.
 func pageKey(parts ...any) string {
@@ -90,16 +98,6 @@ func (b *Book) queue(name string) *queue {
 		b.queues[name] = q
 	}
 	return q
-}
-
-func (b *Book) limit(name string) *limited {
-	l := b.limits[name]
-	if l == nil {
-		l = &limited{name: name}
-		b.limits[name] = l
-		b.touch(l)
-	}
-	return l
 }
 
 func (b *Book) line(k lineKey) *line {
@@ -150,10 +148,14 @@ func (b *Book) loadPage(p Page) error {
 		if err := unpackKey(parts[1:], &name); err != nil {
 			return err
 		}
-		l := b.limit(name)
-		delete(b.dirty, p.Key)
-		*l = limited{name: name}
-		return json.Unmarshal(p.Value, l)
+		l := &admission.Limit{}
+		if err := json.Unmarshal(p.Value, l); err != nil {
+			return err
+		}
+		b.table.SetLimit(name, l)
+		return nil
+	case "ceiling":
+		return b.loadCeiling(parts[1:], p.Value)
 	case "worker":
 		if err := unpackKey(parts[1:], &name); err != nil {
 			return err
@@ -163,6 +165,23 @@ func (b *Book) loadPage(p Page) error {
 		return b.loadLine(parts[1:], p.Value)
 	}
 	return fmt.Errorf("unknown kind %q", kind)
+}
+
+func (b *Book) loadCeiling(parts []json.RawMessage, value []byte) error {
+	var k admission.Key
+	if err := unpackKey(parts, &k.Limit, &k.User); err != nil {
+		return err
+	}
+	if value == nil {
+		b.table.SetCeiling(k, nil)
+		return nil
+	}
+	c := &admission.Ceiling{}
+	if err := json.Unmarshal(value, c); err != nil {
+		return err
+	}
+	b.table.SetCeiling(k, c)
+	return nil
 }
 
 func (b *Book) loadLine(parts []json.RawMessage, value []byte) error {

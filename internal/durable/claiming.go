@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/admission"
 )
 
 // claiming is one claim on its way through the book. The order is that of package
@@ -20,7 +21,8 @@ type claiming struct {
 	heads      func([]HeadAsk) ([][]Candidate, error)
 
 	shelves map[int64]*shelf
-	closed  map[*limited]bool // limits that turned a task away
+	closed  map[string]bool // limits that turned a task away
+	large   map[string]int  // how many large tasks each limit turned away
 	taken   []*Claim
 	next    time.Time
 	err     error
@@ -28,9 +30,11 @@ type claiming struct {
 
 // shelf is what was fetched of a bin.
 type shelf struct {
-	tasks []Candidate
-	empty bool // the bin has no more
-	asked int
+	tasks  []Candidate
+	next   int64 // the lowest Seq that was not fetched
+	passed int64 // the lowest Seq that was passed over; 0 if none was
+	empty  bool  // the bin has no more
+	asked  int
 }
 
 // claim takes as many tasks as their limits admit now, in order, and says when a
@@ -38,17 +42,25 @@ type shelf struct {
 func (b *Book) claim(now time.Time, ask *pawl.Claim, most int, heads func([]HeadAsk) ([][]Candidate, error)) ([]*Claim, time.Time, error) {
 	c := claiming{
 		Book: b, now: now, ask: ask, most: most, heads: heads,
-		operations: set(ask.Operations), shelves: map[int64]*shelf{}, closed: map[*limited]bool{},
+		operations: set(ask.Operations), shelves: map[int64]*shelf{}, closed: map[string]bool{}, large: map[string]int{},
 	}
 	if len(ask.Queues) > 0 {
 		c.queues = set(ask.Queues)
 	}
 	for rank := range b.byRank {
 		c.drain(b.byRank[rank])
+		for name := range c.large {
+			c.closed[name] = true
+		}
 	}
 	if len(c.taken) > 0 {
 		b.turned.Claims++
 		b.touch(b.turned)
+	}
+	for _, k := range b.table.Sweep(now) {
+		page := ceilingPage{of: k}.key()
+		delete(b.dirty, page)
+		b.gone[page] = struct{}{}
 	}
 	return c.taken, c.next, c.err
 }
@@ -90,21 +102,20 @@ func (c *claiming) drain(lines []*line) {
 // away before. Else smaller tasks of other lines could use up for ever what that
 // task waits for.
 func (c *claiming) owed(l *line) bool {
-	limit := c.limits[l.limit]
-	return limit != nil && limit.owes(l) && len(c.taken) < c.most && c.err == nil
+	return c.owes(l) && len(c.taken) < c.most && c.err == nil
 }
 
-func (l *limited) owes(to *line) bool {
-	return l.Owes != nil && l.Owes.Queue == to.queue && l.Owes.Priority == to.priority
+func (b *Book) owes(l *line) bool {
+	owes := b.table.Owes(l.limit)
+	return owes != nil && *owes == l.owed()
 }
 
-// takeFrom takes a line's first task and reports whether there was one. What it
-// fetches, it fetches for the lines behind it too.
+func (l *line) owed() admission.Owed { return admission.Owed{Queue: l.queue, Priority: l.priority} }
+
+// takeFrom takes a line's first task that may go, and reports whether there was
+// one. What it fetches, it fetches for the lines behind it too.
 func (c *claiming) takeFrom(l *line, behind []*line) bool {
-	if l.limit != pawl.NoLimit && c.closed[c.limits[l.limit]] {
-		return false
-	}
-	for first := l.First(); first != nil; first = l.First() {
+	for first := l.First(); first != nil && !c.closed[l.limit]; first = l.First() {
 		u := first.Of
 		w, task := c.first(u, behind)
 		if c.err != nil {
@@ -114,14 +125,44 @@ func (c *claiming) takeFrom(l *line, behind []*line) bool {
 			l.SetAside()
 			continue
 		}
-		calls, ok := c.admit(l, task)
-		if !ok {
-			return false
+		calls, verdict := c.admit(u, w, task)
+		switch verdict {
+		case admission.Open:
+			c.take(u, w, task, calls)
+			return true
+		case admission.Closed:
+			c.close(l)
+		case admission.Capped:
+			l.SetAside()
+		case admission.Large:
+			c.pass(u, w, task)
 		}
-		c.take(u, w, task, calls)
-		return true
 	}
 	return false
+}
+
+// close closes a line's limit for the rest of the claim.
+func (c *claiming) close(l *line) {
+	c.closed[l.limit] = true
+	if !c.owes(l) {
+		owed := l.owed()
+		lim := c.table.Limit(l.limit)
+		lim.Owes = &owed
+		c.table.Touch(lim)
+	}
+}
+
+// pass passes over a large task. Beyond some of them its limit is closed.
+func (c *claiming) pass(u *turn, w *work, t *Candidate) {
+	s := c.shelves[u.number(w)]
+	if s.passed == 0 {
+		s.passed = t.Seq
+	}
+	s.tasks = s.tasks[1:]
+	name := u.line.limit
+	if c.large[name]++; c.large[name] >= admission.PassMost {
+		c.closed[name] = true
+	}
 }
 
 // first returns the user's first task of the worker's operations, nil if there
@@ -206,7 +247,7 @@ func (c *claiming) want(asks []HeadAsk, u *turn, most int) []HeadAsk {
 		}
 		// A bin that gave all it was asked for gives more the next time.
 		s.asked = min(max(most, 4*s.asked), w.Tasks, c.most-len(c.taken))
-		asks = append(asks, HeadAsk{Bin: bin, From: w.From, Most: s.asked})
+		asks = append(asks, HeadAsk{Bin: bin, From: max(w.From, s.next), Most: s.asked})
 	}
 	return asks
 }
@@ -220,33 +261,29 @@ func (c *claiming) shelve(asks []HeadAsk) {
 	for i, ask := range asks {
 		s := c.shelves[ask.Bin]
 		s.tasks, s.empty = found[i], len(found[i]) < ask.Most
+		if n := len(s.tasks); n > 0 {
+			s.next = s.tasks[n-1].Seq + 1
+		}
 	}
 }
 
-// admit takes a task's first call from its limit. A limit that turns a task away
-// is closed for the rest of this claim: no task behind the first one, and none
-// of lower priority, goes before it.
-func (c *claiming) admit(l *line, t *Candidate) ([]Call, bool) {
+// admit takes a task's first call from its limit.
+func (c *claiming) admit(u *turn, w *work, t *Candidate) ([]Call, admission.Verdict) {
+	l := u.line
 	if l.limit == pawl.NoLimit {
-		return nil, true
+		return nil, admission.Open
 	}
-	lim := c.limit(l.limit)
-	cost := lim.Config.Estimate(t.Size)
-	charged, gate, ok := lim.State.Admit(c.now, lim.Config, cost)
-	if !ok {
-		c.closed[lim] = true
+	charged, gate, verdict := c.table.Admit(c.now, &admission.Ask{
+		Limit: l.limit, User: u.user, Operation: w.Operation, Size: t.Size, Rank: l.priority, ID: t.ID,
+	})
+	if verdict != admission.Open {
 		c.next = earlier(c.next, gate.Until)
-		if !lim.owes(l) {
-			lim.Owes = &owed{l.queue, l.priority}
-			c.touch(lim)
-		}
-		return nil, false
+		return nil, verdict
 	}
-	if lim.owes(l) {
-		lim.Owes = nil
+	if c.owes(l) {
+		c.table.Limit(l.limit).Owes = nil
 	}
-	c.touch(lim)
-	return []Call{{Limit: l.limit, Size: t.Size, Cost: charged, At: c.now}}, true
+	return []Call{{Limit: l.limit, Size: t.Size, Charged: charged, At: c.now}}, verdict
 }
 
 func (c *claiming) take(u *turn, w *work, t *Candidate, calls []Call) {
@@ -254,7 +291,7 @@ func (c *claiming) take(u *turn, w *work, t *Candidate, calls []Call) {
 	s := c.shelves[bin]
 	s.tasks = s.tasks[1:]
 	task, operation := *t, w.Operation
-	cost, share := c.start(u, w, &task)
+	cost, share := c.start(u, w, &task, s.passed)
 	c.taken = append(c.taken, &Claim{
 		Candidate: task, Bin: bin, Worker: c.ask.Worker, Lease: c.now.Add(c.ask.Lease),
 		Calls: calls, Cost: cost, Share: share, In: Bin{u.line.queue, u.line.limit, u.line.priority, u.user, operation},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/admission"
 	"github.com/pawlhq/pawl/limit"
 )
 
@@ -189,8 +190,8 @@ type Call struct {
 	Key   string     `json:"key,omitempty"` // "" for what the claim reserved, for the first call
 	Limit string     `json:"limit"`
 	Size  limit.Size `json:"size"`
-	Cost  limit.Cost `json:"cost"`
-	At    time.Time  `json:"at"` // when it may be sent
+	admission.Charged
+	At time.Time `json:"at"` // when it may be sent
 
 	Unknown bool `json:"unknown,omitempty"` // it is settled; of the above only the key is left
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/admission"
 	"github.com/pawlhq/pawl/limit"
 )
 
@@ -19,59 +20,37 @@ func (b *Book) enter(p *Post) {
 	case p.Correct != nil:
 		b.correct(p.Correct)
 	case p.Settle != nil:
-		b.settle(p.At, p.Settle)
+		b.table.Settle(p.At, p.Settle)
 	}
 }
 
-// settle ends a reserved call.
-func (b *Book) settle(now time.Time, st *Settled) {
-	l := b.limit(st.Limit)
-	b.touch(l)
-	st.Settle(now, l.Config, &l.State, st.Size, st.Cost)
+func asks(t *Record, r *pawl.Reservation) *admission.Ask {
+	return &admission.Ask{Limit: r.Limit, User: t.User, Operation: t.Operation, Size: r.Size}
 }
 
 // reserve takes what a call of a running task will cost.
 func (b *Book) reserve(now time.Time, t *Record, r *pawl.Reservation) pawl.Grant {
-	l := &limited{} // for NoLimit: nothing is limited, but the call is known
-	if r.Limit != pawl.NoLimit {
-		l = b.limit(r.Limit)
-		b.touch(l)
-	}
 	for i := range t.Calls {
 		c := &t.Calls[i]
 		if c.Key == r.Key && !c.Unknown {
 			return pawl.Grant{OK: true, Wait: limit.Until(now, c.At)}
 		}
 		if c.Key == "" && c.Limit == r.Limit {
-			return l.convert(now, c, r)
+			charged, a := b.table.Convert(now, c.Charged, asks(t, r), c.Size, r.Patience)
+			if c.Charged = charged; a.OK {
+				c.Key, c.Size, c.At = r.Key, r.Size, now.Add(a.Wait)
+			}
+			return granted(a)
 		}
 	}
-	charged, a := l.State.Ask(now, l.Config, l.Config.Estimate(r.Size), r.Patience)
-	if a.OK {
-		t.Calls = append(t.Calls, Call{Key: r.Key, Limit: r.Limit, Size: r.Size, Cost: charged, At: now.Add(a.Wait)})
+	charged, a := admission.Charged{}, limit.Answer{OK: true} // for NoLimit nothing is limited, but the call is known
+	if r.Limit != pawl.NoLimit {
+		charged, a = b.table.Reserve(now, asks(t, r), r.Patience)
 	}
-	return pawl.Grant{OK: a.OK, Wait: a.Wait, Gate: a.Gate}
+	if a.OK {
+		t.Calls = append(t.Calls, Call{Key: r.Key, Limit: r.Limit, Size: r.Size, Charged: charged, At: now.Add(a.Wait)})
+	}
+	return granted(a)
 }
 
-// convert turns what the claim reserved into the reservation of the first call.
-func (l *limited) convert(now time.Time, c *Call, r *pawl.Reservation) pawl.Grant {
-	charged, a := l.State.Convert(now, l.Config, c.Cost, l.Config.Estimate(r.Size), r.Patience)
-	c.Cost = charged
-	if a.OK {
-		c.Key, c.Size, c.At = r.Key, r.Size, now.Add(a.Wait)
-	}
-	return pawl.Grant{OK: a.OK, Wait: a.Wait, Gate: a.Gate}
-}
-
-// set changes a limit as an operator says.
-func (l *limited) set(now time.Time, set *pawl.Setting) {
-	if set.Config != nil {
-		l.Config = *set.Config
-	}
-	if set.Resume {
-		l.State.Resume(now)
-	}
-	if set.Hold != "" {
-		l.State.Hold(now, time.Time{}, set.Hold)
-	}
-}
+func granted(a limit.Answer) pawl.Grant { return pawl.Grant{OK: a.OK, Wait: a.Wait, Gate: a.Gate} }

@@ -165,14 +165,16 @@ func (b *Book) forget(l *line) {
 	l.sweep = 2 * len(l.users)
 }
 
-// start takes the next task of a user, whose turn it is, out of the line. It
-// returns what the user is charged, and the share of it by which virtual time
-// moves on.
-func (b *Book) start(u *turn, w *work, c *Candidate) (cost, share float64) {
+// start takes the next task of a user, whose turn it is, out of the line, though
+// others may have been passed over, from a Seq on that is not 0 then. It returns
+// what the user is charged, and the share of it by which virtual time moves on.
+func (b *Book) start(u *turn, w *work, c *Candidate, passed int64) (cost, share float64) {
 	l := u.line
 	cost = costOf(c)
 	share = l.Begin(&u.Turn, cost)
-	w.From = c.Seq + 1
+	if w.From = c.Seq + 1; passed > 0 {
+		w.From = passed
+	}
 	if w.Tasks--; w.Tasks <= 0 {
 		u.tidy()
 	}

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/limit"
+	"github.com/pawlhq/pawl/internal/admission"
 )
 
 // Post is what a transaction without the book wants entered into it. It is JSON
@@ -12,9 +12,9 @@ import (
 type Post struct {
 	At time.Time `json:"at"`
 
-	Arrive  *Arrival    `json:"arrive,omitempty"`
-	Correct *Correction `json:"correct,omitempty"`
-	Settle  *Settled    `json:"settle,omitempty"`
+	Arrive  *Arrival         `json:"arrive,omitempty"`
+	Correct *Correction      `json:"correct,omitempty"`
+	Settle  *admission.Ended `json:"settle,omitempty"`
 }
 
 // Bin names where a task waits: tasks of one bin start in the order of Seq.
@@ -39,12 +39,4 @@ type Correction struct {
 	Bin
 	More  float64 `json:"more"`  // used above what was charged; negative for less
 	Share float64 `json:"share"` // of the task, at its start
-}
-
-// Settled says how a reserved call ended.
-type Settled struct {
-	Limit string     `json:"limit"`
-	Size  limit.Size `json:"size"`
-	Cost  limit.Cost `json:"cost"`
-	pawl.Settlement
 }

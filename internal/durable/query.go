@@ -179,7 +179,7 @@ func (s *Store) Status(ctx context.Context, now time.Time) (pawl.Status, error) 
 }
 
 func (b *Book) status(counts map[string]map[pawl.State]int) pawl.Status {
-	status := pawl.Status{Queues: []pawl.QueueStatus{}, Limits: []pawl.LimitStatus{}}
+	status := pawl.Status{Queues: []pawl.QueueStatus{}, Limits: b.table.Status()}
 	for name := range b.queues {
 		if counts[name] == nil {
 			counts[name] = map[pawl.State]int{}
@@ -192,10 +192,6 @@ func (b *Book) status(counts map[string]map[pawl.State]int) pawl.Status {
 		}
 		maps.DeleteFunc(q.Counts, func(_ pawl.State, n int) bool { return n == 0 })
 		status.Queues = append(status.Queues, q)
-	}
-	for _, name := range slices.Sorted(maps.Keys(b.limits)) {
-		l := b.limits[name]
-		status.Limits = append(status.Limits, pawl.LimitStatus{Name: name, Config: l.Config, State: l.State})
 	}
 	return status
 }

@@ -2,7 +2,6 @@ package durable
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -45,7 +44,7 @@ func (a *act) reserve(r *Record, c *pawl.Reservation) pawl.Grant {
 	if !g.OK {
 		// Its task waits for this call's cost when it is claimed again; else it would
 		// be claimed, and turned away, over and over.
-		r.Size = c.Size
+		r.Size = a.book.table.TaskSize(asks(r, c))
 		return g // nobody is told: it would ask again at once
 	}
 	a.w.Bell.Ready = true // it may need less than was claimed for it
@@ -54,12 +53,10 @@ func (a *act) reserve(r *Record, c *pawl.Reservation) pawl.Grant {
 
 // Configure implements [pawl.Limits].
 func (s *Store) Configure(ctx context.Context, now time.Time, settings []pawl.Setting) error {
-	for i := range settings {
-		if err := check(&settings[i]); err != nil {
+	return s.open(ctx, now, func(a *act) error {
+		if err := a.book.table.Check(settings); err != nil {
 			return err
 		}
-	}
-	return s.open(ctx, now, func(a *act) error {
 		for i := range settings {
 			a.set(&settings[i])
 		}
@@ -75,20 +72,5 @@ func (a *act) set(set *pawl.Setting) {
 		a.book.touch(q)
 		return
 	}
-	l := a.book.limit(set.Limit)
-	l.set(a.now, set)
-	a.book.touch(l)
-}
-
-func check(set *pawl.Setting) error {
-	if (set.Queue == "") == (set.Limit == "") {
-		return fmt.Errorf("pawl: a setting names queue %q and limit %q; want one of the two", set.Queue, set.Limit)
-	}
-	if set.Limit == pawl.NoLimit {
-		return fmt.Errorf("pawl: %q stands for no limit; it has no settings", pawl.NoLimit)
-	}
-	if set.Config == nil {
-		return nil
-	}
-	return set.Config.Validate()
+	a.book.table.Configure(a.now, set)
 }

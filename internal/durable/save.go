@@ -123,7 +123,7 @@ func (v *saver) settled(r *Record, st *pawl.Settlement) {
 		r.Calls = slices.Delete(r.Calls, i, i+1)
 	}
 	v.note(r)
-	v.settle(&c, *st)
+	v.settle(r, &c, *st)
 }
 
 func (v *saver) note(r *Record) {

@@ -1,0 +1,100 @@
+package limit
+
+import (
+	"math"
+	"time"
+)
+
+// Served is what was answered in the last time of Config.Per, older answers
+// counting less and less.
+type Served struct {
+	Requests float64   `json:",omitempty"`
+	Tokens   float64   `json:",omitempty"`
+	At       time.Time `json:",omitzero"`
+	Paced    time.Time `json:",omitzero"` // when a throttle last set the pace
+}
+
+const (
+	// pacedTo is the part of what was served, before a throttle, that the pace grows
+	// back to at first, from half: twofold in half of the limit's time.
+	pacedTo = 0.95
+	// paceGrows is the growth in the limit's time after that; to the power of the
+	// square of the time, so that it is careful near what was too much, and soon away
+	// from it if it is not too much any more.
+	paceGrows = 1.1
+	// paceEnds is how far beyond it the pace no longer matters.
+	paceEnds = 8
+	// pacedLeast is the fewest calls in the limit's time that a throttle paces by:
+	// after a rest nothing tells how much there is.
+	pacedLeast = 8
+)
+
+// served counts an answered call.
+func (s *State) served(now time.Time, c *Config, actual Cost) {
+	v := &s.Served
+	if now.After(v.At) {
+		if !v.At.IsZero() {
+			faded := math.Exp(-float64(now.Sub(v.At)) / float64(c.per()))
+			v.Requests *= faded
+			v.Tokens *= faded
+		}
+		v.At = now
+	}
+	v.Requests += actual.Requests
+	v.Tokens += actual.Tokens
+}
+
+// slow halves the pace after a throttle that no header explains. What was served in
+// the time before it, and is being served, is what the provider gives: its bucket
+// was full at the beginning and is empty now.
+func (s *State) slow(now time.Time, c *Config, refused Cost) {
+	s.served(now, c, Cost{})
+	each := refused.Tokens
+	if s.Served.Requests > 0 {
+		each = s.Served.Tokens / s.Served.Requests
+	}
+	calls := max(s.Served.Requests+float64(s.InFlight), pacedLeast)
+	s.goal(requests, calls)
+	s.goal(tokens, max(calls*each, s.Served.Tokens, 1))
+	s.Served.Paced = now
+	s.Cold = Cold{Warm: true}
+	s.quicken(now, c)
+}
+
+func (s *State) goal(k kind, served float64) {
+	b := s.bucket(k)
+	goal := pacedTo * served
+	if b.Pace > 0 {
+		goal = max(min(goal, pacedTo*b.Pace), 1)
+	}
+	b.Goal = goal
+}
+
+// quicken lets the pace grow back.
+func (s *State) quicken(now time.Time, c *Config) {
+	if s.Served.Paced.IsZero() {
+		return
+	}
+	grown := growth(float64(now.Sub(s.Served.Paced)) / float64(c.per()))
+	for _, k := range [...]kind{requests, tokens} {
+		b := s.bucket(k)
+		if r, limited := c.rate(k, b); limited {
+			*b = s.advance(k, now, r) // at the pace until now
+		}
+		if b.Pace = b.Goal * grown; grown > paceEnds {
+			b.Pace, b.Goal = 0, 0
+		}
+	}
+	if grown > paceEnds {
+		s.Served.Paced = time.Time{}
+	}
+}
+
+// growth returns the pace, of its goal, so many times of the limit after a throttle.
+func growth(times float64) float64 {
+	fast := math.Log2(2*pacedTo) / 2
+	if times = max(times, 0); times < fast {
+		return math.Exp2(2*times) / (2 * pacedTo)
+	}
+	return math.Pow(paceGrows, (times-fast)*(times-fast))
+}
