@@ -41,10 +41,12 @@ type Point struct{ X, Y float64 }
 
 // The sizes, in pixels.
 const (
+	markWidth                  = 1.5
 	width, plotHeight          = 900, 320
-	left, right, top           = 70, 20, 64
+	left, right, top           = 90, 20, 64
 	rowHeight, fontSize, ticks = 18, 13, 6
 	plotWidth                  = width - left - right
+	fewDots                    = 100 // so many are drawn larger
 	gray                       = "#808080"
 )
 
@@ -111,10 +113,8 @@ func (d *drawing) stroke(x1, y1, x2, y2 float64, attributes string) {
 }
 
 // x and y are where a value is drawn.
-func (d *drawing) x(v float64) float64 { return left + plotWidth*clamp(v/d.X.Most) }
-func (d *drawing) y(v float64) float64 { return top + plotHeight*(1-clamp(v/d.Y.Most)) }
-
-func clamp(v float64) float64 { return min(max(v, 0), 1) }
+func (d *drawing) x(v float64) float64 { return left + plotWidth*min(max(v/d.X.Most, 0), 1) }
+func (d *drawing) y(v float64) float64 { return top + plotHeight*(1-min(max(v/d.Y.Most, 0), 1)) }
 
 func (d *drawing) legend() {
 	x := float64(left)
@@ -133,7 +133,11 @@ func (d *drawing) legend() {
 // of no length with a round end.
 func (s Series) style(colour string) string {
 	if s.Dots {
-		return fmt.Sprintf(`fill="none" stroke="%s" stroke-width="4" stroke-linecap="round" stroke-opacity="0.6"`, colour)
+		size := 4
+		if len(s.Points) <= fewDots {
+			size = 8
+		}
+		return fmt.Sprintf(`fill="none" stroke="%s" stroke-width="%d" stroke-linecap="round" stroke-opacity="0.7"`, colour, size)
 	}
 	return fmt.Sprintf(`fill="none" stroke="%s" stroke-width="1.8" stroke-linejoin="round"`, colour)
 }
@@ -165,34 +169,35 @@ func steps(most float64) (values []float64) {
 
 func (d *drawing) line(s Series, colour string) {
 	var path strings.Builder
+	next, end := "L", ""
+	if s.Dots {
+		next, end = "M", "h0"
+	}
 	for i, p := range s.Points {
-		command, end := "L", ""
-		if i == 0 || s.Dots {
+		command := next
+		if i == 0 {
 			command = "M"
-		}
-		if s.Dots {
-			end = "h0"
 		}
 		path.WriteString(command + number(d.x(p.X)) + " " + number(d.y(p.Y)) + end)
 	}
 	d.printf(`<path d="%s" %s/>`+"\n", path.String(), s.style(colour))
 }
 
-// marks draws a row of marks for each series. Marks at the same place are one.
+// marks draws a row of marks for each series, and how many there are. Marks closer
+// than the width of one are one.
 func (d *drawing) marks() {
 	for i, s := range d.Series {
 		y := float64(top + plotHeight + 56 + i*rowHeight)
-		d.text(left-8, y+10, "end", `font-size="11"`, d.Marks)
+		d.text(left-8, y+10, "end", `font-size="11"`, fmt.Sprintf("%d %s", len(s.Marks), d.Marks))
 		var path strings.Builder
-		last := ""
+		last := -markWidth
 		for _, m := range s.Marks {
-			if at := strconv.FormatFloat(d.x(m), 'f', 0, 64); at != last {
-				fmt.Fprintf(&path, "M%s %s v%d", at, number(y), rowHeight-6)
-				last = at
+			if x := d.x(m); x >= last+markWidth {
+				path.WriteString("M" + number(x) + " " + number(y) + "v" + strconv.Itoa(rowHeight-6))
+				last = x
 			}
 		}
-		d.printf(`<path d="%s" stroke="%s" stroke-width="1"/>`+"\n", path.String(), colour(i))
-		d.text(width-right, y+10, "end", `font-size="11"`, strconv.Itoa(len(s.Marks)))
+		d.printf(`<path d="%s" stroke="%s" stroke-width="%g"/>`+"\n", path.String(), colour(i), markWidth)
 	}
 }
 

@@ -165,7 +165,10 @@ type limitsReport struct {
 
 // printResult prints a scenario as a table. A figure that is not as wanted says so.
 func printResult(t *terminal, r *saturation.Result) {
-	fmt.Fprintf(t.out, "%s: %s.\n\n", strings.ToUpper(r.Scenario), r.About)
+	for _, line := range wrap(fmt.Sprintf("%s: %s.", strings.ToUpper(r.Scenario), r.About), t.width()) {
+		fmt.Fprintln(t.out, line)
+	}
+	fmt.Fprintln(t.out)
 	tab := &table{columns: []column{{title: "WHO", least: 8}}}
 	for _, f := range r.Rows[0].Figures {
 		title := strings.ToUpper(f.Name)

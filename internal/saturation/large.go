@@ -31,19 +31,19 @@ func playLarge(ctx context.Context, c Config) (*Result, error) {
 	first := firstInFirstOut(requests, largeAccount, c.Length)
 	ours := st.sent()
 	longest := longestWait(requests, first, isLarge, c.Length)
-	r := &Result{About: fmt.Sprintf("a call of %d tokens every %v among small ones, together %g %% of an account of %d tokens a minute",
+	r := &Result{About: fmt.Sprintf("a call of %d tokens every %v among small ones, together %g %% of an account of %d tokens a minute; FIFO is first in, first out on an ideal bucket that holds a minute's tokens",
 		largeCall, largeEvery, 100*largeLoad, largeAccount)}
 	for _, row := range []struct {
 		name string
 		sent []time.Duration
-	}{{"Pawl", ours}, {"first in, first out", first}} {
+	}{{"Pawl", ours}, {"FIFO, ideal", first}} {
 		large := longestWait(requests, row.sent, isLarge, c.Length)
 		small := waitsOf(requests, row.sent, isSmall)
 		r.Rows = append(r.Rows, Row{Name: row.name, Figures: []Figure{
-			seconds("longest wait of a large one", large),
-			{Name: "of that of first in, first out", Value: large.Seconds() / longest.Seconds()},
-			seconds("small ones, p50", quantile(small, 0.5)),
-			seconds("p99", quantile(small, 0.99)),
+			seconds("large, longest", large),
+			{Name: "of that of FIFO", Value: large.Seconds() / longest.Seconds()},
+			seconds("small, p50", quantile(small, 0.5)),
+			seconds("small, p99", quantile(small, 0.99)),
 		}})
 	}
 	f := r.Rows[0].Figures
@@ -129,7 +129,7 @@ func (c *Config) largePicture(requests []Request, ours, first []time.Duration) *
 		name string
 		sent []time.Duration
 		pick func(Request) bool
-	}{{"Pawl, large", ours, isLarge}, {"first in, first out, large", first, isLarge}, {"Pawl, small", ours, isSmall}} {
+	}{{"Pawl, small", ours, isSmall}, {"Pawl, large", ours, isLarge}, {"first in, first out, large", first, isLarge}} {
 		p.Series = append(p.Series, chart.Series{Name: s.name, Dots: true, Points: waitPoints(requests, s.sent, s.pick, time.Second)})
 	}
 	return p

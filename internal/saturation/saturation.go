@@ -83,9 +83,10 @@ func Named(names []string) ([]Scenario, error) {
 func (c *Config) Prepare() error {
 	if len(c.Trace) == 0 {
 		c.Trace = Synthetic(c.Seed, c.Length+backlog)
+		return nil
 	}
-	if last := c.Trace[len(c.Trace)-1].At; last < c.Length {
-		return fmt.Errorf("the trace lasts %v; want %v or more", last.Round(time.Second), c.Length)
+	if last := c.Trace[len(c.Trace)-1].At; last < c.Length+backlog {
+		return fmt.Errorf("the trace lasts %v; want %v or more", last.Round(time.Second), c.Length+backlog)
 	}
 	return nil
 }

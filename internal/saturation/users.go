@@ -33,11 +33,11 @@ func playUsers(ctx context.Context, c Config) (*Result, error) {
 	}
 	tokens, until := st.byUser()
 	part := tokens["light"] / (tokens["light"] + tokens["heavy"])
-	r := &Result{About: fmt.Sprintf("%d tasks of one user and %d of another; counted while both have some", manyTasks, fewTasks)}
+	r := &Result{About: fmt.Sprintf("%d tasks of one user and %d of another; whose tokens are counted while both have some", manyTasks, fewTasks)}
 	r.Rows = []Row{{Name: "Pawl", Note: refusals(&all[0]), Figures: []Figure{
-		percent("tokens of the user with few", part).atLeast(48).atMost(52),
-		percent("of the user with many", 1-part),
-		seconds("until the few are done", until),
+		percent("user with few", part).atLeast(48).atMost(52),
+		percent("user with many", 1-part),
+		seconds("few are done after", until),
 	}}}
 	r.Picture = st.usersPicture()
 	return r, nil

@@ -1,0 +1,85 @@
+package saturation_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pawlhq/pawl/internal/saturation"
+)
+
+const words = `The lamp was lit at dusk and trimmed at midnight, and whoever kept the watch wrote down what had passed: the wind, the oil
+that was left, the ships. Most nights nothing did. On the eleventh of March, 1911, two lines were enough; on the twelfth the page is full.`
+
+// play plays a scenario in virtual time, at the pace of the account.
+func play(t *testing.T, name string, length time.Duration) *saturation.Result {
+	t.Helper()
+	config := saturation.Config{Prose: words, Length: length, Scale: 1, Store: "memory:", Seed: 1}
+	if err := config.Prepare(); err != nil {
+		t.Fatal(err)
+	}
+	picked, err := saturation.Named([]string{name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r *saturation.Result
+	synctest.Test(t, func(t *testing.T) {
+		if r, err = picked[0].Play(t.Context(), config); err != nil {
+			t.Fatal(err)
+		}
+	})
+	for _, row := range r.Rows {
+		t.Log(row.Name, row.Note)
+		for _, f := range row.Figures {
+			t.Logf("\t%-30s %.2f %s", f.Name, f.Value, f.Unit)
+		}
+	}
+	return r
+}
+
+// met fails the test for each figure that is not as wanted.
+func met(t *testing.T, r *saturation.Result) {
+	t.Helper()
+	for _, row := range r.Rows {
+		for _, f := range row.Figures {
+			if !f.Met() {
+				t.Errorf("%s: %s = %.2f %s; want %s", row.Name, f.Name, f.Value, f.Unit, f.Wanted())
+			}
+		}
+	}
+}
+
+// value returns a figure of a row.
+func value(t *testing.T, r *saturation.Result, row, figure string) float64 {
+	t.Helper()
+	for _, w := range r.Rows {
+		for _, f := range w.Figures {
+			if w.Name == row && f.Name == figure {
+				return f.Value
+			}
+		}
+	}
+	t.Fatalf("no %q of %q in %+v", figure, row, r.Rows)
+	return 0
+}
+
+func TestShare(t *testing.T) {
+	r := play(t, "share", 5*time.Minute)
+	met(t, r)
+	if v := value(t, r, "priority queue", "used"); v < 1 || v > 20 {
+		t.Errorf("one call at a time uses %.1f %% of the account; want a small part of it", v)
+	}
+	if v := value(t, r, "SDK retries", "refused"); v < 100 {
+		t.Errorf("a client without a limiter is refused %v times; want many: is the account saturated?", v)
+	}
+}
+
+func TestUsers(t *testing.T)    { met(t, play(t, "users", 5*time.Minute)) }
+func TestEstimate(t *testing.T) { met(t, play(t, "estimate", 5*time.Minute)) }
+
+func TestPrepare(t *testing.T) {
+	config := saturation.Config{Trace: []saturation.Request{{}, {At: time.Minute}}, Length: 5 * time.Minute}
+	if err := config.Prepare(); err == nil || err.Error() != "the trace lasts 1m0s; want 7m0s or more" {
+		t.Errorf("Prepare = %v; want it to say how long the trace must be", err)
+	}
+}
