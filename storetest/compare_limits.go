@@ -11,12 +11,12 @@ import (
 func (p *pair) settlement(key string) *pawl.Settlement {
 	s := &pawl.Settlement{
 		Key: key, Usage: llm.Usage{Input: p.Int64N(90), Output: p.Int64N(600), CacheRead: oneOf(p, 0, 0, p.Int64N(900))},
-		After: time.Duration(p.IntN(5)) * time.Second, Reason: "so", SentAgo: time.Duration(p.IntN(3000)) * time.Millisecond,
+		After: oneOf(p, 0, time.Duration(p.IntN(5))*time.Second), Reason: "so", SentAgo: time.Duration(p.IntN(3000)) * time.Millisecond,
 		Outcome: oneOf(p, pawl.CallAnswered, pawl.CallAnswered, pawl.CallAnswered, pawl.CallFailed, pawl.CallUnknown,
-			pawl.CallNotSent, pawl.CallUnreached, pawl.CallUnreached, pawl.CallThrottled, pawl.CallThrottled, pawl.CallBlocked),
+			pawl.CallNotSent, pawl.CallUnreached, pawl.CallUnreached, pawl.CallThrottled, pawl.CallThrottled, pawl.CallThrottled, pawl.CallThrottled, pawl.CallBlocked),
 		TooFast: p.chance(2), Busy: p.chance(2),
 	}
-	if p.chance(3) {
+	if p.chance(4) {
 		s.Seen = p.seen()
 	}
 	if p.chance(4) {

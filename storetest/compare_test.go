@@ -144,12 +144,12 @@ func TestCompareFindsBrokenRules(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			open := func() pawl.Store { c := *b; c.Store = inmem.New(); return &c }
-			for seed := range uint64(20) {
+			for seed := range uint64(60) {
 				if n, _ := storetest.Difference(t.Context(), open, seed); n > 0 {
 					return
 				}
 			}
-			t.Error("20 seeds found no difference")
+			t.Error("60 seeds found no difference")
 		})
 	}
 }
@@ -159,7 +159,7 @@ func TestCompareShrinks(t *testing.T) {
 	open := func() pawl.Store {
 		return &broken{Store: inmem.New(), finish: func(f *pawl.Finish) { f.NotSent = false }}
 	}
-	for seed := range uint64(20) {
+	for seed := range uint64(60) {
 		n, shrink := storetest.Difference(t.Context(), open, seed)
 		if n == 0 {
 			continue
@@ -173,7 +173,7 @@ func TestCompareShrinks(t *testing.T) {
 		}
 		return
 	}
-	t.Error("20 seeds found no difference")
+	t.Error("60 seeds found no difference")
 }
 
 func headless(s *pawl.StepRow) *pawl.StepRow {
