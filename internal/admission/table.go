@@ -228,8 +228,10 @@ func (t *Table) checkWithin(name string, within map[string]string) error {
 func (t *Table) Status() []pawl.LimitStatus {
 	status := []pawl.LimitStatus{}
 	users := map[string]int{}
-	for k := range t.ceilings {
-		users[k.Limit]++
+	for k, c := range t.ceilings {
+		if c.State != (limit.State{}) { // else it was only looked at
+			users[k.Limit]++
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.limits)) {
 		l := t.limits[name]
