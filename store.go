@@ -300,6 +300,7 @@ type Setting struct {
 
 	Limit  string        // the limit to change; "" if this is about a queue
 	Config *limit.Config // its configuration; nil leaves it
+	Was    *limit.Config // what its configuration must be, else ErrConflict; nil for anything. A Config that is in force already is no conflict
 	Hold   string        // a reason to hold the limit; "" leaves it
 	Resume bool          // end a hold or a pause of the limit
 }

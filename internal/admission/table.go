@@ -174,6 +174,9 @@ func (t *Table) Check(settings []pawl.Setting) error {
 		if err := check(set); err != nil {
 			return err
 		}
+		if !t.stands(set) {
+			return fmt.Errorf("configure limit %q: %w", set.Limit, pawl.ErrConflict)
+		}
 		if set.Limit != "" && set.Config != nil {
 			within[set.Limit] = set.Config.Within
 		}
@@ -200,6 +203,19 @@ func check(set *pawl.Setting) error {
 		return nil
 	}
 	return set.Config.Validate()
+}
+
+// stands reports whether a limit is configured as a setting expects, or already as
+// it says: then its answer was lost, and it comes again.
+func (t *Table) stands(set *pawl.Setting) bool {
+	if set.Was == nil {
+		return true
+	}
+	var now limit.Config
+	if l := t.limits[set.Limit]; l != nil {
+		now = l.Config
+	}
+	return now == *set.Was || set.Config != nil && now == *set.Config
 }
 
 // deepest is how many limits may be within each other.
