@@ -181,8 +181,16 @@ func (t *Table) Check(settings []pawl.Setting) error {
 			within[set.Limit] = set.Config.Within
 		}
 	}
-	for name := range within {
-		if err := t.checkWithin(name, within); err != nil {
+	if len(within) == 0 {
+		return nil
+	}
+	for name := range t.limits { // those that are within others that move make longer chains
+		if _, set := within[name]; !set {
+			within[name] = t.limits[name].Config.Within
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(within)) {
+		if err := checkWithin(name, within); err != nil {
 			return err
 		}
 	}
@@ -222,13 +230,10 @@ func (t *Table) stands(set *pawl.Setting) bool {
 const deepest = 8
 
 // checkWithin follows the limits that one is within, as they will be.
-func (t *Table) checkWithin(name string, within map[string]string) error {
+func checkWithin(name string, within map[string]string) error {
 	at := name
 	for range deepest {
-		next, set := within[at]
-		if l := t.limits[at]; !set && l != nil {
-			next = l.Config.Within
-		}
+		next := within[at]
 		if next == "" {
 			return nil
 		}
