@@ -92,6 +92,10 @@ type Limits interface {
 	// Status returns the queues, the limits and the workers that are alive, each
 	// sorted by name.
 	Status(ctx context.Context, now time.Time) (Status, error)
+
+	// Explain returns where a task stands and what it waits for, or ErrNotFound.
+	// It changes nothing.
+	Explain(ctx context.Context, now time.Time, id ID) (Standing, error)
 }
 
 // Contexts is the part of a store that keeps conversations.

@@ -52,6 +52,7 @@ var groups = []struct {
 	{"repeated", repeatRules},
 	{"removal", removalRules},
 	{"random", randomRules},
+	{"explain", explainRules},
 	{"concurrent", concurrentRules},
 }
 
