@@ -50,6 +50,21 @@ func (r rate) large(k kind, cost float64) bool {
 	return !k.counts() && cost > largeAbove*r.capacity
 }
 
+// SavesForAnother reports whether a call is large, and something is saved for another
+// one.
+func (s *State) SavesForAnother(now time.Time, c Config, call Call) bool {
+	now, cost := stamp(now), call.Cost.clean()
+	if s.Earmark.owns(call.ID) || !s.Earmark.live(now, &c) {
+		return false
+	}
+	for k := range kinds {
+		if r, limited := c.rate(k, s.bucket(k)); limited && r.large(k, *cost.part(k)) {
+			return true
+		}
+	}
+	return false
+}
+
 // save begins to save for a large call that was turned away, or goes on to, and
 // reports whether it changed anything.
 func (s *State) save(now time.Time, c *Config, call Call) bool {

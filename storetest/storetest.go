@@ -41,6 +41,8 @@ var groups = []struct {
 	{"pauses", pauseRules},
 	{"within", withinRules},
 	{"ceilings", ceilingRules},
+	{"large", largeRules},
+	{"learning", learningRules},
 	{"finish", finishRules},
 	{"contexts", contextRules},
 	{"queries", queryRules},

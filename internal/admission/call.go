@@ -169,12 +169,21 @@ func (s *scope) verdict(v limit.Verdict) Verdict {
 	return Closed
 }
 
-// turnAway notes at the limits that a call waits.
+// turnAway notes at the limits that a call waits. Where something is saved for
+// another large call, the limits that this one is within save for none behind it:
+// from the inside out, so that two calls never wait for what is saved for each other.
 func (t *Table) turnAway(now time.Time, a *Ask, scopes []scope) {
+	id := a.ID.String()
 	for i := range scopes {
 		s := &scopes[i]
-		c := limit.Call{Cost: s.cost, Rank: int8(a.Rank), ID: a.ID.String()}
-		if s.key.User == "" && s.state.TurnAway(now, *s.config, c) {
+		if s.key.User != "" {
+			continue
+		}
+		c := limit.Call{Cost: s.cost, Rank: int8(a.Rank), ID: id}
+		if s.state.SavesForAnother(now, *s.config, c) {
+			id = ""
+		}
+		if s.state.TurnAway(now, *s.config, c) {
 			t.touch(s.key)
 		}
 	}
