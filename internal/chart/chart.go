@@ -43,7 +43,7 @@ type Point struct{ X, Y float64 }
 const (
 	markWidth                  = 1.5
 	width, plotHeight          = 900, 320
-	left, right, top           = 90, 20, 64
+	left, right, top           = 90, 20, 78
 	rowHeight, fontSize, ticks = 18, 13, 6
 	plotWidth                  = width - left - right
 	fewDots                    = 100 // so many are drawn larger
@@ -117,15 +117,19 @@ func (d *drawing) x(v float64) float64 { return left + plotWidth*min(max(v/d.X.M
 func (d *drawing) y(v float64) float64 { return top + plotHeight*(1-min(max(v/d.Y.Most, 0), 1)) }
 
 func (d *drawing) legend() {
-	x := float64(left)
+	x, y := float64(left), 40.0
 	for i, s := range d.Series {
+		wide := 44 + 6.8*float64(len([]rune(s.Name)))
+		if x+wide > width {
+			x, y = left, y+18
+		}
 		end := x + 22
 		if s.Dots {
 			end = x
 		}
-		d.stroke(x, 40, end, 40, s.style(colour(i)))
-		d.text(x+28, 44.5, "start", "", s.Name)
-		x += 50 + 7.2*float64(len([]rune(s.Name)))
+		d.stroke(x, y, end, y, s.style(colour(i)))
+		d.text(x+28, y+4.5, "start", "", s.Name)
+		x += wide
 	}
 }
 

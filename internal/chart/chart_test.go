@@ -60,10 +60,10 @@ func TestChart(t *testing.T) {
 	}
 	// The line goes from the corner below on the left to that above on the right,
 	// and what lies beyond the axis is drawn at its edge.
-	if want := "M90 384L880 64L485 64"; p.Paths[0].D != want {
+	if want := "M90 398L880 78L485 78"; p.Paths[0].D != want {
 		t.Errorf("line = %q; want %q", p.Paths[0].D, want)
 	}
-	if want := "M485 224h0"; p.Paths[1].D != want {
+	if want := "M485 238h0"; p.Paths[1].D != want {
 		t.Errorf("dot = %q; want %q", p.Paths[1].D, want)
 	}
 }

@@ -74,8 +74,8 @@ func (d *drain) run(ctx context.Context, n int) (float64, error) {
 }
 
 const (
-	overheadTasks  = 20_000
-	overheadRounds = 7
+	overheadTasks  = 50_000
+	overheadRounds = 9
 )
 
 // neverBinds limits everything, at values that are never reached.

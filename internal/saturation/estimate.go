@@ -5,46 +5,82 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
+	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/limit"
-	"github.com/pawlhq/pawl/llm"
 	"github.com/pawlhq/pawl/llmsim"
 )
 
 const (
 	learningCalls = 100 // after which estimates are judged
 	judgedCalls   = 400
+	estimatePlay  = time.Minute // in which the calls are made
 )
 
-// playEstimate makes calls of prose of different lengths, and compares what they
-// were expected to read with what the provider counted.
+// playEstimate makes calls of prose of different lengths through Pawl, and judges
+// what it has learned by those that follow.
 func playEstimate(ctx context.Context, c Config) (*Result, error) {
 	requests := within(c.Trace, c.Length)
 	requests = requests[:min(len(requests), learningCalls+judgedCalls)]
-	st := c.stage(requests, llmsim.Limits{}, c.Length)
-	st.open()
-	model := st.model()
-	var fit limit.Fit
-	var learned, quarter []float64
-	for i, r := range requests {
-		body, err := model.Encode(llm.Request{Messages: []llm.Message{llm.Text("user", st.text.prompt(i, r))}})
+	first, rest := requests[:learningCalls], requests[learningCalls:]
+	for i := range first {
+		first[i].At = -1
+	}
+	st := c.stage(first, llmsim.Limits{}, estimatePlay)
+	var learned limit.Fit
+	_, err := contests(ctx, []contender{{"Pawl", st, func(ctx context.Context, st *stage) (int64, error) {
+		store, err := c.open(ctx)
 		if err != nil {
-			return nil, err
+			return 0, err
 		}
-		size := limit.Size{Chars: model.API().Measure(body).Chars}
-		if i >= learningCalls {
-			learned = append(learned, wrong(fit.InputTokens(size), r.Input))
-			quarter = append(quarter, wrong(float64(size.Chars)/4, r.Input))
+		defer store.Close()
+		e := newEngine(store, st.unknown(), st.scale)
+		if err := e.compete(ctx, st); err != nil {
+			return 0, err
 		}
-		fit.Learn(size, limit.Usage{Input: int64(r.Input), Output: int64(r.Output)})
+		learned, err = e.learned(ctx)
+		return 0, err
+	}}})
+	if err != nil {
+		return nil, err
 	}
-	told, _ := fit.Error()
-	res := &Result{About: fmt.Sprintf("input of %d calls of English prose, judged after the first %d", len(requests), learningCalls)}
-	res.Rows = []Row{
-		{Name: "learned", Figures: []Figure{percent("median error", median(learned)).atMost(5), percent("p90", upper(learned)), percent("as Pawl tells it", told)}},
-		{Name: "characters / 4", Figures: []Figure{percent("median error", median(quarter)), percent("p90", upper(quarter)), {Name: "as Pawl tells it"}}},
+	told, calls := learned.Error()
+	r := &Result{
+		About: fmt.Sprintf("the input of %d calls of English prose, expected by what was learned of %d others, of which Pawl's status tells a median error of %.2f %%",
+			len(rest), calls, 100*told),
+		Rows: []Row{
+			st.judge("learned", rest, learned.InputTokens),
+			st.judge("characters / 4", rest, (*limit.Fit)(nil).InputTokens),
+		},
 	}
-	return res, nil
+	f := r.Rows[0].Figures
+	f[0] = f[0].atMost(5)
+	return r, nil
+}
+
+// learned returns what Pawl's status says that was learned of the calls.
+func (e *engine) learned(ctx context.Context) (limit.Fit, error) {
+	status, err := e.client(pawl.Config{}).Status(ctx)
+	if err != nil {
+		return limit.Fit{}, err
+	}
+	for _, l := range status.Limits {
+		if fit, ok := l.Fits[Operation]; ok && l.Name == e.name {
+			return fit, nil
+		}
+	}
+	return limit.Fit{}, fmt.Errorf("limit %s has learned nothing of %s", e.name, Operation)
+}
+
+// judge compares what requests are expected to read with what they do.
+func (st *stage) judge(name string, requests []Request, expected func(limit.Size) float64) Row {
+	var errs []float64
+	for i, r := range requests {
+		chars := len(st.text.prompt(i, r))
+		errs = append(errs, wrong(expected(limit.Size{Chars: chars}), r.Input))
+	}
+	return Row{Name: name, Figures: []Figure{percent("median error", median(errs)), percent("p90", upper(errs))}}
 }
 
 // wrong is how far an estimate is from the real number, as a part of that.

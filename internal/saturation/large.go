@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl/internal/chart"
+	"github.com/pawlhq/pawl/limit"
 	"github.com/pawlhq/pawl/llmsim"
 )
 
@@ -23,33 +24,43 @@ const (
 // playLarge plays calls of more than half a minute's tokens among small ones.
 func playLarge(ctx context.Context, c Config) (*Result, error) {
 	requests := c.mixed()
-	st := c.stage(requests, llmsim.Limits{Tokens: largeAccount}, c.Length)
-	all, err := contests(ctx, []contender{c.pawl("Pawl", st, (*stage).known)})
+	open := func() *stage { return c.stage(requests, llmsim.Limits{Tokens: largeAccount}, c.Length) }
+	all, err := contests(ctx, []contender{
+		c.pawl("Pawl", open(), (*stage).known),
+		c.pawl("Pawl, holding a minute", open(), func(st *stage) limit.Config {
+			config := st.known()
+			config.Burst = config.Per
+			return config
+		}),
+	})
 	if err != nil {
 		return nil, err
 	}
-	first := firstInFirstOut(requests, largeAccount, c.Length)
-	ours := st.sent()
+	first := firstInFirstOut(requests, largeAccount, largeAccount, c.Length)
 	longest := longestWait(requests, first, isLarge, c.Length)
-	r := &Result{About: fmt.Sprintf("a call of %d tokens every %v among small ones, together %g %% of an account of %d tokens a minute; FIFO is first in, first out on an ideal bucket that holds a minute's tokens",
-		largeCall, largeEvery, 100*largeLoad, largeAccount)}
-	for _, row := range []struct {
-		name string
-		sent []time.Duration
-	}{{"Pawl", ours}, {"FIFO, ideal", first}} {
-		large := longestWait(requests, row.sent, isLarge, c.Length)
-		small := waitsOf(requests, row.sent, isSmall)
-		r.Rows = append(r.Rows, Row{Name: row.name, Figures: []Figure{
+	r := &Result{
+		About: fmt.Sprintf("a call of %d tokens every %v among small ones, together %g %% of an account of %d tokens a minute; Pawl holds 10 s of that unless it is told otherwise; FIFO is first in, first out on an ideal bucket, and compared with is the one that holds a minute",
+			largeCall, largeEvery, 100*largeLoad, largeAccount),
+		Picture: c.largePicture(requests, all[0].st.sent(), first),
+	}
+	row := func(name string, sent []time.Duration) Row {
+		large, small := longestWait(requests, sent, isLarge, c.Length), waitsOf(requests, sent, isSmall)
+		return Row{Name: name, Figures: []Figure{
 			seconds("large, longest", large),
 			{Name: "of that of FIFO", Value: large.Seconds() / longest.Seconds()},
 			seconds("small, p50", quantile(small, 0.5)),
-			seconds("small, p99", quantile(small, 0.99)),
-		}})
+			seconds("p99", quantile(small, 0.99)),
+		}}
 	}
+	for i := range all {
+		pawl := row(all[i].name, all[i].st.sent())
+		pawl.Note = refusals(&all[i])
+		r.Rows = append(r.Rows, pawl)
+	}
+	smooth := firstInFirstOut(requests, largeAccount, largeAccount/6, c.Length)
+	r.Rows = append(r.Rows, row("FIFO, holding a minute", first), row("FIFO, holding 10 s", smooth))
 	f := r.Rows[0].Figures
 	f[1], f[2] = f[1].atMost(1.5), f[2].atMost(2)
-	r.Rows[0].Note = refusals(&all[0])
-	r.Picture = c.largePicture(requests, ours, first)
 	return r, nil
 }
 
@@ -77,13 +88,13 @@ func (c *Config) mixed() []Request {
 }
 
 // firstInFirstOut returns when each request would be sent in the order of arrival,
-// on an ideal bucket that holds a minute's tokens and is full at first. 0 is not
-// within length.
-func firstInFirstOut(requests []Request, aMinute float64, length time.Duration) []time.Duration {
+// on an ideal bucket that holds so much and is full at first. One that is larger
+// waits until it is full, and leaves a debt. 0 is not within length.
+func firstInFirstOut(requests []Request, aMinute, holds float64, length time.Duration) []time.Duration {
 	sent := make([]time.Duration, len(requests))
-	level, now := aMinute, time.Duration(0)
+	level, now := holds, time.Duration(0)
 	refill := func(d time.Duration) {
-		level = min(level+d.Minutes()*aMinute, aMinute)
+		level = min(level+d.Minutes()*aMinute, holds)
 		now += d
 	}
 	for i, r := range requests {
@@ -91,7 +102,7 @@ func firstInFirstOut(requests []Request, aMinute float64, length time.Duration) 
 			refill(r.At - now)
 		}
 		need := float64(r.Input + r.Output)
-		if missing := need - level; missing > 0 {
+		if missing := min(need, holds) - level; missing > 0 {
 			refill(time.Duration(missing / aMinute * float64(time.Minute)))
 		}
 		level -= need

@@ -3,10 +3,10 @@ package saturation
 import (
 	"context"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/pawlhq/pawl/internal/rivals"
+	"github.com/pawlhq/pawl/limit"
 	"github.com/pawlhq/pawl/llmsim"
 )
 
@@ -39,15 +39,10 @@ func playUnknown(ctx context.Context, c Config) (*Result, error) {
 	return r, nil
 }
 
-// halvedBurst is what the account of playHalved holds: with a whole minute's worth
-// in hand nobody would notice that the limit was halved.
-const halvedBurst = 10 * time.Second
-
 // playHalved halves the account's limits in the middle of a play.
 func playHalved(ctx context.Context, c Config) (*Result, error) {
 	halving := func() *stage {
 		st := c.saturated(c.short())
-		st.limits.Burst = halvedBurst
 		st.change, st.changed = st.length/2, halved(st.limits)
 		return st
 	}
@@ -64,8 +59,8 @@ func playHalved(ctx context.Context, c Config) (*Result, error) {
 	}
 	st := all[0].st
 	r := &Result{
-		About: fmt.Sprintf("after %v an account of %s a minute, of which it holds %v, has half of that; refused and used are counted from then on",
-			st.change, describe(st.limits), halvedBurst),
+		About: fmt.Sprintf("after %v an account of %s a minute has half of that; refused and used are counted from then on",
+			st.change, describe(st.limits)),
 		Picture: usePicture("Limits that the provider halves", all),
 	}
 	for i := range all {
@@ -95,13 +90,57 @@ func (c *contest) halvedRow() Row {
 }
 
 // fits returns how long after a change of the limits the use over the last ten
-// seconds is within 5 % of what they allow; the rest of the play if it never is.
+// seconds is no more than 5 % above what they allow; the rest of the play if it
+// never is.
 func (c *contest) fits() time.Duration {
 	const over, step = 10 * time.Second, 250 * time.Millisecond
 	for end := c.st.change + over; end <= c.st.length; end += step {
-		if s := share(c.events, c.st.changed, span{end - over, end}); math.Abs(s-1) <= 0.05 {
+		if s := share(c.events, c.st.changed, span{end - over, end}); s <= 1.05 {
 			return end - c.st.change
 		}
 	}
 	return c.st.length - c.st.change
+}
+
+// The account of playBurst holds less than a minute's worth, and Pawl is told to
+// hold half of that.
+const (
+	heldBurst = 10 * time.Second
+	toldBurst = heldBurst / 2
+)
+
+// playBurst plays on a provider that enforces the minute's limits within seconds,
+// though its headers tell of whole minutes.
+func playBurst(ctx context.Context, c Config) (*Result, error) {
+	strict := func() *stage {
+		st := c.saturated(c.short())
+		st.limits.Burst = heldBurst
+		return st
+	}
+	contenders := []contender{
+		c.pawl("Pawl", strict(), (*stage).known),
+		c.pawl("Pawl, told of it", strict(), func(st *stage) limit.Config {
+			config := st.known()
+			config.Burst = st.real(toldBurst)
+			return config
+		}),
+	}
+	for _, r := range rivals.All() {
+		contenders = append(contenders, rival(r, strict()))
+	}
+	all, err := contests(ctx, contenders)
+	if err != nil {
+		return nil, err
+	}
+	r := &Result{
+		About: fmt.Sprintf("an account of %s a minute that holds %v of that at most; Pawl is told to hold %v",
+			describe(all[0].st.limits), heldBurst, toldBurst),
+		Picture: usePicture("Limits that are enforced within seconds", all),
+	}
+	for i := range all {
+		r.Rows = append(r.Rows, all[i].row())
+	}
+	f := r.Rows[1].Figures
+	f[0], f[1], f[2] = f[0].atLeast(97), f[1].atMost(0), f[2].atMost(0)
+	return r, nil
 }

@@ -74,8 +74,27 @@ func TestShare(t *testing.T) {
 	}
 }
 
+func TestUnknown(t *testing.T)  { met(t, play(t, "unknown", 5*time.Minute)) }
+func TestHalved(t *testing.T)   { met(t, play(t, "halved", 5*time.Minute)) }
+func TestBurst(t *testing.T)    { met(t, play(t, "burst", 5*time.Minute)) }
+func TestPriority(t *testing.T) { met(t, play(t, "priority", 5*time.Minute)) }
 func TestUsers(t *testing.T)    { met(t, play(t, "users", 5*time.Minute)) }
 func TestEstimate(t *testing.T) { met(t, play(t, "estimate", 5*time.Minute)) }
+
+// Small calls go on while a large one is saved for, which costs the large one
+// less than as much again as in a queue of first in, first out.
+func TestLarge(t *testing.T) {
+	r := play(t, "large", 30*time.Minute)
+	for row, fifo := range map[string]string{"Pawl": "FIFO, holding 10 s", "Pawl, holding a minute": "FIFO, holding a minute"} {
+		ours, theirs := value(t, r, row, "large, longest"), value(t, r, fifo, "large, longest")
+		if ours > 1.6*theirs {
+			t.Errorf("%s: a large call waits %.0f s; want 1.6 times the %.0f s of first in, first out at most", row, ours, theirs)
+		}
+		if v := value(t, r, row, "small, p50"); v > 2 {
+			t.Errorf("%s: half of the small calls wait longer than %.1f s; want 2 at most", row, v)
+		}
+	}
+}
 
 func TestPrepare(t *testing.T) {
 	config := saturation.Config{Trace: []saturation.Request{{}, {At: time.Minute}}, Length: 5 * time.Minute}

@@ -67,15 +67,17 @@ func playPriority(ctx context.Context, c Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{About: fmt.Sprintf("%d urgent calls in %v over a backlog of %d; the account allows %d calls a minute in all",
+	r := &Result{About: fmt.Sprintf("%d urgent calls in %v over a backlog of %d; the account allows %d calls a minute in all; counted are those after the first minute, and the longest wait in that",
 		len(urgent), length, len(low), priorityCalls)}
 	for i := range all {
-		waits := all[i].st.waits(isUrgent)
+		waits := all[i].st.waits(func(r Request) bool { return isUrgent(r) && r.At >= warmUp })
+		first := all[i].st.waits(func(r Request) bool { return isUrgent(r) && r.At < warmUp })
 		r.Rows = append(r.Rows, Row{Name: all[i].name, Figures: []Figure{
 			seconds("wait p50", quantile(waits, 0.5)),
 			seconds("wait p99", quantile(waits, 0.99)),
-			seconds("longest wait", quantile(waits, 1)),
-			count("urgent done", len(waits)),
+			seconds("longest", quantile(waits, 1)),
+			seconds("at the start", quantile(first, 1)),
+			count("done", len(waits)),
 			percent("used", all[i].share()),
 		}})
 	}

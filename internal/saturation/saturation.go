@@ -48,6 +48,7 @@ func Scenarios() []Scenario {
 		{"share", "Pawl beside four other ways: what is used of the limits, refused and lost", playShare},
 		{"unknown", "nothing configured: what is refused until the limits are learned, and used afterwards", playUnknown},
 		{"halved", "the provider halves its limits: what is refused, and how soon the use fits again", playHalved},
+		{"burst", "the provider enforces the minute's limits within seconds: what is used and refused", playBurst},
 		{"priority", "urgent calls over a backlog of 100,000: how long they wait", playPriority},
 		{"large", "calls of more than half a minute's tokens among small ones: how long both wait", playLarge},
 		{"users", "two users, one with a hundred times the tasks: what each gets", playUsers},

@@ -80,7 +80,7 @@ func TestFirstInFirstOut(t *testing.T) {
 		{At: 3 * time.Second, Input: 100},
 		{At: 5 * time.Minute, Input: 600},
 	}
-	sent := firstInFirstOut(requests, 600, 4*time.Minute)
+	sent := firstInFirstOut(requests, 600, 600, 4*time.Minute)
 	want := []time.Duration{1, 50 * time.Second, time.Minute, 0}
 	for i := range want {
 		if d := sent[i] - want[i]; d.Abs() > time.Millisecond {
@@ -89,6 +89,10 @@ func TestFirstInFirstOut(t *testing.T) {
 	}
 	if got := longestWait(requests, sent, anyRequest, 6*time.Minute); got.Round(time.Millisecond) != time.Minute {
 		t.Errorf("longestWait = %v; want the minute that the last waits until the end", got)
+	}
+	small := firstInFirstOut(requests, 600, 100, 4*time.Minute)
+	if got := small[1].Round(time.Millisecond); got != time.Minute {
+		t.Errorf("sent[1] = %v with a bucket of 100; want 1m0s: the debt of the first takes 50 s, and then it is to be full", got)
 	}
 	if got := waitsOf(requests, sent, anyRequest); len(got) != 3 || got[2].Round(time.Millisecond) != 57*time.Second {
 		t.Errorf("waitsOf = %v; want three, the longest 57 s", got)
@@ -109,9 +113,11 @@ func TestFitsAgain(t *testing.T) {
 	if got := c.fits(); got < 12*time.Second || got > 13*time.Second {
 		t.Errorf("fits = %v; want 12 to 13 s, the use of 3 s being double", got)
 	}
-	c.events = nil
+	for i := range c.events {
+		c.events[i].input = 20
+	}
 	if got := c.fits(); got != time.Minute {
-		t.Errorf("fits without any use = %v; want the rest of the play", got)
+		t.Errorf("fits of a use that stays double = %v; want the rest of the play", got)
 	}
 }
 
