@@ -189,6 +189,7 @@ type Level struct {
 	Level      float64       // what is left; negative is debt
 	Capacity   float64
 	Saved      float64 // put aside for a large call; negative is what one was lent
+	Saving     float64 // what the large call needs that is being saved for; 0 is none
 }
 
 // Levels returns where each limited bucket stands.
@@ -204,7 +205,7 @@ func (s *State) Levels(now time.Time, c Config) []Level {
 		levels = append(levels, Level{
 			Name: k.String(), Per: time.Duration(r.per * 1e3), Limit: r.limit,
 			Configured: c.allowed(k), Told: b.Limit, Pace: b.Pace,
-			Level: b.Level, Capacity: r.capacity, Saved: b.Saved,
+			Level: b.Level, Capacity: r.capacity, Saved: b.Saved, Saving: b.Saving,
 		})
 	}
 	return levels

@@ -47,6 +47,11 @@ func (u *Used) above(now time.Time, c *Config, rank int8) bool {
 	return !last.IsZero() && now.Sub(last) <= c.scaled(inUse)
 }
 
+// LeavesRoom reports whether calls of some rank leave room to higher priorities now.
+func (s *State) LeavesRoom(now time.Time, c Config, rank int8) bool {
+	return s.Used.above(stamp(now), &c, rank)
+}
+
 // kept returns how much of bucket k is left for higher priorities, if one is in use.
 func (r rate) kept(k kind, used bool) float64 {
 	if !used || k.daily() {

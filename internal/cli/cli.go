@@ -36,7 +36,7 @@ type commands struct {
 	Dead     deadCommand     `cmd:"" help:"List dead letters and their causes, run them again, delete them."`
 	Queues   queuesCommand   `cmd:"" help:"List the queues, pause and resume them."`
 	Workers  workersCommand  `cmd:"" help:"List the workers that are alive: what they work on, and when they were last seen."`
-	Limits   limitsCommand   `cmd:"" help:"List the limits, hold and resume them."`
+	Limits   limitsCommand   `cmd:"" help:"List the limits, change, hold and resume them."`
 	Migrate  migrateCommand  `cmd:"" help:"Bring the schema of a database up to date, or show what there is to do."`
 	Doctor   doctorCommand   `cmd:"" help:"Examine a store, and say what is wrong and how to mend it."`
 	Bench    benchCommand    `cmd:"" help:"Measure a store."`

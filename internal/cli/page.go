@@ -56,7 +56,7 @@ func (p *page) facts(r *pawl.TaskRow, usage llm.Usage) {
 			lease += "; asked to stop"
 		}
 	}
-	for _, f := range [][2]string{
+	p.t.facts([][2]string{
 		{"operation", fmt.Sprintf("%s, priority %s, queue %s, limit %s", r.Operation, r.Priority, r.Queue, r.Limit)},
 		{"user", r.User},
 		{"run", r.Run.String()},
@@ -71,15 +71,20 @@ func (p *page) facts(r *pawl.TaskRow, usage llm.Usage) {
 		{"identity", r.Identity.String()},
 		{"error", trouble(r)},
 		{"fingerprint", r.Fingerprint},
-	} {
+	})
+}
+
+// facts prints labels and what they stand for, without what is "".
+func (t *terminal) facts(facts [][2]string) {
+	for _, f := range facts {
 		if f[1] == "" {
 			continue
 		}
-		for i, line := range wrap(f[1], p.t.width()-pageLabel) {
+		for i, line := range wrap(f[1], t.width()-pageLabel) {
 			if i > 0 {
 				f[0] = ""
 			}
-			fmt.Fprintf(p.t.out, "%s%s\n", p.t.palette.dim(pad(f[0], pageLabel)), line)
+			fmt.Fprintf(t.out, "%s%s\n", t.palette.dim(pad(f[0], pageLabel)), line)
 		}
 	}
 }

@@ -177,18 +177,30 @@ func (p *patient) stops(ctx context.Context) ([]pawl.Finding, error) {
 		}
 	}
 	for _, l := range limitViews(status, p.now) {
-		switch {
-		case l.Gate == nil:
-		case l.Gate.Name == "held":
-			found = append(found, odd("limit "+l.Name, "it is held "+l.Gate.sentence(p.now), "mend the account, then pawl limits resume "+l.Name))
-		case l.Gate.Name == "paused":
-			found = append(found, odd("limit "+l.Name, "the provider throttles: it is paused "+l.Gate.sentence(p.now), "wait; if it comes back often, lower the limit"))
-		}
+		found = append(found, l.stop(p.now)...)
 	}
 	if len(found) == 0 {
 		found = append(found, fine("stops", "no queue is paused, and no limit held"))
 	}
 	return found, nil
+}
+
+// stop says what stops a limit, other than that it is used up.
+func (v limitView) stop(now time.Time) []pawl.Finding {
+	what := "limit " + v.Name
+	switch {
+	case v.Hold != nil && v.Hold.Until.IsZero():
+		return []pawl.Finding{odd(what, "it is held "+v.Hold.sentence(now), "mend what the reason names, then pawl limits resume "+v.Name)}
+	case v.Hold != nil:
+		return []pawl.Finding{odd(what, "it is held "+v.Hold.sentence(now),
+			"mend what the reason names; it is tried again by itself then, or at once by pawl limits resume "+v.Name)}
+	case v.Gate.word() == "paused":
+		return []pawl.Finding{odd(what, "the provider throttles: it is paused "+v.Gate.sentence(now), "wait; if it comes back often, lower the limit")}
+	case v.Gate.word() == "unreachable":
+		return []pawl.Finding{odd(what, "the provider cannot be reached: it is paused "+v.Gate.sentence(now),
+			"see that the workers' network and the provider's address are right; one call tries it again by itself then")}
+	}
+	return nil
 }
 
 // dead counts the dead letters by their causes.

@@ -21,16 +21,26 @@ type column struct {
 
 type row struct {
 	cells []string
-	note  string // a line of its own below them; "" for none
+	notes []string // lines of their own below them
 }
 
 const gap = 2 // between columns
 
+// add adds a row, with a note below it if that is not "".
 func (t *table) add(note string, cells ...string) {
 	for i, c := range cells {
 		cells[i] = printable(c)
 	}
-	t.rows = append(t.rows, row{cells, printable(note)})
+	t.rows = append(t.rows, row{cells: cells})
+	t.note(note)
+}
+
+// note adds a line of its own below the last row, unless it is "".
+func (t *table) note(text string) {
+	if text != "" {
+		last := &t.rows[len(t.rows)-1]
+		last.notes = append(last.notes, printable(text))
+	}
 }
 
 // print writes the table in lines of at most width columns, as far as its uncut
@@ -44,8 +54,8 @@ func (t *table) print(w io.Writer, width int, p palette) {
 	fmt.Fprintln(w, p.dim(t.line(titles, widths)))
 	for _, r := range t.rows {
 		fmt.Fprintln(w, t.line(r.cells, widths))
-		if r.note != "" {
-			fmt.Fprintln(w, p.dim("  "+clip(r.note, width-2)))
+		for _, note := range r.notes {
+			fmt.Fprintln(w, p.dim("  "+clip(note, width-2)))
 		}
 	}
 }
