@@ -22,15 +22,15 @@ func (c Charge) known() bool {
 	return c == InputThenOutput || c == MaxOrChars || c == InputPlusMax
 }
 
-// DefaultOutput is the output expected of a call of which neither the output
-// nor the maximum is known, in tokens.
+// DefaultOutput is the output expected of a call of which nothing is known, in
+// tokens, unless its maximum is lower.
 const DefaultOutput = 256
 
 // Size is what is known of a call before it is sent. Negative values count as 0.
 type Size struct {
 	Chars     int // characters of the input
 	MaxTokens int // the call's own cap on its output, in tokens; 0 is none
-	Output    int // output to expect, in tokens; 0 is unknown: MaxTokens, and without that DefaultOutput
+	Output    int // output to expect, in tokens; 0 is unknown: DefaultOutput, or MaxTokens if that is lower
 }
 
 // Usage is what a response says it used, in tokens.

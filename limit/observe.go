@@ -9,6 +9,10 @@ import (
 type Observation struct {
 	Requests, Tokens, Input, Output Seen
 	RequestsDay, TokensDay          Seen
+
+	// Refused is what a call was expected to cost that the provider refused; zero
+	// if it was let in.
+	Refused Cost
 }
 
 // Seen is what headers told of one bucket.
@@ -37,6 +41,10 @@ type Seen struct {
 // Token counts that are whole thousands are read as rounded: 500 less. A reset
 // in the past tells nothing. Where input and output are told apart, their sum is
 // not a limit of its own unless it is configured.
+//
+// A bucket that a call was refused for, though it should have been let in, is
+// lowered by what refills in a second more: the provider may have a smaller bucket,
+// and then the two would stay as close as that.
 func (s *State) Observe(now, sentAt time.Time, c Config, o Observation) {
 	now, sentAt = stamp(now), stamp(sentAt)
 	if sentAt.After(now) {
@@ -52,11 +60,11 @@ func (s *State) Observe(now, sentAt time.Time, c Config, o Observation) {
 		if k == tokens && apart && c.Tokens == 0 {
 			continue
 		}
-		s.see(now, &c, k, o.seen(k))
+		s.see(now, &c, k, o.seen(k), *o.Refused.part(k))
 	}
 }
 
-func (s *State) see(now time.Time, c *Config, k kind, o Seen) {
+func (s *State) see(now time.Time, c *Config, k kind, o Seen, refused float64) {
 	if !o.tells() {
 		return
 	}
@@ -69,9 +77,14 @@ func (s *State) see(now time.Time, c *Config, k kind, o Seen) {
 		return
 	}
 	*b = s.advance(k, now, r)
-	if o.Known {
-		b.Level = min(b.Level, o.level(now, k, r)-max(b.Saved, 0))
+	if !o.Known {
+		return
 	}
+	level := o.level(now, k, r)
+	if refused > 0 && refused > level {
+		level -= r.limit / 60
+	}
+	b.Level = min(b.Level, level-max(b.Saved, 0))
 }
 
 func (o Seen) tells() bool { return o.Known || o.Limit > 0 }
