@@ -60,7 +60,7 @@ func (st *Settlement) observation(cost limit.Cost) limit.Observation {
 		Input: limit.Seen(seen.InputTokens), Output: limit.Seen(seen.OutputTokens),
 		RequestsDay: limit.Seen(seen.RequestsPerDay), TokensDay: limit.Seen(seen.TokensPerDay),
 	}
-	if st.Outcome == CallThrottled {
+	if st.Outcome == CallThrottled && !st.Busy && !st.TooFast {
 		o.Refused = cost
 	}
 	return o

@@ -57,6 +57,7 @@ type Cost struct {
 	InFlight int  `json:",omitempty"`
 	Probe    bool `json:",omitempty"` // this call tries the limit after a pause
 	Cold     bool `json:",omitempty"` // this call is one of the few that try a limit of which nothing is known
+	Epoch    int  `json:",omitempty"` // State.Epoch when it was charged
 }
 
 // Estimate returns what a call of size s is expected to cost: one request, one

@@ -42,9 +42,9 @@ type Seen struct {
 // in the past tells nothing. Where input and output are told apart, their sum is
 // not a limit of its own unless it is configured.
 //
-// A bucket that a call was refused for, though it should have been let in, is
-// lowered by what refills in a second more: the provider may have a smaller bucket,
-// and then the two would stay as close as that.
+// Where a call was refused that should have been let in, levels are lowered by what
+// refills in a second, whatever remains: the provider may enforce a minute's limit
+// by a smaller bucket than it tells of, and then both would stay close to nothing.
 func (s *State) Observe(now, sentAt time.Time, c Config, o Observation) {
 	now, sentAt = stamp(now), stamp(sentAt)
 	if sentAt.After(now) {
@@ -56,17 +56,22 @@ func (s *State) Observe(now, sentAt time.Time, c Config, o Observation) {
 	s.ObservedAt = sentAt
 	s.Cold = Cold{Warm: true}
 	apart := o.Input.tells() || o.Output.tells()
+	lowered := false
 	for k := range kinds {
 		if k == tokens && apart && c.Tokens == 0 {
 			continue
 		}
-		s.see(now, &c, k, o.seen(k), *o.Refused.part(k))
+		lowered = s.see(now, &c, k, o.seen(k), *o.Refused.part(k)) || lowered
+	}
+	if lowered {
+		s.Epoch++
 	}
 }
 
-func (s *State) see(now time.Time, c *Config, k kind, o Seen, refused float64) {
+// see reads what headers told of one bucket, and reports whether it lowered the level.
+func (s *State) see(now time.Time, c *Config, k kind, o Seen, refused float64) bool {
 	if !o.tells() {
-		return
+		return false
 	}
 	b := s.bucket(k)
 	if o.Limit > 0 {
@@ -74,17 +79,21 @@ func (s *State) see(now time.Time, c *Config, k kind, o Seen, refused float64) {
 	}
 	r, limited := c.rate(k, b)
 	if !limited {
-		return
+		return false
 	}
 	*b = s.advance(k, now, r)
 	if !o.Known {
-		return
+		return false
 	}
-	level := o.level(now, k, r)
-	if refused > 0 && refused > level {
+	level := min(o.level(now, k, r)-max(b.Saved, 0), b.Level)
+	if refused > 0 {
 		level -= r.limit / 60
 	}
-	b.Level = min(b.Level, level-max(b.Saved, 0))
+	if level >= b.Level {
+		return false
+	}
+	b.Level = level
+	return true
 }
 
 func (o Seen) tells() bool { return o.Known || o.Limit > 0 }
