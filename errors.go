@@ -39,6 +39,10 @@ var (
 	// has passed. The task becomes a dead letter.
 	ErrExpired = errors.New("pawl: deadline passed")
 
+	// ErrConflict is returned by a store's Configure for a limit whose
+	// configuration is not what [Setting].Was says. Nothing was changed.
+	ErrConflict = errors.New("pawl: somebody else changed it meanwhile")
+
 	// ErrClosed is returned by every call of a store that was closed.
 	ErrClosed = errors.New("pawl: store is closed")
 

@@ -2,6 +2,7 @@ package pawl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/pawlhq/pawl/limit"
@@ -78,9 +79,44 @@ func (c *Client) Resume(ctx context.Context, queue string) error {
 	return c.store.Configure(ctx, c.now, []Setting{{Queue: queue}})
 }
 
-// SetLimit changes the configuration of a limit for all workers at once.
+// SetLimit replaces the configuration of a limit for all workers at once. A worker
+// that starts with the limit in its [Config].Limits replaces it again.
 func (c *Client) SetLimit(ctx context.Context, name string, config limit.Config) error {
 	return c.store.Configure(ctx, c.now, []Setting{{Limit: name, Config: &config}})
+}
+
+// ChangeLimit changes parts of the configuration of a limit for all workers at
+// once, and returns what it was and what it is. It calls change with what is in
+// force, the zero Config for a limit that is new, and again if somebody else changes
+// that meanwhile, so that no change is lost. An error of change is returned as it
+// is, and nothing is changed. A worker that starts with the limit in its
+// [Config].Limits replaces all of it.
+func (c *Client) ChangeLimit(ctx context.Context, name string, change func(*limit.Config) error) (was, is limit.Config, err error) {
+	for {
+		status, err := c.store.Status(ctx, c.now)
+		if err != nil {
+			return was, is, err
+		}
+		was = status.limit(name).Config
+		is = was
+		if err := change(&is); err != nil {
+			return was, was, err
+		}
+		set := Setting{Limit: name, Config: &is, Was: &was}
+		if err := c.store.Configure(ctx, c.now, []Setting{set}); !errors.Is(err, ErrConflict) {
+			return was, is, err
+		}
+	}
+}
+
+// limit returns the state of a limit, of one that is new if nobody knows it.
+func (s *Status) limit(name string) LimitStatus {
+	for _, l := range s.Limits {
+		if l.Name == name {
+			return l
+		}
+	}
+	return LimitStatus{Name: name}
 }
 
 // HoldLimit stops a limit until ResumeLimit; its tasks wait and nothing fails.

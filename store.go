@@ -92,6 +92,10 @@ type Limits interface {
 	// Status returns the queues, the limits and the workers that are alive, each
 	// sorted by name.
 	Status(ctx context.Context, now time.Time) (Status, error)
+
+	// Explain returns where a task stands and what it waits for, or ErrNotFound.
+	// It changes nothing.
+	Explain(ctx context.Context, now time.Time, id ID) (Standing, error)
 }
 
 // Contexts is the part of a store that keeps conversations.
@@ -300,6 +304,7 @@ type Setting struct {
 
 	Limit  string        // the limit to change; "" if this is about a queue
 	Config *limit.Config // its configuration; nil leaves it
+	Was    *limit.Config // what its configuration must be, else ErrConflict; nil for anything. A Config that is in force already is no conflict
 	Hold   string        // a reason to hold the limit; "" leaves it
 	Resume bool          // end a hold or a pause of the limit
 }

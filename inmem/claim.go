@@ -63,6 +63,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, ask pawl.Claim) (pawl.
 		s.hungry = true
 		claimed.Next = earlier(c.next, claimed.Next)
 	}
+	s.table.Sweep(now)
 	return claimed, nil
 }
 

@@ -8,8 +8,12 @@ import (
 // Served is what was answered in the last time of Config.Per, older answers
 // counting less and less.
 type Served struct {
+	Started  float64   `json:",omitempty"` // new tasks that were let in
 	Requests float64   `json:",omitempty"`
 	Tokens   float64   `json:",omitempty"`
+	Input    float64   `json:",omitempty"`
+	Output   float64   `json:",omitempty"`
+	Money    float64   `json:",omitempty"`
 	At       time.Time `json:",omitzero"`
 	Paced    time.Time `json:",omitzero"` // when a throttle last set the pace
 }
@@ -32,16 +36,35 @@ const (
 // served counts an answered call.
 func (s *State) served(now time.Time, c *Config, actual Cost) {
 	v := &s.Served
-	if now.After(v.At) {
-		if !v.At.IsZero() {
-			faded := math.Exp(-float64(now.Sub(v.At)) / float64(c.per()))
-			v.Requests *= faded
-			v.Tokens *= faded
-		}
-		v.At = now
-	}
+	v.fade(now, c)
 	v.Requests += actual.Requests
 	v.Tokens += actual.Tokens
+	v.Input += actual.Input
+	v.Output += actual.Output
+	v.Money += actual.Money
+}
+
+// started counts a new task that was let in.
+func (s *State) started(now time.Time, c *Config) {
+	s.Served.fade(now, c)
+	s.Served.Started++
+}
+
+// fade lets what was counted before count for less.
+func (v *Served) fade(now time.Time, c *Config) {
+	if !now.After(v.At) {
+		return
+	}
+	if !v.At.IsZero() {
+		faded := math.Exp(-float64(now.Sub(v.At)) / float64(c.per()))
+		v.Started *= faded
+		v.Requests *= faded
+		v.Tokens *= faded
+		v.Input *= faded
+		v.Output *= faded
+		v.Money *= faded
+	}
+	v.At = now
 }
 
 // slow halves the pace after a throttle that no header explains. What was served in
@@ -50,12 +73,14 @@ func (s *State) served(now time.Time, c *Config, actual Cost) {
 func (s *State) slow(now time.Time, c *Config, refused Cost) {
 	s.served(now, c, Cost{})
 	each := refused.Tokens
-	if s.Served.Requests > 0 {
+	if s.Served.Tokens > 0 {
 		each = s.Served.Tokens / s.Served.Requests
 	}
 	calls := max(s.Served.Requests+float64(s.InFlight), pacedLeast)
 	s.goal(requests, calls)
-	s.goal(tokens, max(calls*each, s.Served.Tokens, 1))
+	if each > 0 { // else nothing tells how many tokens there are
+		s.goal(tokens, max(calls*each, s.Served.Tokens, 1))
+	}
 	s.Served.Paced = now
 	s.Cold = Cold{Warm: true}
 	s.quicken(now, c)
@@ -88,6 +113,20 @@ func (s *State) quicken(now time.Time, c *Config) {
 	if grown > paceEnds {
 		s.Served.Paced = time.Time{}
 	}
+}
+
+// quickened is quicken for calls that wait while nothing is answered, and reports
+// whether the pace grew by a tenth or more: less is not worth to be stored.
+func (s *State) quickened(now time.Time, c *Config) bool {
+	if s.Served.Paced.IsZero() {
+		return false
+	}
+	grown := growth(float64(now.Sub(s.Served.Paced)) / float64(c.per()))
+	if b := &s.Requests; b.Goal*grown < 1.1*b.Pace {
+		return false
+	}
+	s.quicken(now, c)
+	return true
 }
 
 // growth returns the pace, of its goal, so many times of the limit after a throttle.

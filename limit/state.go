@@ -65,10 +65,12 @@ func (s *State) Admit(now time.Time, c Config, call Call) (charged Cost, gate Ga
 
 // Take charges a call that Gate lets in.
 func (s *State) Take(now time.Time, c Config, call Call) Cost {
+	now = stamp(now)
+	s.started(now, &c)
 	if s.free() && !c.limited() {
 		return s.begin(call.Cost.InFlight)
 	}
-	now, cost := stamp(now), call.Cost.clean()
+	cost := call.Cost.clean()
 	s.giveUp(now, &c)
 	owner := s.Earmark.owns(call.ID)
 	charged := s.begin(cost.InFlight)
@@ -93,7 +95,8 @@ func (s *State) Take(now time.Time, c Config, call Call) Cost {
 func (s *State) TurnAway(now time.Time, c Config, call Call) bool {
 	now = stamp(now)
 	noted := s.Used.note(now, &c, call.Rank)
-	return s.save(now, &c, call) || noted
+	grown := s.quickened(now, &c)
+	return s.save(now, &c, call) || noted || grown
 }
 
 // Reserve takes the cost of a later call of a running task ahead of all new
@@ -118,6 +121,7 @@ func (s *State) Reserve(now time.Time, c Config, cost Cost) (charged Cost, at ti
 		return charged, now, Gate{}
 	}
 	cost = cost.clean()
+	s.quickened(now, &c)
 	gate, away := s.turnsAway(now, &c, cost)
 	if away {
 		s.Waiting = now.Add(c.scaled(standBack))

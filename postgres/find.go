@@ -225,6 +225,16 @@ func (tx *transaction) Counts() (map[string]map[pawl.State]int, error) {
 	return counts, err
 }
 
+// Ahead implements [durable.View].
+func (tx *transaction) Ahead(bins []int64, seq int64) (int, error) {
+	ahead := 0
+	err := tx.read(tx.query("ahead", func(r *row) error {
+		ahead += int(r.int8())
+		return nil
+	}, int8sArg(bins), int8Arg(seq)))
+	return ahead, err
+}
+
 // Conversation implements [durable.View].
 func (tx *transaction) Conversation(head pawl.Hash) ([]pawl.Node, error) {
 	nodes := []pawl.Node{}

@@ -78,6 +78,11 @@ func (t *Tx) Status(ctx context.Context, now time.Time) (pawl.Status, error) {
 	return t.inside.Status(ctx, now)
 }
 
+// Explain implements [pawl.Limits].
+func (t *Tx) Explain(ctx context.Context, now time.Time, id pawl.ID) (pawl.Standing, error) {
+	return t.inside.Explain(ctx, now, id)
+}
+
 // Conversation implements [pawl.Contexts].
 func (t *Tx) Conversation(ctx context.Context, head pawl.Hash) ([]pawl.Node, error) {
 	return t.inside.Conversation(ctx, head)

@@ -61,6 +61,22 @@ func (v *view) Counts() (map[string]map[pawl.State]int, error) {
 	return counts, nil
 }
 
+// Ahead implements [durable.View].
+func (v *view) Ahead(bins []int64, seq int64) (int, error) {
+	counts := make([]*redis.IntCmd, len(bins))
+	err := v.many(len(bins), func(p redis.Pipeliner, i int) {
+		counts[i] = p.ZLexCount(v.ctx, v.keys.bin(bins[i]), "-", "("+firstMember(seq))
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count the tasks in front: %w", err)
+	}
+	ahead := 0
+	for _, n := range counts {
+		ahead += int(n.Val())
+	}
+	return ahead, nil
+}
+
 // conversationPart is how many nodes one script reads.
 const conversationPart = 500
 

@@ -109,6 +109,19 @@ func (v *view) newPages(since int64, page func(*sql.Rows) error) error {
 	return err
 }
 
+// Ahead implements [durable.View].
+func (v *view) Ahead(bins []int64, seq int64) (int, error) {
+	ahead := 0
+	for _, bin := range bins {
+		n, _, err := v.number(v.ctx, "ahead", bin, seq)
+		if err != nil {
+			return 0, err
+		}
+		ahead += int(n)
+	}
+	return ahead, nil
+}
+
 // Conversation implements [durable.View].
 func (v *view) Conversation(head pawl.Hash) ([]pawl.Node, error) {
 	nodes := []pawl.Node{}

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -102,6 +103,22 @@ var admissionRules = []rule{
 			}
 		}
 		is(t, "Config", t.limit("lim").Config, limit.Config{Tokens: 6000})
+	}},
+	{"configured as expected", "two operators who change parts of one limit must not undo each other's change", func(t *trial) {
+		first, second, third := limit.Config{InFlight: 1}, limit.Config{InFlight: 1, Tokens: 60}, limit.Config{Requests: 30}
+		change := func(was, now limit.Config) error {
+			return t.store.Configure(t.ctx, t.now, []pawl.Setting{{Queue: "q", Pause: true}, {Limit: "lim", Config: &now, Was: &was}})
+		}
+		t.must("Configure of a new limit", change(limit.Config{}, first))
+		t.must("Configure", change(first, second))
+		t.must("Configure again", change(first, second))
+		if err := change(first, third); !errors.Is(err, pawl.ErrConflict) {
+			t.Errorf("Configure of what was changed = %v; want ErrConflict", err)
+		}
+		if err := change(third, first); !errors.Is(err, pawl.ErrConflict) {
+			t.Errorf("Configure of what it never was = %v; want ErrConflict", err)
+		}
+		is(t, "Config", t.limit("lim").Config, second)
 	}},
 	{"configured live", "an operator changes a limit and the next claim keeps to it", func(t *trial) {
 		t.configure(set("lim", limit.Config{InFlight: 1}))

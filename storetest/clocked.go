@@ -65,3 +65,7 @@ func (c clocked) Configure(ctx context.Context, now time.Time, settings []pawl.S
 func (c clocked) Status(ctx context.Context, now time.Time) (pawl.Status, error) {
 	return c.Store.Status(ctx, clock(now))
 }
+
+func (c clocked) Explain(ctx context.Context, now time.Time, id pawl.ID) (pawl.Standing, error) {
+	return c.Store.Explain(ctx, clock(now), id)
+}

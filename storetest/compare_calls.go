@@ -173,20 +173,6 @@ func (p *pair) save() {
 	_, _ = both(p, "Save", all, func(s pawl.Store) ([]error, error) { return s.Save(p.ctx, p.now, all) }, kinds)
 }
 
-func (p *pair) settlement(key string) *pawl.Settlement {
-	s := &pawl.Settlement{
-		Key: key, Usage: llm.Usage{Input: p.Int64N(90), Output: p.Int64N(600)},
-		After: time.Duration(p.IntN(5)) * time.Second, Reason: "so", SentAgo: time.Duration(p.IntN(3000)) * time.Millisecond,
-		Outcome: oneOf(p, pawl.CallAnswered, pawl.CallAnswered, pawl.CallAnswered, pawl.CallFailed, pawl.CallUnknown,
-			pawl.CallNotSent, pawl.CallUnreached, pawl.CallThrottled, pawl.CallBlocked),
-	}
-	if p.chance(4) {
-		s.Seen.Requests = llm.Level{Limit: 60, Remaining: p.Int64N(60), Known: true}
-		s.Seen.Tokens = llm.Level{Limit: 3000 + p.Int64N(3)*1000, Remaining: p.Int64N(3000), Reset: p.now.Add(time.Minute), Known: true}
-	}
-	return s
-}
-
 func (p *pair) reserve() {
 	var all []pawl.Reservation
 	for range 1 + p.IntN(2) {
@@ -198,7 +184,7 @@ func (p *pair) reserve() {
 		p.calls = append(p.calls, call{r, key})
 		all = append(all, pawl.Reservation{
 			Lease: r.Lease(), Key: key, Limit: oneOf(p, r.Limit, r.Limit, r.Limit, "a", pawl.NoLimit),
-			Size: limit.Size{Chars: p.IntN(400), Output: 1 + p.IntN(900)}, Patience: oneOf(p, 0, time.Second, time.Minute),
+			Size: limit.Size{Chars: p.IntN(400), Output: 1 + p.IntN(900), MaxTokens: oneOf(p, 0, 0, 1000, 9000)}, Patience: oneOf(p, 0, time.Second, time.Minute),
 		})
 	}
 	_, _ = both(p, "Reserve", all, func(s pawl.Store) ([]pawl.Grant, error) { return s.Reserve(p.ctx, p.now, all) }, viewGrants)
@@ -227,22 +213,6 @@ func (p *pair) change() {
 	}
 	p.due = true
 	_, _ = both(p, fmt.Sprintf("Change %+v", c.Do), []any{f, c}, func(s pawl.Store) ([]pawl.ID, error) { return s.Change(p.ctx, p.now, f, c) }, as)
-}
-
-func (p *pair) configureOne() {
-	p.configure(oneOf(p,
-		pawl.Setting{Queue: "x", Pause: true}, pawl.Setting{Queue: "x"}, pawl.Setting{Queue: "x"},
-		pawl.Setting{Limit: "a", Resume: true}, pawl.Setting{Limit: "b", Resume: true}, pawl.Setting{Limit: "c", Resume: true}, pawl.Setting{Limit: "d", Resume: true},
-		pawl.Setting{Limit: "c", Hold: "bill"}, set("b", limit.Config{InFlight: 1 + p.IntN(4)}), tokensPerSecond("a"),
-		set("d", limit.Config{Requests: 30, Burst: 20 * time.Second}), set("a", limit.Config{Tokens: -1}), pawl.Setting{Limit: pawl.NoLimit, Hold: "bill"},
-	))
-}
-
-func (p *pair) configure(settings ...pawl.Setting) {
-	none := func(struct{}) struct{} { return struct{}{} }
-	_, _ = both(p, "Configure", settings, func(s pawl.Store) (struct{}, error) {
-		return struct{}{}, s.Configure(p.ctx, p.now, settings)
-	}, none)
 }
 
 func (p *pair) list(f pawl.Filter) []*pawl.TaskRow {

@@ -19,8 +19,9 @@ func (p *pair) begin() {
 		}
 		p.watches[i] = w
 	}
-	p.configure(tokensPerSecond("a"), set("b", limit.Config{InFlight: 2, Requests: 60}),
-		set("c", limit.Config{InputTokens: 6000, OutputTokens: 3000}))
+	p.configure(tokensPerSecond("a"), set("b", limit.Config{InFlight: 2, Requests: 60, Within: "e"}),
+		set("c", limit.Config{InputTokens: 6000, OutputTokens: 3000, Within: "e"}),
+		set("e", limit.Config{Tokens: 9000, User: limit.Ceiling{Tokens: 4000}}))
 }
 
 // step does one random operation, perhaps after some time.
@@ -140,14 +141,14 @@ func (p *pair) chain(parent pawl.Hash) []pawl.Node {
 // task returns a new task of any kind.
 func (p *pair) task() pawl.NewTask {
 	n := task(user(oneOf(p, "", "ann", "bob", "cy")), operation(oneOf(p, "work", "work", "other")), queue(oneOf(p, "default", "default", "x")),
-		on(oneOf(p, pawl.NoLimit, "a", "b", "c", "d")), priority(oneOf(p, pawl.Priorities()...)), tokens(1+p.IntN(300)),
+		on(oneOf(p, pawl.NoLimit, "a", "b", "c", "d")), priority(oneOf(p, pawl.Priorities()...)), tokens(p.tokens()),
 		duplicates(oneOf(p, pawl.Join, pawl.Join, pawl.Reject, pawl.Replace, pawl.Keep)), reuse(oneOf(p, 0, 0, time.Minute)),
 		delay(oneOf(p, 0, 0, 0, 0, 5*time.Second, time.Minute)))
 	r := &n.Row
 	r.ID = p.id()
 	r.Run = r.ID
 	r.Input = fmt.Appendf(nil, `{"n": %d}`, p.IntN(100))
-	r.Size.Chars, r.MaxAttempts = p.IntN(400), 1+p.IntN(5)
+	r.Size.Chars, r.Size.MaxTokens, r.MaxAttempts = p.IntN(400), oneOf(p, 0, 0, 500, 9000), 1+p.IntN(5)
 	if p.chance(2) {
 		r.Identity = pawl.Hash{byte(1 + p.IntN(6))}
 	}
@@ -158,6 +159,15 @@ func (p *pair) task() pawl.NewTask {
 		r.Data, r.Next = pawl.Data{"k": []byte(`"v"`)}, []pawl.Stage{{Operation: "other", Queue: "x", Limit: "a", MaxAttempts: 2}}
 	}
 	return n
+}
+
+// tokens returns the output of a call: most are small, some need more than half of a
+// bucket, or more than all of it.
+func (p *pair) tokens() int {
+	if p.chance(8) {
+		return 500 + p.IntN(2000)
+	}
+	return 1 + p.IntN(300)
 }
 
 // converse has a task start from a conversation: a new one, one that another task

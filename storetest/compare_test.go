@@ -9,6 +9,7 @@ import (
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/inmem"
+	"github.com/pawlhq/pawl/limit"
 	"github.com/pawlhq/pawl/llm"
 	"github.com/pawlhq/pawl/storetest"
 )
@@ -116,7 +117,7 @@ func TestCompareFindsBrokenRules(t *testing.T) {
 		"late by a millisecond":            {claimed: func(c *pawl.Claimed) { c.Now = c.Now.Add(time.Millisecond) }},
 		"cancelling is not told":           {beat: func(b *pawl.Beat) { b.Cancelled = false }},
 		"steps without their head":         {save: func(v *pawl.Save) { v.Step = one(func(s **pawl.StepRow) { *s = headless(*s) }, v.Step) }},
-		"headers are not read":             {save: func(v *pawl.Save) { v.Settle = one(func(s **pawl.Settlement) { *s = blind(*s) }, v.Settle) }},
+		"headers are not read":             {save: settled(func(s *pawl.Settlement) { s.Seen = llm.Limits{} })},
 		"failures without a fingerprint":   {finish: func(f *pawl.Finish) { f.Fingerprint = "" }},
 		"sent or not":                      {finish: func(f *pawl.Finish) { f.NotSent = false }},
 		"nothing follows":                  {finish: func(f *pawl.Finish) { f.Follow = nil }},
@@ -125,18 +126,30 @@ func TestCompareFindsBrokenRules(t *testing.T) {
 		"of any class":                     {filter: func(f *pawl.Filter) { f.Class = "" }},
 		"endless patience":                 {reserve: func(r *pawl.Reservation) { r.Patience = time.Hour }},
 		"no hold":                          {setting: func(s *pawl.Setting) { s.Hold = "" }},
+		"limits within others":             {setting: configured(func(c *limit.Config) { c.Within = "" })},
+		"users' ceilings":                  {setting: configured(func(c *limit.Config) { c.User = limit.Ceiling{} })},
+		"what a day allows":                {setting: configured(func(c *limit.Config) { c.RequestsPerDay, c.TokensPerDay = 0, 0 })},
+		"prices":                           {setting: configured(func(c *limit.Config) { c.Price.Output *= 1.01 })},
+		"how a provider charges":           {setting: configured(func(c *limit.Config) { c.Charge = limit.InputThenOutput })},
+		"large calls are small":            {add: func(n *pawl.NewTask) { n.Row.Size.Output = min(n.Row.Size.Output, 300) }},
+		"the most that a call may write":   {add: func(n *pawl.NewTask) { n.Row.Size.MaxTokens = 0 }},
+		"a cache is not learned":           {save: settled(func(s *pawl.Settlement) { s.Usage.CacheRead = 0 })},
+		"what a throttle tells":            {save: settled(func(s *pawl.Settlement) { s.Told = llm.Told{} })},
+		"too fast":                         {save: settled(func(s *pawl.Settlement) { s.TooFast = false })},
+		"busy":                             {save: settled(func(s *pawl.Settlement) { s.Busy = true })},
+		"not reached":                      {save: settled(unreached)},
 		"conversations that are not there": {notFound: true},
 		"steps are no events":              {types: []pawl.EventType{pawl.EventAdded, pawl.EventJoined, pawl.EventStarted, pawl.EventRetried, pawl.EventEnded, pawl.EventCancelling}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			open := func() pawl.Store { c := *b; c.Store = inmem.New(); return &c }
-			for seed := range uint64(20) {
+			for seed := range uint64(60) {
 				if n, _ := storetest.Difference(t.Context(), open, seed); n > 0 {
 					return
 				}
 			}
-			t.Error("20 seeds found no difference")
+			t.Error("60 seeds found no difference")
 		})
 	}
 }
@@ -146,7 +159,7 @@ func TestCompareShrinks(t *testing.T) {
 	open := func() pawl.Store {
 		return &broken{Store: inmem.New(), finish: func(f *pawl.Finish) { f.NotSent = false }}
 	}
-	for seed := range uint64(20) {
+	for seed := range uint64(60) {
 		n, shrink := storetest.Difference(t.Context(), open, seed)
 		if n == 0 {
 			continue
@@ -160,7 +173,7 @@ func TestCompareShrinks(t *testing.T) {
 		}
 		return
 	}
-	t.Error("20 seeds found no difference")
+	t.Error("60 seeds found no difference")
 }
 
 func headless(s *pawl.StepRow) *pawl.StepRow {
@@ -172,11 +185,28 @@ func headless(s *pawl.StepRow) *pawl.StepRow {
 	return &c
 }
 
-func blind(s *pawl.Settlement) *pawl.Settlement {
-	if s == nil {
-		return nil
+// settled breaks the settlements of what is saved.
+func settled(f func(*pawl.Settlement)) func(*pawl.Save) {
+	return func(v *pawl.Save) {
+		if v.Settle != nil {
+			c := one(f, *v.Settle)
+			v.Settle = &c
+		}
 	}
-	c := *s
-	c.Seen = llm.Limits{}
-	return &c
+}
+
+func unreached(s *pawl.Settlement) {
+	if s.Outcome == pawl.CallUnreached {
+		s.Outcome = pawl.CallNotSent
+	}
+}
+
+// configured breaks the configurations in settings.
+func configured(f func(*limit.Config)) func(*pawl.Setting) {
+	return func(s *pawl.Setting) {
+		if s.Config != nil {
+			c := one(f, *s.Config)
+			s.Config = &c
+		}
+	}
 }

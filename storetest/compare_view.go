@@ -109,7 +109,9 @@ type limitView struct {
 	Name   string
 	Config limit.Config
 	Levels []limit.Level
-	State  limit.State // without its buckets, which levels tell
+	State  limit.State // of its buckets only what levels do not tell
+	Fits   map[string]limit.Fit
+	Users  int
 }
 
 // viewStatus leaves out the queues and limits of which there is nothing to say: a
@@ -126,9 +128,13 @@ func viewStatus(now time.Time) func(pawl.Status) statusView {
 			if l.Config == (limit.Config{}) && l.State == (limit.State{}) {
 				continue
 			}
-			one := limitView{l.Name, l.Config, l.State.Levels(now, l.Config), l.State}
-			one.State.Requests, one.State.Tokens = limit.Bucket{}, limit.Bucket{}
-			one.State.Input, one.State.Output = limit.Bucket{}, limit.Bucket{}
+			one := limitView{l.Name, l.Config, l.State.Levels(now, l.Config), l.State, l.Fits, l.Users}
+			for _, b := range []*limit.Bucket{
+				&one.State.Requests, &one.State.Tokens, &one.State.Input, &one.State.Output,
+				&one.State.RequestsDay, &one.State.TokensDay, &one.State.Money,
+			} {
+				*b = limit.Bucket{Limit: b.Limit, Pace: b.Pace, Goal: b.Goal, Saving: b.Saving}
+			}
 			v.Limits = append(v.Limits, one)
 		}
 		return v

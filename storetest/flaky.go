@@ -124,6 +124,11 @@ func (f *FlakyStore) Status(ctx context.Context, now time.Time) (pawl.Status, er
 	return try(f, "Status", func() (pawl.Status, error) { return f.Store.Status(ctx, now) })
 }
 
+// Explain implements [pawl.Limits].
+func (f *FlakyStore) Explain(ctx context.Context, now time.Time, id pawl.ID) (pawl.Standing, error) {
+	return try(f, "Explain", func() (pawl.Standing, error) { return f.Store.Explain(ctx, now, id) })
+}
+
 // Conversation implements [pawl.Contexts].
 func (f *FlakyStore) Conversation(ctx context.Context, head pawl.Hash) ([]pawl.Node, error) {
 	return try(f, "Conversation", func() ([]pawl.Node, error) { return f.Store.Conversation(ctx, head) })

@@ -39,6 +39,8 @@ var groups = []struct {
 	{"admission", admissionRules},
 	{"reservations", reservationRules},
 	{"pauses", pauseRules},
+	{"within", withinRules},
+	{"ceilings", ceilingRules},
 	{"finish", finishRules},
 	{"contexts", contextRules},
 	{"queries", queryRules},
@@ -50,6 +52,7 @@ var groups = []struct {
 	{"repeated", repeatRules},
 	{"removal", removalRules},
 	{"random", randomRules},
+	{"explain", explainRules},
 	{"concurrent", concurrentRules},
 }
 

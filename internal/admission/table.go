@@ -174,12 +174,23 @@ func (t *Table) Check(settings []pawl.Setting) error {
 		if err := check(set); err != nil {
 			return err
 		}
+		if !t.stands(set) {
+			return fmt.Errorf("configure limit %q: %w", set.Limit, pawl.ErrConflict)
+		}
 		if set.Limit != "" && set.Config != nil {
 			within[set.Limit] = set.Config.Within
 		}
 	}
-	for name := range within {
-		if err := t.checkWithin(name, within); err != nil {
+	if len(within) == 0 {
+		return nil
+	}
+	for name := range t.limits { // those that are within others that move make longer chains
+		if _, set := within[name]; !set {
+			within[name] = t.limits[name].Config.Within
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(within)) {
+		if err := checkWithin(name, within); err != nil {
 			return err
 		}
 	}
@@ -202,17 +213,27 @@ func check(set *pawl.Setting) error {
 	return set.Config.Validate()
 }
 
+// stands reports whether a limit is configured as a setting expects, or already as
+// it says: then its answer was lost, and it comes again.
+func (t *Table) stands(set *pawl.Setting) bool {
+	if set.Was == nil {
+		return true
+	}
+	var now limit.Config
+	if l := t.limits[set.Limit]; l != nil {
+		now = l.Config
+	}
+	return now == *set.Was || set.Config != nil && now == *set.Config
+}
+
 // deepest is how many limits may be within each other.
 const deepest = 8
 
 // checkWithin follows the limits that one is within, as they will be.
-func (t *Table) checkWithin(name string, within map[string]string) error {
+func checkWithin(name string, within map[string]string) error {
 	at := name
 	for range deepest {
-		next, set := within[at]
-		if l := t.limits[at]; !set && l != nil {
-			next = l.Config.Within
-		}
+		next := within[at]
 		if next == "" {
 			return nil
 		}
@@ -228,8 +249,10 @@ func (t *Table) checkWithin(name string, within map[string]string) error {
 func (t *Table) Status() []pawl.LimitStatus {
 	status := []pawl.LimitStatus{}
 	users := map[string]int{}
-	for k := range t.ceilings {
-		users[k.Limit]++
+	for k, c := range t.ceilings {
+		if c.State != (limit.State{}) { // else it was only looked at
+			users[k.Limit]++
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.limits)) {
 		l := t.limits[name]

@@ -85,6 +85,10 @@ type View interface {
 	// come with no Value.
 	Pages(since int64) (Pages, error)
 
+	// Ahead returns how many pending tasks of bins have a lower Seq than seq. Its
+	// time grows with their number, and not with that of all tasks.
+	Ahead(bins []int64, seq int64) (int, error)
+
 	// Conversation returns the nodes from the first to head; pawl.ErrNotFound if
 	// one is missing.
 	Conversation(head pawl.Hash) ([]pawl.Node, error)

@@ -234,6 +234,12 @@ func (m memoryTx) Pages(since int64) (durable.Pages, error) {
 	return read, nil
 }
 
+func (m memoryTx) Ahead(bins []int64, seq int64) (int, error) {
+	return len(m.all(func(r *durable.Record) bool {
+		return r.State == pawl.Pending && r.Seq < seq && slices.Contains(bins, r.Bin)
+	})), nil
+}
+
 func (m memoryTx) Conversation(head pawl.Hash) ([]pawl.Node, error) {
 	nodes := []pawl.Node{}
 	for hash := head; !hash.IsZero(); {

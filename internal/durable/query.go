@@ -157,16 +157,9 @@ func (s *Store) Status(ctx context.Context, now time.Time) (pawl.Status, error) 
 		if err != nil {
 			return err
 		}
-		read, err := v.Pages(0)
+		b, err := readBook(v)
 		if err != nil {
 			return err
-		}
-		b := newBook()
-		if err := b.load(read); err != nil {
-			return err
-		}
-		for i := range read.Posts {
-			b.enter(&read.Posts[i])
 		}
 		status = b.status(counts)
 		status.Workers = b.alive(at)

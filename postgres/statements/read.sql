@@ -85,6 +85,13 @@ cross join lateral (
   order by l.seq limit a.most
 ) x
 
+-- name: ahead
+select x.n
+from unnest($1::bigint[]) a (bin)
+cross join lateral (
+  select count(*) as n from pawl.live l where l.bin = a.bin and l.state = 3 and l.seq < $2
+) x
+
 -- name: running
 select l.id from pawl.live l where l.state = 4 and l.wake >= 0 and l.worker = $1
 
