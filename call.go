@@ -20,7 +20,7 @@ func (st *Settlement) Settle(now time.Time, c limit.Config, s *limit.State, f *l
 	default:
 		st.Account(now, c, s, f, size, cost)
 	}
-	s.Observe(now, now.Add(-st.SentAgo), c, st.observation())
+	s.Observe(now, now.Add(-st.SentAgo), c, st.observation(cost))
 }
 
 // Account makes of the state of another limit, or of a user's ceiling, what st says
@@ -53,11 +53,15 @@ func (st *Settlement) blind() bool {
 	return st.TooFast || !st.Busy && st.Seen == (llm.Limits{})
 }
 
-func (st *Settlement) observation() limit.Observation {
+func (st *Settlement) observation(cost limit.Cost) limit.Observation {
 	seen := &st.Seen
-	return limit.Observation{
+	o := limit.Observation{
 		Requests: limit.Seen(seen.Requests), Tokens: limit.Seen(seen.Tokens),
 		Input: limit.Seen(seen.InputTokens), Output: limit.Seen(seen.OutputTokens),
 		RequestsDay: limit.Seen(seen.RequestsPerDay), TokensDay: limit.Seen(seen.TokensPerDay),
 	}
+	if st.Outcome == CallThrottled && !st.Busy && !st.TooFast {
+		o.Refused = cost
+	}
+	return o
 }

@@ -85,13 +85,13 @@ func TestEstimate(t *testing.T) {
 		want   limit.Cost
 	}{
 		{limit.InputThenOutput, size, limit.Cost{Input: 1001, Output: 200, Tokens: 1201}},
-		{limit.InputThenOutput, limit.Size{Chars: 40, MaxTokens: 500}, limit.Cost{Input: 10, Output: 500, Tokens: 510}},
+		{limit.InputThenOutput, limit.Size{Chars: 40, MaxTokens: 500}, limit.Cost{Input: 10, Output: limit.DefaultOutput, Tokens: 10 + limit.DefaultOutput}},
 		{limit.InputThenOutput, limit.Size{Chars: 40, MaxTokens: 5, Output: 9}, limit.Cost{Input: 10, Output: 5, Tokens: 15}},
 		{limit.InputThenOutput, limit.Size{Chars: 40}, limit.Cost{Input: 10, Output: limit.DefaultOutput, Tokens: 10 + limit.DefaultOutput}},
 		{limit.InputPlusMax, size, limit.Cost{Input: 1001, Output: 500, Tokens: 1501}},
 		{limit.InputPlusMax, limit.Size{Chars: 40, Output: 7}, limit.Cost{Input: 10, Output: 7, Tokens: 17}},
 		{limit.MaxOrChars, size, limit.Cost{Input: 1001, Output: 200, Tokens: 1001}},
-		{limit.MaxOrChars, limit.Size{Chars: 40, MaxTokens: 500}, limit.Cost{Input: 10, Output: 500, Tokens: 500}},
+		{limit.MaxOrChars, limit.Size{Chars: 40, MaxTokens: 500}, limit.Cost{Input: 10, Output: limit.DefaultOutput, Tokens: 500}},
 		{limit.InputThenOutput, limit.Size{Chars: -40, MaxTokens: -1, Output: -1}, limit.Cost{Output: limit.DefaultOutput, Tokens: limit.DefaultOutput}},
 	} {
 		tt.want.Requests, tt.want.RequestsDay, tt.want.InFlight, tt.want.TokensDay = 1, 1, 1, tt.want.Tokens

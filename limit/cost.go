@@ -22,15 +22,15 @@ func (c Charge) known() bool {
 	return c == InputThenOutput || c == MaxOrChars || c == InputPlusMax
 }
 
-// DefaultOutput is the output expected of a call of which neither the output
-// nor the maximum is known, in tokens.
+// DefaultOutput is the output expected of a call of which nothing is known, in
+// tokens, unless its maximum is lower.
 const DefaultOutput = 256
 
 // Size is what is known of a call before it is sent. Negative values count as 0.
 type Size struct {
 	Chars     int // characters of the input
 	MaxTokens int // the call's own cap on its output, in tokens; 0 is none
-	Output    int // output to expect, in tokens; 0 is unknown: MaxTokens, and without that DefaultOutput
+	Output    int // output to expect, in tokens; 0 is unknown: DefaultOutput, or MaxTokens if that is lower
 }
 
 // Usage is what a response says it used, in tokens.
@@ -57,6 +57,7 @@ type Cost struct {
 	InFlight int  `json:",omitempty"`
 	Probe    bool `json:",omitempty"` // this call tries the limit after a pause
 	Cold     bool `json:",omitempty"` // this call is one of the few that try a limit of which nothing is known
+	Epoch    int  `json:",omitempty"` // State.Epoch when it was charged
 }
 
 // Estimate returns what a call of size s is expected to cost: one request, one

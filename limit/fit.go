@@ -173,16 +173,15 @@ func (f *Fit) Cached() float64 {
 
 // OutputTokens returns the output to expect of a call of size s, in tokens:
 // what nine in ten answers stay below, and never more than s.MaxTokens. Before
-// 5 answers it is s.Output, without that s.MaxTokens, and without that
-// [DefaultOutput].
+// 5 answers it is s.Output, and without that [DefaultOutput]: the maximum that calls
+// set is far from what they use.
 func (f *Fit) OutputTokens(s Size) float64 {
 	most, expected := amount(float64(s.MaxTokens)), amount(float64(s.Output))
-	if f != nil && f.Calls >= enoughOutputs {
+	switch {
+	case f != nil && f.Calls >= enoughOutputs:
 		expected = min(math.Ceil(max(math.Expm1(f.Output+f.Spread), 0)), maxOutput)
-	} else if expected == 0 && most == 0 {
-		return DefaultOutput
-	} else if expected == 0 {
-		return most
+	case expected == 0:
+		expected = DefaultOutput
 	}
 	if most > 0 {
 		return min(expected, most)

@@ -292,8 +292,9 @@ func TestOutputBeforeItIsLearned(t *testing.T) {
 	}{
 		{limit.Size{}, limit.DefaultOutput, 850, 1100},
 		{limit.Size{Output: 50}, 50, 850, 1100},
-		{limit.Size{MaxTokens: 700}, 700, 700, 700},
-		{limit.Size{MaxTokens: 4000}, 4000, 850, 1100},
+		{limit.Size{MaxTokens: 700}, limit.DefaultOutput, 700, 700},
+		{limit.Size{MaxTokens: 200}, 200, 200, 200},
+		{limit.Size{MaxTokens: 4000}, limit.DefaultOutput, 850, 1100},
 		{limit.Size{MaxTokens: 4000, Output: 50}, 50, 850, 1100},
 		{limit.Size{MaxTokens: 30, Output: 50}, 30, 30, 30},
 		{limit.Size{MaxTokens: -1, Output: -1}, limit.DefaultOutput, 850, 1100},
@@ -428,6 +429,6 @@ func ExampleFit() {
 	}
 	fmt.Println("after:", f.InputTokens(size), "in,", f.OutputTokens(size), "out")
 	// Output:
-	// before: 750 in, 1000 out
+	// before: 750 in, 256 out
 	// after: 2099 in, 132 out
 }

@@ -9,6 +9,10 @@ import (
 type Observation struct {
 	Requests, Tokens, Input, Output Seen
 	RequestsDay, TokensDay          Seen
+
+	// Refused is what a call was expected to cost that the provider refused; zero
+	// if it was let in.
+	Refused Cost
 }
 
 // Seen is what headers told of one bucket.
@@ -37,6 +41,10 @@ type Seen struct {
 // Token counts that are whole thousands are read as rounded: 500 less. A reset
 // in the past tells nothing. Where input and output are told apart, their sum is
 // not a limit of its own unless it is configured.
+//
+// Where a call was refused that should have been let in, levels are lowered by what
+// refills in a second, whatever remains: the provider may enforce a minute's limit
+// by a smaller bucket than it tells of, and then both would stay close to nothing.
 func (s *State) Observe(now, sentAt time.Time, c Config, o Observation) {
 	now, sentAt = stamp(now), stamp(sentAt)
 	if sentAt.After(now) {
@@ -48,17 +56,22 @@ func (s *State) Observe(now, sentAt time.Time, c Config, o Observation) {
 	s.ObservedAt = sentAt
 	s.Cold = Cold{Warm: true}
 	apart := o.Input.tells() || o.Output.tells()
+	lowered := false
 	for k := range kinds {
 		if k == tokens && apart && c.Tokens == 0 {
 			continue
 		}
-		s.see(now, &c, k, o.seen(k))
+		lowered = s.see(now, &c, k, o.seen(k), *o.Refused.part(k)) || lowered
+	}
+	if lowered {
+		s.Epoch++
 	}
 }
 
-func (s *State) see(now time.Time, c *Config, k kind, o Seen) {
+// see reads what headers told of one bucket, and reports whether it lowered the level.
+func (s *State) see(now time.Time, c *Config, k kind, o Seen, refused float64) bool {
 	if !o.tells() {
-		return
+		return false
 	}
 	b := s.bucket(k)
 	if o.Limit > 0 {
@@ -66,12 +79,21 @@ func (s *State) see(now time.Time, c *Config, k kind, o Seen) {
 	}
 	r, limited := c.rate(k, b)
 	if !limited {
-		return
+		return false
 	}
 	*b = s.advance(k, now, r)
-	if o.Known {
-		b.Level = min(b.Level, o.level(now, k, r)-max(b.Saved, 0))
+	if !o.Known {
+		return false
 	}
+	level := min(o.level(now, k, r)-max(b.Saved, 0), b.Level)
+	if refused > 0 {
+		level -= r.limit / 60
+	}
+	if level >= b.Level {
+		return false
+	}
+	b.Level = level
+	return true
 }
 
 func (o Seen) tells() bool { return o.Known || o.Limit > 0 }

@@ -43,6 +43,20 @@ func TestRemainingOnlyLowers(t *testing.T) {
 	}
 }
 
+// The provider may have a smaller bucket than it tells of: then both would stay
+// close to nothing, and the next call would be refused too.
+func TestARefusedCallLowersTheLevelBelowWhatRemains(t *testing.T) {
+	c := limit.Config{Tokens: 60000} // 1,000 a second
+	for _, tt := range []struct {
+		remaining int64
+		want      float64
+	}{{0, -1000}, {800, -200}, {1500, 500}, {59000, 9000}} {
+		var s limit.State
+		s.Observe(t0, t0, c, limit.Observation{Tokens: seen(60000, tt.remaining, time.Time{}), Refused: call(1200)})
+		wantLevel(t, &s, t0, c, tt.want)
+	}
+}
+
 func TestLevelBelowRemainingStays(t *testing.T) {
 	var s limit.State
 	admit(t, &s, t0, perSecond, call(900)) // in flight, not counted by the provider yet

@@ -32,8 +32,9 @@ type Throttle struct {
 // Refuse ends a call that the provider throttled. Its request stays charged,
 // for failed calls count; its tokens are refunded. The limit pauses until
 // t.After from now, or, where that is not positive, for 1 s·2^Throttles up
-// to 60 s, these scaled by Per to a minute. Pauses never get shorter. After
-// one, a single probe goes first.
+// to 60 s, these scaled by Per to a minute; and for half of that at least if the
+// probe is refused, whatever the provider says. Pauses never get shorter. After one,
+// a single probe goes first.
 //
 // Calls that were out when the pause began, and are throttled too, count with
 // it as one throttle.
@@ -54,6 +55,8 @@ func (s *State) Refuse(now time.Time, c Config, reserved Cost, t Throttle) {
 	s.Probe.Wanted = true
 
 	switch {
+	case t.After > 0 && s.Throttles > 1 && !paused:
+		s.pause(soon(now, now.Add(max(t.After, backoff(s.Throttles-1, c.per())))), t.Reason)
 	case t.After > 0:
 		s.pause(soon(now, now.Add(t.After)), t.Reason)
 	case !paused:

@@ -116,6 +116,16 @@ func TestRefusedProbePausesLonger(t *testing.T) {
 	}
 }
 
+func TestRefusedProbeIsNotHurriedByTheProvider(t *testing.T) {
+	var s limit.State
+	now := t0
+	for _, want := range []time.Duration{sec, sec, 2 * sec, 4 * sec, 8 * sec} {
+		throttle(t, &s, now, perSecond, sec)
+		wantTime(t, "PausedUntil", s.PausedUntil, now.Add(want))
+		now = s.PausedUntil
+	}
+}
+
 func TestProbeReleasedLeavesTheWish(t *testing.T) {
 	var s limit.State
 	throttle(t, &s, t0, perSecond, sec)

@@ -91,7 +91,7 @@ func (m *machine) expect(i int, before, got limit.Bucket, charged, refunded floa
 	}
 	refill := max(got.At.Sub(before.At).Seconds(), 0) * allowed / per
 	want = has(before) + refill + refunded - charged
-	least = min(want, holds+min(before.Saved, 0)-charged)
+	least = min(want-refunded, holds+min(before.Saved, 0)-charged) // what is refunded may be forgotten
 	return least, want, true
 }
 

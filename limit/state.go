@@ -35,7 +35,8 @@ type State struct {
 	HeldUntil  time.Time `json:",omitzero"` // zero while Held: until Resume
 	HoldReason string    `json:",omitempty"`
 
-	ObservedAt time.Time `json:",omitzero"` // when the call was sent whose headers were last read
+	ObservedAt time.Time `json:",omitzero"`  // when the call was sent whose headers were last read
+	Epoch      int       `json:",omitempty"` // counts the times that headers lowered a level
 }
 
 // Call is a new task's first call that asks to be admitted.
@@ -225,7 +226,7 @@ func (s *State) lapse() {
 func (s *State) begin(n int) Cost {
 	n = max(n, 0)
 	s.InFlight += n
-	return Cost{InFlight: n}
+	return Cost{InFlight: n, Epoch: s.Epoch}
 }
 
 // advance returns bucket k as it is at now.
@@ -248,8 +249,12 @@ func (s *State) charge(now time.Time, c *Config, cost Cost) Cost {
 
 // move replaces the charge from by to, in the buckets that are limited now,
 // and returns what is charged then.
+//
+// Nothing is given back of a charge that was made before headers last lowered a
+// level: what the provider says remains has off what the call really cost, and what
+// was charged above that is forgotten with the old level.
 func (s *State) move(now time.Time, c *Config, from, to Cost) Cost {
-	charged := Cost{InFlight: to.InFlight, Probe: to.Probe, Cold: to.Cold}
+	charged := Cost{InFlight: to.InFlight, Probe: to.Probe, Cold: to.Cold, Epoch: from.Epoch}
 	for k := range kinds {
 		r, limited := c.rate(k, s.bucket(k))
 		if !limited {
@@ -258,7 +263,7 @@ func (s *State) move(now time.Time, c *Config, from, to Cost) Cost {
 		b := s.advance(k, now, r)
 		if more := *to.part(k) - *from.part(k); more > 0 {
 			b = b.ahead(r, *to.part(k), more)
-		} else {
+		} else if from.Epoch == s.Epoch {
 			b = b.credit(-more, r)
 		}
 		*s.bucket(k) = b
