@@ -50,9 +50,10 @@ func (s *State) started(now time.Time, c *Config) {
 	s.Served.Started++
 }
 
-// fade lets what was counted before count for less.
+// fade lets what was counted before count for less, in steps of a hundredth of the
+// limit's time.
 func (v *Served) fade(now time.Time, c *Config) {
-	if !now.After(v.At) {
+	if !now.After(v.At) || !v.At.IsZero() && now.Sub(v.At) < c.per()/100 {
 		return
 	}
 	if !v.At.IsZero() {
