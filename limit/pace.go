@@ -36,6 +36,9 @@ const (
 	// callsMemory is how many times longer than the rest it is remembered how many
 	// calls there were of each task: a task's calls come long after its start.
 	callsMemory = 4
+	// fadeSteps is how often in the limit's time it is computed how much less the
+	// past counts.
+	fadeSteps = 1000
 )
 
 // served counts an answered call.
@@ -59,7 +62,7 @@ func (s *State) started(now time.Time, c *Config) {
 // fade lets what was counted before count for less. busy says whether calls were in
 // flight since.
 func (v *Served) fade(now time.Time, c *Config, busy bool) {
-	if !now.After(v.At) {
+	if now.Sub(v.At) < c.per()/fadeSteps {
 		return
 	}
 	if !v.At.IsZero() {
