@@ -217,3 +217,18 @@ func ExampleClient_SetLimit() {
 	// claude is held: the budget of the month is spent
 	// 1 answered, <nil>
 }
+
+func ExampleClient_ChangeLimit() {
+	client := pawl.New(inmem.New(), pawl.Config{})
+	ctx := context.Background()
+	if err := client.SetLimit(ctx, "claude", limit.Config{Requests: 50, InFlight: 8}); err != nil {
+		fmt.Println(err)
+	}
+	was, is, err := client.ChangeLimit(ctx, "claude", func(c *limit.Config) error {
+		c.Requests *= 2
+		return nil
+	})
+	fmt.Println(was.Requests, is.Requests, is.InFlight, err)
+	// Output:
+	// 50 100 8 <nil>
+}

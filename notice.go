@@ -28,7 +28,7 @@ var noticeWords = map[CallOutcome]struct {
 	level   slog.Level
 	message string
 }{
-	CallBlocked:   {slog.LevelError, "the account is blocked: its limit is held until it is resumed, or until the time that the provider named"},
+	CallBlocked:   {slog.LevelError, "the account is blocked: its limit, or the outermost that this is within, is held until it is resumed, or until the time that the provider named"},
 	CallThrottled: {slog.LevelWarn, "the provider throttles: its limit is paused"},
 	CallUnreached: {slog.LevelWarn, "calls cannot be sent"},
 }

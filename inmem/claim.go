@@ -34,12 +34,12 @@ type claim struct {
 //  1. What the worker does not know to be running under its name, by id.
 //  2. Priority by priority, the lines that hold tasks of any operation, sorted by
 //     queue and limit, without those of paused queues and of other queues than the
-//     worker's. First, each line to which a limit owes its first task gives one, in
-//     order; a line that cannot is out.
-//  3. Then one task from each line in turn, beginning at the one whose place is the
-//     number of claims so far that took a task, modulo the number of lines. With
-//     each turn that place moves on by one; a line that gives nothing is out, and
-//     the modulo is of those that are left.
+//     worker's, beginning at the one whose place is the number of claims so far that
+//     took a task, modulo the number of lines. First, each line to which a limit owes
+//     its first task gives one, in that order; a line that cannot is out.
+//  3. Then one task from each line in turn. With each turn the place moves on by
+//     one; a line that gives nothing is out, and the modulo is of those that are
+//     left.
 //  4. A task whose limit has no room closes it for the rest of the claim. A user at
 //     a ceiling is passed over. A large task is passed over, and tasks behind it go
 //     that fit into what is not saved for it; those of lower priority do not.
@@ -136,8 +136,12 @@ func (c *claim) drain(rank int) {
 			l.Restore()
 		}
 	}()
+	if len(open) > 1 {
+		at := int(c.turned % int64(len(open)))
+		open = slices.Concat(open[at:], open[:at])
+	}
 	open = slices.DeleteFunc(open, func(l *line) bool { return c.owed(l) && !c.takeFrom(l) })
-	for i := int(c.turned); len(open) > 0 && len(c.tasks) < c.ask.Max; i++ {
+	for i := 0; len(open) > 0 && len(c.tasks) < c.ask.Max; i++ {
 		at := i % len(open)
 		if !c.takeFrom(open[at]) {
 			open = append(open[:at], open[at+1:]...)

@@ -108,6 +108,15 @@ func (c *Config) cost(in, out, read, written float64) Cost {
 	return k
 }
 
+// Plus returns the sum of two costs of which neither is a probe's.
+func (k Cost) Plus(other Cost) Cost {
+	for i := range kinds {
+		*k.part(i) += *other.part(i)
+	}
+	k.InFlight += other.InFlight
+	return k
+}
+
 // clean returns k with every amount finite and not negative.
 func (k Cost) clean() Cost {
 	for i := range kinds {

@@ -1,9 +1,6 @@
 package limit
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // Closed returns the gates that would keep a new task's call waiting if no other
 // came before it, and none if it would go at once: first what stops the whole
@@ -44,10 +41,11 @@ func (s *State) Mean() (Cost, bool) {
 	}
 	// While the first tasks are under way, more of them have started than calls
 	// were answered.
-	each, calls := 1/v.Requests, 1.
-	if v.Started > 0 && v.Requests > v.Started {
-		each, calls = 1/v.Started, v.Requests/v.Started
+	calls := 1.
+	if v.Started > 0 {
+		calls = max(v.Calls/v.Started, 1)
 	}
+	each := calls / v.Requests
 	return Cost{
 		Requests: calls, RequestsDay: calls,
 		Tokens: v.Tokens * each, TokensDay: v.Tokens * each,
@@ -58,9 +56,9 @@ func (s *State) Mean() (Cost, bool) {
 // Expect returns when a new task's call likely goes if so many tasks go before it,
 // each of which takes what recent ones took, or, before the first answer, what this
 // call does. It is never before a hold or a pause ends, and zero if that cannot be
-// known: the limit is held until somebody resumes it, or calls in flight are at
-// their most and none was answered yet. What comes later and goes first, and limits
-// that change, nobody can foresee.
+// known: the limit is held until somebody resumes it, or the call waits for places
+// and nothing was answered yet. What comes later and goes first, and limits that
+// change, nobody can foresee.
 func (s *State) Expect(now time.Time, c Config, call Call, ahead int) time.Time {
 	now = stamp(now)
 	cost := call.Cost.clean()
@@ -79,7 +77,7 @@ func (s *State) Expect(now time.Time, c Config, call Call, ahead int) time.Time 
 			at = later(at, s.covers(start, &c, k, r, call, float64(ahead)**mean.part(k)))
 		}
 	}
-	return s.vacant(start, at, &c, call, ahead)
+	return s.vacant(now, start, at, &c, call, ahead)
 }
 
 // covers returns when bucket k lets a call in after others that take an amount.
@@ -91,33 +89,35 @@ func (s *State) covers(start time.Time, c *Config, k kind, r rate, call Call, be
 	if s.Earmark.owns(call.ID) && r.large(k, cost) {
 		return b.in(r, need-max(b.Saved, 0))
 	}
-	// A part of the refill is saved for another call, or pays back a loan.
+	// A part of the refill is saved for another call, or pays back a loan, which must
+	// be paid before there is another one.
 	share := s.Earmark.share(start, &b, r)
-	return b.in(r, need+min(b.unsaved(), max(need, 0)*share/(1-share)))
+	saved := min(b.unsaved(), max(need, 0)*share/(1-share))
+	if cost > r.capacity {
+		saved = max(saved, -b.Saved)
+	}
+	return b.in(r, need+saved)
 }
 
 // vacant returns when there is a place for a call, after others, that its buckets
-// let in at a time. Where no bucket makes it wait and there are others before it,
-// the workers' places are all taken, or one of them would have taken these: then
-// tasks go at the pace at which they went lately.
-func (s *State) vacant(start, at time.Time, c *Config, call Call, ahead int) time.Time {
+// let in at a time. Of calls in flight there may be too many; and where others wait
+// though no bucket closes, the workers' places are all taken, or one of them would
+// have taken these. Then tasks go at the pace at which they went lately.
+func (s *State) vacant(now, start, at time.Time, c *Config, call Call, ahead int) time.Time {
 	if c.InFlight > 0 {
 		ahead += call.Cost.InFlight + c.placesKept(s.Used.above(start, c, call.Rank)) - (c.InFlight - s.InFlight)
-	} else if at.After(start) {
-		return at
 	}
 	if ahead <= 0 {
 		return at
 	}
 	mean, known := s.Mean()
-	switch {
-	case !known && c.InFlight > 0:
+	if !known || s.Served.Busy == 0 {
+		if at.After(now) && c.InFlight == 0 {
+			return at
+		}
 		return time.Time{}
-	case !known:
-		return at
 	}
-	faded := math.Exp(-float64(max(start.Sub(s.Served.At), 0)) / float64(c.per()))
-	pace := s.Served.Requests * faded / mean.Requests // tasks per c.per()
+	pace := s.Served.Requests / s.Served.Busy / mean.Requests // tasks per c.per()
 	wait := min(float64(ahead)/pace*micros(c.per()), longest)
 	return later(at, start.Add(time.Duration(wait)*time.Microsecond))
 }

@@ -8,12 +8,14 @@ import (
 // Served is what was answered in the last time of Config.Per, older answers
 // counting less and less.
 type Served struct {
-	Started  float64   `json:",omitempty"` // new tasks that were let in
+	Started  float64   `json:",omitempty"` // new tasks that were let in, in several times as long
+	Calls    float64   `json:",omitempty"` // calls that were answered, in as long as that
 	Requests float64   `json:",omitempty"`
 	Tokens   float64   `json:",omitempty"`
 	Input    float64   `json:",omitempty"`
 	Output   float64   `json:",omitempty"`
 	Money    float64   `json:",omitempty"`
+	Busy     float64   `json:",omitempty"` // the part of that time in which calls were in flight, counted as the others are
 	At       time.Time `json:",omitzero"`
 	Paced    time.Time `json:",omitzero"` // when a throttle last set the pace
 }
@@ -31,12 +33,19 @@ const (
 	// pacedLeast is the fewest calls in the limit's time that a throttle paces by:
 	// after a rest nothing tells how much there is.
 	pacedLeast = 8
+	// callsMemory is how many times longer than the rest it is remembered how many
+	// calls there were of each task: a task's calls come long after its start.
+	callsMemory = 4
+	// fadeSteps is how often in the limit's time it is computed how much less the
+	// past counts.
+	fadeSteps = 1000
 )
 
 // served counts an answered call.
 func (s *State) served(now time.Time, c *Config, actual Cost) {
 	v := &s.Served
-	v.fade(now, c)
+	v.fade(now, c, true)
+	v.Calls += actual.Requests
 	v.Requests += actual.Requests
 	v.Tokens += actual.Tokens
 	v.Input += actual.Input
@@ -46,24 +55,30 @@ func (s *State) served(now time.Time, c *Config, actual Cost) {
 
 // started counts a new task that was let in.
 func (s *State) started(now time.Time, c *Config) {
-	s.Served.fade(now, c)
+	s.Served.fade(now, c, s.InFlight > 0)
 	s.Served.Started++
 }
 
-// fade lets what was counted before count for less, in steps of a hundredth of the
-// limit's time.
-func (v *Served) fade(now time.Time, c *Config) {
-	if !now.After(v.At) || !v.At.IsZero() && now.Sub(v.At) < c.per()/100 {
+// fade lets what was counted before count for less. busy says whether calls were in
+// flight since.
+func (v *Served) fade(now time.Time, c *Config, busy bool) {
+	if now.Sub(v.At) < c.per()/fadeSteps {
 		return
 	}
 	if !v.At.IsZero() {
-		faded := math.Exp(-float64(now.Sub(v.At)) / float64(c.per()))
-		v.Started *= faded
+		age := float64(now.Sub(v.At)) / float64(c.per())
+		faded, slowly := math.Exp(-age), math.Exp(-age/callsMemory)
+		v.Started *= slowly
+		v.Calls *= slowly
 		v.Requests *= faded
 		v.Tokens *= faded
 		v.Input *= faded
 		v.Output *= faded
 		v.Money *= faded
+		v.Busy *= faded
+		if busy {
+			v.Busy += 1 - faded
+		}
 	}
 	v.At = now
 }

@@ -89,8 +89,12 @@ func (c *claiming) drain(lines []*line) {
 			l.Restore()
 		}
 	}()
+	if len(open) > 1 {
+		at := int(c.turned.Claims % int64(len(open)))
+		open = slices.Concat(open[at:], open[:at])
+	}
 	open = slices.DeleteFunc(open, func(l *line) bool { return c.owed(l) && !c.takeFrom(l, []*line{l}) })
-	for i := int(c.turned.Claims); len(open) > 0 && len(c.taken) < c.most && c.err == nil; i++ {
+	for i := 0; len(open) > 0 && len(c.taken) < c.most && c.err == nil; i++ {
 		at := i % len(open)
 		if !c.takeFrom(open[at], open[at:]) {
 			open = append(open[:at], open[at+1:]...)
