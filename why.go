@@ -15,8 +15,9 @@ import (
 // Why says what a task waits for. Of several things it names one: what no waiting
 // changes comes before what opens by itself.
 type Why struct {
-	Task  ID    `json:"task"`
-	State State `json:"state"`
+	Task  ID     `json:"task"`
+	State State  `json:"state"`
+	Queue string `json:"queue"`
 
 	// Place counts from 1, which is next; 0 for a task that is not pending. Tasks of
 	// a higher priority and those whose turn comes first stand in front. It moves as
@@ -72,7 +73,7 @@ func (c *Client) Why(ctx context.Context, id ID) (Why, error) {
 // Why returns what a Standing means.
 func (s *Standing) Why() Why {
 	r := s.Row
-	w := Why{Task: r.ID, State: r.State, Start: s.Next}
+	w := Why{Task: r.ID, State: r.State, Queue: r.Queue, Start: s.Next}
 	if r.State == Pending {
 		w.Place = s.Ahead + 1
 	}
@@ -182,14 +183,23 @@ func (w Why) at(g limit.Gate, kind Hindrance, r *TaskRow) Why {
 		return w.because(kind, "%s: %s", named, g.Reason)
 	}
 	w.Bucket = g.Name
+	left := fmt.Sprintf("%s has %s left", named, amountOf(g))
 	if g.User != "" {
-		named = fmt.Sprintf("user %s may use no more of %s for now", g.User, named)
+		left += " for user " + g.User
 	}
 	if g.Level >= g.Need {
-		return w.because(kind, "%s: there are %s %s, some of which are kept for other calls; it needs %s",
-			named, number(g.Level), g.Name, number(g.Need))
+		return w.because(kind, "%s, some of which is kept for others; its first call needs %s", left, number(g.Need))
 	}
-	return w.because(kind, "%s: %s of the %s %s are there that it needs", named, number(max(g.Level, 0)), number(g.Need), g.Name)
+	return w.because(kind, "%s; its first call needs %s", left, number(g.Need))
+}
+
+// amountOf is what is left of a bucket: "1,234 input tokens".
+func amountOf(g limit.Gate) string {
+	level := number(max(g.Level, 0))
+	if what, daily := strings.CutSuffix(g.Name, " a day"); daily {
+		return fmt.Sprintf("%s of the day's %s", level, what)
+	}
+	return level + " " + g.Name
 }
 
 // until is a time for people, or what to say if there is none.

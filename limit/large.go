@@ -114,11 +114,13 @@ func (s *State) giveUp(now time.Time, c *Config) bool {
 		if b.Saving == 0 {
 			continue
 		}
-		if r, limited := c.rate(k, b); limited {
+		r, limited := c.rate(k, b)
+		if limited {
 			*b = b.at(now, r, 0)
-			*b = b.spill(r)
+		} else {
+			r.capacity = most // it is cut when the bucket is limited again
 		}
-		b.Saving = 0
+		*b = b.spill(r)
 	}
 	return true
 }

@@ -3,6 +3,7 @@ package limit_test
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -29,6 +30,10 @@ func drawConfig(t *rapid.T) limit.Config {
 		Per:          rapid.SampledFrom([]time.Duration{0, sec, time.Minute, time.Hour}).Draw(t, "per"),
 		InFlight:     rapid.IntRange(0, 10).Draw(t, "in flight"),
 	}
+	if rapid.Bool().Draw(t, "days") {
+		c.RequestsPerDay, c.TokensPerDay, c.CostPerDay = amount.Draw(t, "requests a day"), amount.Draw(t, "tokens a day"), amount.Draw(t, "money")
+		c.Price = limit.Price{Output: 1}
+	}
 	if rapid.Bool().Draw(t, "own burst") {
 		c.Burst = time.Duration(rapid.Int64Range(1e6, int64(sec)).Draw(t, "burst"))
 	}
@@ -41,15 +46,17 @@ func drawConfig(t *rapid.T) limit.Config {
 func drawCost(t *rapid.T) limit.Cost {
 	amount := rapid.OneOf(rapid.Just(0.0), rapid.Float64Range(0, 100), rapid.Float64Range(0, 1e5))
 	return limit.Cost{
-		Requests: 1, InFlight: 1,
+		Requests: 1, RequestsDay: 1, InFlight: 1, TokensDay: amount.Draw(t, "tokens of a day"), Money: amount.Draw(t, "money"),
 		Tokens: amount.Draw(t, "tokens"), Input: amount.Draw(t, "input"), Output: amount.Draw(t, "output"),
 	}
 }
 
-func parts(c limit.Cost) [4]float64 { return [4]float64{c.Requests, c.Tokens, c.Input, c.Output} }
+func parts(c limit.Cost) [7]float64 {
+	return [7]float64{c.Requests, c.Tokens, c.Input, c.Output, c.RequestsDay, c.TokensDay, c.Money}
+}
 
-func buckets(s *limit.State) [4]limit.Bucket {
-	return [4]limit.Bucket{s.Requests, s.Tokens, s.Input, s.Output}
+func buckets(s *limit.State) [7]limit.Bucket {
+	return [7]limit.Bucket{s.Requests, s.Tokens, s.Input, s.Output, s.RequestsDay, s.TokensDay, s.Money}
 }
 
 // has returns what is in a bucket, and what was saved or lent.
@@ -58,7 +65,7 @@ func has(b limit.Bucket) float64 { return b.Level + b.Saved }
 // capacity returns the limit in force and the capacity of bucket i, 0 if it is
 // not limited.
 func capacity(c limit.Config, i int, learned, pace float64) (allowed, holds, per float64) {
-	allowed = [4]float64{c.Requests, c.Tokens, c.InputTokens, c.OutputTokens}[i]
+	allowed = [7]float64{c.Requests, c.Tokens, c.InputTokens, c.OutputTokens, c.RequestsPerDay, c.TokensPerDay, c.CostPerDay}[i]
 	for _, v := range []float64{learned, pace} {
 		if v > 0 && (allowed == 0 || v < allowed) {
 			allowed = v
@@ -70,6 +77,9 @@ func capacity(c limit.Config, i int, learned, pace float64) (allowed, holds, per
 	}
 	if burst == 0 {
 		burst = span / 6
+	}
+	if i >= 4 {
+		span, burst = 24*time.Hour, 24*time.Hour
 	}
 	holds = allowed * burst.Seconds() / span.Seconds()
 	if i == 0 && allowed > 0 {
@@ -209,7 +219,7 @@ func (m *machine) Refuse(t *rapid.T) {
 	was := m.s.PausedUntil
 	m.do(t, func() (limit.Cost, limit.Cost) {
 		m.s.Refuse(m.now, m.c, from, limit.Throttle{After: retry, Reason: "throttled", Blind: blind})
-		return limit.Cost{Requests: from.Requests}, from
+		return limit.Cost{Requests: from.Requests, RequestsDay: from.RequestsDay}, from
 	})
 	if m.s.PausedUntil.Before(was) {
 		t.Fatalf("the pause went from %v to %v", was, m.s.PausedUntil)
@@ -225,7 +235,7 @@ func (m *machine) Observe(t *rapid.T) {
 		}
 	}
 	before := m.s
-	m.s.Observe(m.now, m.now.Add(-sec), m.c, limit.Observation{Requests: seen(), Tokens: seen(), Input: seen(), Output: seen()})
+	m.s.Observe(m.now, m.now.Add(-sec), m.c, limit.Observation{Requests: seen(), Tokens: seen(), Input: seen(), Output: seen(), RequestsDay: seen(), TokensDay: seen()})
 	had, got := buckets(&before), buckets(&m.s)
 	for i := range got {
 		if _, want, limited := m.expect(i, had[i], got[i], 0, 0); limited && has(got[i]) > want+1e-6*(1+math.Abs(want)) && got[i] != had[i] {
@@ -250,6 +260,13 @@ func (m *machine) Check(t *rapid.T) {
 			t.Fatalf("%+v; want a level of at most the capacity", l)
 		}
 	}
+	saving := false
+	for i, b := range buckets(&m.s) {
+		if b.Saved > b.Saving*(1+1e-9)+1e-9 {
+			t.Fatalf("bucket %d: %+v; want no more saved than the call needs", i, b)
+		}
+		saving = saving || b.Saving > 0 || b.Saved < 0
+	}
 	var kept limit.State
 	data, err := json.Marshal(m.s)
 	if err == nil {
@@ -258,9 +275,8 @@ func (m *machine) Check(t *rapid.T) {
 	if err != nil || kept != m.s {
 		t.Fatalf("JSON: %v, %+v; want %+v", err, kept, m.s)
 	}
-	cost := limit.Cost{Requests: 1, Tokens: 10, Input: 10, Output: 10, InFlight: 1}
+	cost := limit.Cost{Requests: 1, Tokens: 10, Input: 10, Output: 10, RequestsDay: 1, TokensDay: 10, Money: 10, InFlight: 1}
 	// Beyond a month doubles may be a microsecond off.
-	saving := kept.Tokens.Saving+kept.Input.Saving+kept.Output.Saving > 0 || kept.Tokens.Saved+kept.Input.Saved+kept.Output.Saved < 0
 	call := limit.Call{Cost: cost, Rank: 1}
 	if at, gate := kept.Next(m.now, m.c, call); !saving && !at.IsZero() && at.Sub(m.now) < 30*24*time.Hour {
 		if _, again, ok := kept.Admit(at, m.c, call); !ok {
@@ -279,7 +295,10 @@ func TestTokensAreConserved(t *testing.T) {
 			m.s.Release(m.now, m.c, cost, false)
 		}
 		m.s.Resume(m.now)
-		for range 100 { // the debts of a limit of 1 an hour may need a while
+		full := func() bool {
+			return !slices.ContainsFunc(m.s.Levels(m.now, m.c), func(l limit.Level) bool { return l.Level != l.Capacity })
+		}
+		for i := 0; i < 100 || i < 100_000 && !full(); i++ { // the debts of a limit of 1 a day may need a while
 			m.now = m.now.Add(200 * 365 * 24 * time.Hour)
 			m.s.Settle(m.now, m.c, limit.Cost{}, limit.Cost{})
 		}

@@ -33,6 +33,7 @@ type commands struct {
 	Simulate simulateCommand `cmd:"" help:"Run the simulated provider on its own until interrupted."`
 	Tasks    tasksCommand    `cmd:"" help:"List tasks."`
 	Show     showCommand     `cmd:"" help:"Show everything about a task: its attempts, steps, conversation and input."`
+	Why      whyCommand      `cmd:"" help:"Say what a task waits for, its place, and when it likely starts."`
 	Dead     deadCommand     `cmd:"" help:"List dead letters and their causes, run them again, delete them."`
 	Queues   queuesCommand   `cmd:"" help:"List the queues, pause and resume them."`
 	Workers  workersCommand  `cmd:"" help:"List the workers that are alive: what they work on, and when they were last seen."`

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -32,7 +31,7 @@ func (c *showCommand) Run(ctx context.Context, t *terminal, open opener) error {
 	defer store.Close()
 	w, err := readWhole(ctx, client, id)
 	if errors.Is(err, pawl.ErrNotFound) {
-		return fmt.Errorf("there is no task %s: it was never added to this store, or it was deleted", id)
+		return noTask(id)
 	}
 	if err != nil {
 		return err

@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pawlhq/pawl"
+)
+
+type whyCommand struct {
+	ID string `arg:"" help:"The task's id."`
+	storeFlag
+	outputFlag
+}
+
+// Help adds to the command's help.
+func (*whyCommand) Help() string {
+	return `It names one thing that keeps the task from starting: first what no waiting changes, such as a paused queue, a held limit, or no worker
+for the operation; then what opens by itself. The place counts the tasks that start first, and the start is foretold from what recent
+tasks used: tasks of a higher priority that are added later push both back.`
+}
+
+// Run implements a command of kong.
+func (c *whyCommand) Run(ctx context.Context, t *terminal, open opener) error {
+	id, err := idFlag("ID", c.ID)
+	if err != nil {
+		return err
+	}
+	client, store, err := c.client(ctx, open)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	w, err := client.Why(ctx, id)
+	if errors.Is(err, pawl.ErrNotFound) {
+		return noTask(id)
+	}
+	if err != nil {
+		return err
+	}
+	if c.json() {
+		return printJSON(t.out, w)
+	}
+	(&page{t: t, now: time.Now()}).why(&w)
+	return nil
+}
+
+func noTask(id pawl.ID) error {
+	return fmt.Errorf("there is no task %s: it was never added to this store, or it was deleted", id)
+}
+
+// why prints what a task waits for.
+func (p *page) why(w *pawl.Why) {
+	fmt.Fprintf(p.t.out, "%s  %s\n", p.t.palette.bold(w.Task.String()), w.State)
+	opens := p.ahead(w.Until)
+	if w.Until.Equal(w.Start) {
+		opens = "" // it is told below
+	}
+	for _, f := range [][2]string{
+		{"why", w.Reason},
+		{"opens", opens},
+		{"place", place(w.Place)},
+		{"starts", p.starts(w)},
+		{"→", remedy(w)},
+	} {
+		if f[1] == "" {
+			continue
+		}
+		for i, line := range wrap(f[1], p.t.width()-pageLabel) {
+			if i > 0 {
+				f[0] = ""
+			}
+			fmt.Fprintf(p.t.out, "%s%s\n", p.t.palette.dim(pad(f[0], pageLabel)), line)
+		}
+	}
+}
+
+// ahead is a time that is to come; "" for none.
+func (p *page) ahead(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("%s, in %s", moment(at), age(at.Sub(p.now)))
+}
+
+func place(n int) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1: it is next"
+	case 2:
+		return "2: 1 task likely starts before it"
+	}
+	return fmt.Sprintf("%s: %s tasks likely start before it", thousands(n), thousands(n-1))
+}
+
+// starts says when a task that waits likely starts.
+func (p *page) starts(w *pawl.Why) string {
+	switch {
+	case w.State == pawl.Running || w.State.Ended():
+		return ""
+	case w.Start.IsZero():
+		return "nobody can tell yet"
+	case w.Start.After(p.now):
+		return "likely " + p.ahead(w.Start)
+	}
+	return "now"
+}
+
+// remedies say what to do about what no waiting changes. {queue}, {limit} and {id}
+// stand for the task's.
+var remedies = map[pawl.Hindrance]string{
+	pawl.HinderedRunning: "pawl show {id} has its attempts, and the steps that it has stored",
+	pawl.HinderedDone:    "pawl show {id} has all that is known of it",
+	pawl.HinderedQueue:   "pawl queues resume {queue} ends the pause",
+	pawl.HinderedWorker:  "start a worker with a handler for it; pawl workers lists those that are alive",
+	pawl.HinderedHold:    "pawl limits resume {limit} ends the hold, once its reason is gone",
+	pawl.HinderedCeiling: "pawl limits show {limit} has the ceilings, pawl limits set {limit} changes them",
+}
+
+func remedy(w *pawl.Why) string {
+	return strings.NewReplacer("{limit}", w.Limit, "{queue}", w.Queue, "{id}", w.Task.String()).Replace(remedies[w.Gate])
+}
