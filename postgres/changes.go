@@ -77,11 +77,7 @@ func (tx *transaction) change(records []*durable.Record) (call, error) {
 		costs.float8(r.Cost)
 		shares.float8(r.Share)
 		classes.name(string(r.LastAttempt().Class))
-		packed, err := packCalls(r.Calls)
-		if err != nil {
-			return call{}, err
-		}
-		calls.bytes(packed)
+		calls.bytes(durable.PackCalls(r.Calls))
 		more, err := packMore(&r.TaskRow)
 		if err != nil {
 			return call{}, err

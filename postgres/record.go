@@ -186,22 +186,9 @@ func unpackMore(packed []byte, r *pawl.TaskRow) error {
 	return nil
 }
 
-func packCalls(calls []durable.Call) ([]byte, error) {
-	if len(calls) == 0 {
-		return nil, nil
-	}
-	b, err := json.Marshal(calls)
+func unpackCalls(b []byte) ([]durable.Call, error) {
+	calls, err := durable.UnpackCalls(b)
 	if err != nil {
-		return nil, fmt.Errorf("encode calls: %w", err)
-	}
-	return b, nil
-}
-
-func unpackCalls(b []byte) (calls []durable.Call, err error) {
-	if len(b) == 0 {
-		return nil, nil
-	}
-	if err := json.Unmarshal(b, &calls); err != nil {
 		return nil, fmt.Errorf("decode calls: %w", err)
 	}
 	return calls, nil

@@ -206,11 +206,7 @@ func (tx *transaction) claim(w *durable.Writes, claims []*durable.Claim) ([]call
 		attempts.int4(c.Attempt)
 		costs.float8(c.Cost)
 		shares.float8(c.Share)
-		packed, err := packCalls(c.Calls)
-		if err != nil {
-			return nil, err
-		}
-		calls.bytes(packed)
+		calls.bytes(durable.PackCalls(c.Calls))
 	}
 	first := claims[0]
 	return []call{

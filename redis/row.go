@@ -2,7 +2,6 @@ package redis
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 
 	"github.com/pawlhq/pawl"
@@ -90,14 +89,7 @@ func appendLease(b buffer, r *durable.Record, version uint64) (buffer, error) {
 	b.text(r.Worker)
 	b.float(r.Cost)
 	b.float(r.Share)
-	var calls []byte
-	if len(r.Calls) > 0 {
-		var err error
-		if calls, err = json.Marshal(r.Calls); err != nil {
-			return nil, fmt.Errorf("calls of task %s: %w", r.ID, err)
-		}
-	}
-	b.bytes(calls)
+	b.bytes(durable.PackCalls(r.Calls))
 	binary.BigEndian.PutUint32(b[length:], uint32(len(b)-length-4))
 	return b, nil
 }
@@ -164,7 +156,9 @@ func (r *reader) lease(rec *durable.Record) error {
 	rec.Cost = r.float()
 	rec.Share = r.float()
 	if calls := r.bytes(); calls != nil {
-		return json.Unmarshal(calls, &rec.Calls)
+		var err error
+		rec.Calls, err = durable.UnpackCalls(calls)
+		return err
 	}
 	return r.err
 }

@@ -87,7 +87,7 @@ const (
 	restCancelling = 12
 	restCost       = 13
 	restShare      = 14
-	restCalls      = 15 // JSON
+	restCalls      = 15 // durable.PackCalls
 	restTry        = 16 // an attempt; once for each
 )
 
@@ -108,11 +108,7 @@ func packRest(r *durable.Record) ([]byte, error) {
 	f.float(restCost, r.Cost)
 	f.float(restShare, r.Share)
 	if len(r.Calls) > 0 {
-		calls, err := json.Marshal(r.Calls)
-		if err != nil {
-			return nil, fmt.Errorf("store the calls of %s: %w", r.ID, err)
-		}
-		f.bytes(restCalls, calls)
+		f.bytes(restCalls, durable.PackCalls(r.Calls))
 	}
 	for i := range r.Attempts {
 		f.bytes(restTry, packTry(&r.Attempts[i]))
@@ -156,7 +152,7 @@ func unpackRest(f fields, r *durable.Record) error {
 		case restShare:
 			r.Share = v.float()
 		case restCalls:
-			err = json.Unmarshal(v.data, &r.Calls)
+			r.Calls, err = durable.UnpackCalls(v.data)
 		case restTry:
 			var a pawl.Attempt
 			a, err = unpackTry(v.data)
