@@ -183,7 +183,7 @@ func (a *act) settle(r *Record, c *Call, st pawl.Settlement) {
 	if c.Limit == pawl.NoLimit {
 		return
 	}
-	if st.Outcome == pawl.CallNotSent && c.Plain() {
+	if st == (pawl.Settlement{Key: st.Key, Outcome: pawl.CallNotSent}) && c.Plain() {
 		a.refund(c)
 		return
 	}
