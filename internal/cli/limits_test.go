@@ -271,8 +271,17 @@ func TestLimitsSetTellsWhatIsInForce(t *testing.T) {
 	is := was
 	is.InputTokens, is.Requests = 3_000_000, 800
 	c.tell(&terminal{out: &out}, was, is, manyLimits(noon))
+	// Of the three that the provider tells of, requests are set lower than that.
 	if want := "\ninput tokens: 1.6M/min is in force, which was told by the provider\n"; !strings.HasSuffix(out.String(), want) || strings.Count(out.String(), "in force") != 1 {
 		t.Errorf("limits set prints\n%s\nwant it to end with %q", &out, want)
+	}
+
+	out.Reset()
+	was = is
+	is.InFlight = 5
+	c.tell(&terminal{out: &out}, was, is, manyLimits(noon))
+	if strings.Contains(out.String(), "in force") {
+		t.Errorf("limits set prints\n%s\nwant nothing of rates, which nobody has set now", &out)
 	}
 }
 
