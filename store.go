@@ -211,13 +211,13 @@ type Save struct {
 
 // Settlement says what became of a reserved call.
 type Settlement struct {
-	Key     string // of the Reservation
+	Key     string `json:",omitempty"` // of the Reservation
 	Outcome CallOutcome
-	Usage   llm.Usage
-	After   time.Duration // for a throttled or blocked call: when the provider said to come back
-	Reason  string        // for a throttled or blocked call
-	Seen    llm.Limits
-	SentAgo time.Duration // how long ago the call was sent
+	Usage   llm.Usage     `json:",omitzero"`
+	After   time.Duration `json:",omitempty"` // for a throttled or blocked call: when the provider said to come back
+	Reason  string        `json:",omitempty"` // for a throttled or blocked call
+	Seen    llm.Limits    `json:",omitzero"`
+	SentAgo time.Duration `json:",omitempty"` // how long ago the call was sent
 
 	Told    llm.Told `json:",omitzero"`  // for a throttled call: what its message said
 	TooFast bool     `json:",omitempty"` // for a throttled call: traffic grew too fast, and no limit is used up

@@ -28,9 +28,9 @@ const DefaultOutput = 256
 
 // Size is what is known of a call before it is sent. Negative values count as 0.
 type Size struct {
-	Chars     int // characters of the input
-	MaxTokens int // the call's own cap on its output, in tokens; 0 is none
-	Output    int // output to expect, in tokens; 0 is unknown: DefaultOutput, or MaxTokens if that is lower
+	Chars     int `json:",omitempty"` // characters of the input
+	MaxTokens int `json:",omitempty"` // the call's own cap on its output, in tokens; 0 is none
+	Output    int `json:",omitempty"` // output to expect, in tokens; 0 is unknown: DefaultOutput, or MaxTokens if that is lower
 }
 
 // Usage is what a response says it used, in tokens.
@@ -105,6 +105,15 @@ func (c *Config) cost(in, out, read, written float64) Cost {
 	k.TokensDay = k.Tokens
 	p := &c.Price
 	k.Money = (in*p.Input + out*p.Output + read*p.CacheRead + written*p.CacheWrite) / 1e6
+	return k
+}
+
+// Plus returns the sum of two costs of which neither is a probe's.
+func (k Cost) Plus(other Cost) Cost {
+	for i := range kinds {
+		*k.part(i) += *other.part(i)
+	}
+	k.InFlight += other.InFlight
 	return k
 }
 

@@ -9,13 +9,14 @@
 //
 //	capacity + limit · T / Per
 //
-// in each limited bucket, or one call larger than the capacity in place of it;
-// and no more calls are in flight than InFlight. It is kept in these steps:
+// in each limited bucket, and one large call besides, which never makes it more than
+// the limit and its refill; and no more calls are in flight than InFlight. It is
+// kept in these steps:
 //
-//  1. Reserve. [State.Admit] (a new task's call) and [State.Reserve] (a later
-//     call of a running task) take the whole estimate from all buckets before
-//     the call is sent. Nothing is checked without being charged, so calls at
-//     the same time cannot overshoot.
+//  1. Reserve. [State.Gate] and [State.Take] (a new task's call) and [State.Reserve]
+//     (a later call of a running task) take the whole estimate from all buckets
+//     before the call is sent. Nothing is checked without being charged, so calls
+//     at the same time cannot overshoot.
 //  2. Wait. An admitted call goes at once. A reserved one goes at its turn:
 //     when its bucket, which it drove into debt, is back at 0. New tasks wait
 //     behind it, so started work finishes first. What is reserved behind a
@@ -23,10 +24,22 @@
 //  3. [State.Adjust], when a task's claim has become its real call, refunds or
 //     charges the difference.
 //  4. End, exactly once: [State.Settle] with the real usage, [State.Release]
-//     without a response, [State.Refuse] on a throttle. A refund goes to the
-//     level as it is then, whenever the charge was made; a bucket has no
-//     windows to miss. Debt is never forgiven and a level never exceeds its
-//     capacity.
+//     without a response, [State.Refuse] on a throttle, [State.Miss] when the
+//     provider was not reached. A refund goes to the level as it is then, whenever
+//     the charge was made; a bucket has no windows to miss. Debt is never forgiven
+//     and a level never exceeds its capacity.
+//
+// # Who goes first
+//
+// Order is the caller's. A State knows two exceptions: large calls are saved for, and
+// lent, while small ones go on ([Earmark]), and room is left for a higher priority
+// that is in use ([Used]).
+//
+// # What it learns
+//
+// Limits from headers ([State.Observe]), or, where there are none, a pace from
+// throttles ([Served]); a few calls try a limit of which nothing is known ([Cold]).
+// What calls cost is learned by a [Fit], which its caller keeps for each operation.
 //
 // Each State has one place in time per bucket, [Bucket.At], that only moves
 // forward. A clock that steps back refills nothing until it has caught up.

@@ -13,8 +13,9 @@ func (s *State) Closed(now time.Time, c Config, call Call) []Gate {
 	if gate, stopped := s.stops(now, &c, cost, call.Rank); stopped {
 		gates = append(gates, gate)
 	}
+	above := s.Used.above(now, &c, call.Rank)
 	for k := range kinds {
-		if gate, verdict := s.holds(now, &c, k, *cost.part(k), call); verdict != Open {
+		if gate, verdict := s.holds(now, &c, k, *cost.part(k), above, call); verdict != Open {
 			gates = append(gates, gate)
 		}
 	}

@@ -44,8 +44,9 @@ func (s *State) Gate(now time.Time, c Config, call Call) (Gate, Verdict) {
 	if stopped {
 		verdict = Shut
 	}
+	above := s.Used.above(now, &c, call.Rank)
 	for k := range kinds {
-		g, v := s.holds(now, &c, k, *cost.part(k), call)
+		g, v := s.holds(now, &c, k, *cost.part(k), above, call)
 		if v == Open {
 			continue
 		}
@@ -72,14 +73,18 @@ func (s *State) stops(now time.Time, c *Config, cost Cost, rank int8) (gate Gate
 	return gate, shut
 }
 
-// holds says whether bucket k lets a call in.
-func (s *State) holds(now time.Time, c *Config, k kind, cost float64, call Call) (Gate, Verdict) {
+// holds says whether bucket k lets in a call that takes cost; above says whether a
+// higher priority is in use.
+func (s *State) holds(now time.Time, c *Config, k kind, cost float64, above bool, call Call) (Gate, Verdict) {
 	r, limited := c.rate(k, s.bucket(k))
 	if !limited {
 		return Gate{}, Open
 	}
 	b := s.advance(k, now, r)
-	keep := r.kept(k, s.Used.above(now, c, call.Rank))
+	keep := r.kept(k, above)
+	if s.Earmark.For == "" && b.Level >= cost+keep {
+		return Gate{}, Open
+	}
 	owner, large := s.Earmark.owns(call.ID), r.large(k, cost)
 	lacks := b.fits(r, cost, keep, owner && large)
 	until := b.in(r, lacks)

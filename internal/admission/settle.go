@@ -38,6 +38,18 @@ func (t *Table) Settle(now time.Time, e *Ended) {
 	t.Touch(l)
 }
 
+// Plain reports whether nothing but its limit was charged for a call, and the call is
+// no trial of the limit: then the charges of several such calls can be given back
+// together.
+func (c *Charged) Plain() bool { return len(c.More) == 0 && !c.Cost.Probe && !c.Cost.Cold }
+
+// Refund gives back what a limit charged for calls that were not sent.
+func (t *Table) Refund(now time.Time, c *Charge) {
+	l := t.Limit(c.Limit)
+	l.State.Release(now, l.Config, c.Cost, true)
+	t.Touch(l)
+}
+
 // learn takes in what a call used, and what the provider said of it.
 func (e *Ended) learn(l *Limit) {
 	if e.Outcome == pawl.CallAnswered {

@@ -183,10 +183,28 @@ func (a *act) settle(r *Record, c *Call, st pawl.Settlement) {
 	if c.Limit == pawl.NoLimit {
 		return
 	}
+	if st.Outcome == pawl.CallNotSent && c.Plain() {
+		a.refund(c)
+		return
+	}
 	a.post(Post{Settle: &admission.Ended{
 		Limit: c.Limit, Operation: r.Operation, Size: c.Size, Charged: c.Charged, Settlement: st,
 	}})
 	a.w.Bell.Ready = true
+}
+
+// refund posts that a call was not sent. Those of one limit are one post.
+func (a *act) refund(c *Call) {
+	a.w.Bell.Ready = true
+	if a.book == nil {
+		for i := range a.w.Posts {
+			if p := a.w.Posts[i].Refund; p != nil && p.Limit == c.Limit && p.Cost.Epoch == c.Cost.Epoch {
+				p.Cost = p.Cost.Plus(c.Cost)
+				return
+			}
+		}
+	}
+	a.post(Post{Refund: &admission.Charge{Limit: c.Limit, Cost: c.Cost}})
 }
 
 // abandon ends the calls of an attempt that has ended: what its claim reserved

@@ -19,6 +19,8 @@ func (b *Book) enter(p *Post) {
 		b.arrive(p.Arrive)
 	case p.Correct != nil:
 		b.correct(p.Correct)
+	case p.Refund != nil:
+		b.table.Refund(p.At, p.Refund)
 	case p.Settle != nil:
 		b.table.Settle(p.At, p.Settle)
 	}

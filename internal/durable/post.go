@@ -12,9 +12,10 @@ import (
 type Post struct {
 	At time.Time `json:"at"`
 
-	Arrive  *Arrival         `json:"arrive,omitempty"`
-	Correct *Correction      `json:"correct,omitempty"`
-	Settle  *admission.Ended `json:"settle,omitempty"`
+	Arrive  *Arrival          `json:"arrive,omitempty"`
+	Correct *Correction       `json:"correct,omitempty"`
+	Refund  *admission.Charge `json:"refund,omitempty"` // of calls that were not sent
+	Settle  *admission.Ended  `json:"settle,omitempty"`
 }
 
 // Bin names where a task waits: tasks of one bin start in the order of Seq.
