@@ -198,7 +198,7 @@ func (m *model) send(r *pawl.TaskRow, n int, key string, cost float64) {
 		m.sent++
 		for name, of := range map[string]struct {
 			bucket *bucket
-			cost  float64
+			cost   float64
 		}{"requests": {&m.requests, 1}, "tokens": {&m.tokens, cost}, "the account's tokens": {&m.account, cost}} {
 			if !of.bucket.count(m.now, of.cost) {
 				m.Errorf("at %v call %d of %s is refused: %v of %v %s were used", m.now.Sub(start), n, r.ID, of.bucket.used, of.bucket.limit, name)
