@@ -53,12 +53,13 @@ func drawSize(t *rapid.T) limit.Size {
 	return limit.Size{Output: rapid.OneOf(rapid.IntRange(1, 300), rapid.IntRange(1, 4000)).Draw(t, "output")}
 }
 
-// has returns what there is in each bucket of each limit.
+// has returns what there is in each bucket of each limit, up to its capacity: what is
+// saved beyond that for a call that asks for less, or no more, is let go.
 func (b *books) has() map[string]float64 {
 	all := map[string]float64{}
 	for _, l := range b.Status() {
 		for _, level := range l.State.Levels(b.now, l.Config) {
-			all[l.Name+" "+level.Name] = level.Level + level.Saved
+			all[l.Name+" "+level.Name] = min(level.Level+level.Saved, level.Capacity)
 		}
 		all[l.Name+" in flight"] = float64(l.State.InFlight)
 	}
