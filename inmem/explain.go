@@ -1,9 +1,11 @@
 package inmem
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -64,18 +66,27 @@ func (u *turn) handled(e *admission.Explanation, seq int64) int {
 	return n
 }
 
-// before returns how many tasks are in the line with a lower Seq.
+// before returns how many tasks are in the line with a lower Seq. A task that left
+// the line and came back may stand in two places.
 func (f *fifo) before(seq int64) int {
 	n := 0
-	for _, part := range [][]*task{f.queue[f.head:], f.back} {
-		for _, t := range part {
-			if t.row.Seq >= seq {
-				break
-			}
-			if t.inLine {
-				n++
-			}
+	queue := f.queue[f.head:]
+	for _, t := range queue[:place(queue, seq)] {
+		if t.inLine {
+			n++
+		}
+	}
+	back := slices.Compact(slices.Clone(f.back[:place(f.back, seq)]))
+	for _, t := range back {
+		if i := place(queue, t.row.Seq); t.inLine && (i == len(queue) || queue[i] != t) {
+			n++
 		}
 	}
 	return n
+}
+
+// place returns how many tasks, which are sorted by Seq, have a lower one.
+func place(sorted []*task, seq int64) int {
+	i, _ := slices.BinarySearchFunc(sorted, seq, func(t *task, seq int64) int { return cmp.Compare(t.row.Seq, seq) })
+	return i
 }

@@ -80,3 +80,7 @@ func TestShared(t *testing.T) {
 func TestCompare(t *testing.T) {
 	storetest.Compare(t, func(*testing.T) pawl.Store { return inmem.New() }, 20)
 }
+
+func TestLateWorkersDoNotOvershoot(t *testing.T) {
+	storetest.Interleave(t, func(*testing.T) pawl.Store { return inmem.New() }, 200)
+}

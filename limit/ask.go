@@ -30,7 +30,7 @@ func (s *State) Convert(now time.Time, c Config, from, to Cost, patience time.Du
 	stood := *s
 	charged, at, gate := s.Adjust(now, c, from, to)
 	if at.IsZero() {
-		return s.restore(now, c, charged, from), Answer{Gate: gate, Wait: Until(now, gate.Until)}
+		return s.restore(&stood, charged, from), Answer{Gate: gate, Wait: Until(now, gate.Until)}
 	}
 	a = Answer{OK: true, Wait: Until(now, at)}
 	if a.Wait > 0 {
@@ -39,19 +39,22 @@ func (s *State) Convert(now time.Time, c Config, from, to Cost, patience time.Du
 	}
 	if a.Wait > patience {
 		a.OK = false
-		charged = s.restore(now, c, charged, from)
+		charged = s.restore(&stood, charged, from)
 	}
 	return charged, a
 }
 
-// restore charges a call what it was charged before.
-func (s *State) restore(now time.Time, c Config, charged, from Cost) Cost {
+// restore charges a call what it was charged before, and leaves the buckets as they
+// stood: headers may have lowered them since, and then a refund would not be given.
+func (s *State) restore(stood *State, charged, from Cost) Cost {
 	if charged.Cold && !from.Cold { // it is not sent
 		s.Cold.Out = max(s.Cold.Out-1, 0)
-		charged.Cold = false
+	}
+	for k := range kinds {
+		*s.bucket(k) = *stood.bucket(k)
 	}
 	from.Probe = charged.Probe
-	return s.move(stamp(now), &c, charged.clean(), from.clean())
+	return from
 }
 
 // between returns what keeps a call that was charged something from being charged

@@ -115,7 +115,7 @@ func (s *State) turnsAway(now time.Time, c *Config, cost Cost) (gate Gate, shut 
 	case c.InFlight > 0 && s.InFlight > 0 && s.InFlight+cost.InFlight > c.InFlight:
 		return Gate{Name: inFlight}, true
 	case s.Probe.Wanted && now.Before(s.Probe.Until):
-		return Gate{Name: "probe", Until: s.Probe.Until, Reason: s.PauseReason}, true
+		return s.probeGate(), true
 	}
 	return Gate{}, false
 }
@@ -124,6 +124,10 @@ const inFlight = "in flight"
 
 func (s *State) holdGate() Gate {
 	return Gate{Name: "held", Until: s.HeldUntil, Reason: s.HoldReason}
+}
+
+func (s *State) probeGate() Gate {
+	return Gate{Name: "probe", Until: s.Probe.Until, Reason: s.PauseReason}
 }
 
 func (s *State) pauseGate() Gate {

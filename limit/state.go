@@ -152,6 +152,14 @@ func (s *State) Adjust(now time.Time, c Config, from, to Cost) (charged Cost, at
 	if gate.Name != "" && gate.Until.IsZero() {
 		return charged, time.Time{}, gate
 	}
+	if s.Probe.Wanted && !charged.Probe {
+		// It was claimed before the pause and not sent: it must not go with the probe.
+		if now.Before(s.Probe.Until) {
+			s.Waiting = now.Add(c.scaled(standBack))
+			return charged, time.Time{}, s.probeGate()
+		}
+		s.sendProbe(&charged, at, &c)
+	}
 	if charged, gate = s.try(now, &c, charged); gate != (Gate{}) {
 		s.Waiting = now.Add(c.scaled(standBack))
 		return charged, time.Time{}, gate

@@ -32,6 +32,13 @@ var againRules = []rule{
 		}
 		is(t, "tasks to claim", len(t.claim(10).Tasks), 1)
 	}},
+	{"add beside a twin of its own run", "a task that is added again, together with one that it would replace if it were new, is as it was", func(t *trial) {
+		n := task(identity(1), duplicates(pawl.Replace))
+		t.add(n)
+		before := t.list(pawl.Filter{})
+		t.add(task(identity(1), inRun(n.Row.ID), duplicates(pawl.Reject)), n)
+		same(t, t.list(pawl.Filter{}), before)
+	}},
 	{"add of what has moved on", "a task that runs already is not pending once more", func(t *trial) {
 		n := task()
 		t.add(n)

@@ -111,6 +111,10 @@ func (t *trial) calls(r *pawl.TaskRow) map[string]func(context.Context) error {
 			_, err := s.Status(ctx, t.now)
 			return err
 		},
+		"Explain": func(ctx context.Context) error {
+			_, err := s.Explain(ctx, t.now, r.ID)
+			return err
+		},
 		"Conversation": func(ctx context.Context) error {
 			_, err := s.Conversation(ctx, pawl.Hash{})
 			return err

@@ -243,6 +243,7 @@ func (p *pair) conversation(head pawl.Hash) {
 func (p *pair) all() {
 	seen := map[pawl.Hash]bool{{}: true}
 	for _, r := range p.list(pawl.Filter{Steps: true}) {
+		p.explain(r.ID)
 		for _, head := range []pawl.Hash{r.Conversation, r.Head} {
 			if !seen[head] {
 				seen[head] = true
@@ -252,6 +253,14 @@ func (p *pair) all() {
 	}
 	p.groups(pawl.Filter{})
 	_, _ = both(p, "Status", nil, func(s pawl.Store) (pawl.Status, error) { return s.Status(p.ctx, p.now) }, viewStatus(p.now))
+}
+
+// explain compares what is said of a task, but for a row that list compares.
+func (p *pair) explain(id pawl.ID) {
+	_, _ = both(p, "Explain", id, func(s pawl.Store) (pawl.Standing, error) { return s.Explain(p.ctx, p.now, id) }, func(s pawl.Standing) pawl.Standing {
+		s.Row = nil
+		return s
+	})
 }
 
 // end compares all that the stores hold, and what they told.

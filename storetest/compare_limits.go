@@ -16,10 +16,10 @@ func (p *pair) settlement(key string) *pawl.Settlement {
 			pawl.CallNotSent, pawl.CallUnreached, pawl.CallUnreached, pawl.CallThrottled, pawl.CallThrottled, pawl.CallThrottled, pawl.CallThrottled, pawl.CallBlocked),
 		TooFast: p.chance(2), Busy: p.chance(2),
 	}
-	if p.chance(4) {
-		s.Seen = p.seen()
+	if p.chance(4) && s.Outcome != pawl.CallNotSent && s.Outcome != pawl.CallUnreached && s.Outcome != pawl.CallUnknown {
+		s.Seen = p.seen() // which needs a response
 	}
-	if p.chance(4) {
+	if s.Outcome == pawl.CallThrottled && p.chance(2) {
 		s.Told = llm.Told{Limit: 6000, Used: 5000, Requested: 900 + p.Int64N(3000), Per: "minute", Kind: oneOf(p, "tokens", "tokens", "requests")}
 	}
 	return s

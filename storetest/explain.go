@@ -167,6 +167,16 @@ var explainRules = []rule{
 			is(t, "Ahead", t.explain(id).Ahead, i)
 		}
 	}},
+	{"what was retried counts once", "a store may keep a trace of where a task stood before it was cancelled", func(t *trial) {
+		ids := t.putMany(4)
+		for range 2 {
+			t.change(pawl.Cancel, pawl.Filter{IDs: ids[1:3]})
+			t.change(pawl.Retry, pawl.Filter{IDs: ids[1:3]})
+		}
+		for i, id := range ids {
+			is(t, "Ahead", t.explain(id).Ahead, i)
+		}
+	}},
 	{"higher priorities come first", "all of them, from whatever queue, and none that is lower", func(t *trial) {
 		t.claimAs(busy)
 		t.putMany(3, on("lim"), priority(pawl.High))

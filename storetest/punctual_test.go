@@ -109,6 +109,11 @@ func (p *punctual) Status(ctx context.Context, now time.Time) (pawl.Status, erro
 	return p.Store.Status(ctx, now)
 }
 
+func (p *punctual) Explain(ctx context.Context, now time.Time, id pawl.ID) (pawl.Standing, error) {
+	p.look("Explain", now)
+	return p.Store.Explain(ctx, now, id)
+}
+
 // Neither must Compare.
 func TestCompareClaimsBeforeItLooks(t *testing.T) {
 	storetest.Compare(t, func(t *testing.T) pawl.Store { return &punctual{Store: inmem.New(), t: t} }, 5)

@@ -56,11 +56,10 @@ var colours = []string{"#2f81d6", "#d9732b", "#2c9a4b", "#9a63d6", "#d1446b", "#
 func (c Chart) Write(w io.Writer) error {
 	d := drawing{Chart: c}
 	d.X.Most, d.Y.Most = c.extent()
-	rows := 0
+	height := top + plotHeight + 56
 	if c.Marks != "" {
-		rows = len(c.Series)
+		height += len(c.Series) * rowHeight
 	}
-	height := top + plotHeight + 56 + rows*rowHeight
 	d.printf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" font-family="system-ui, sans-serif" font-size="%d" fill="%s">`+"\n",
 		width, height, width, height, fontSize, gray)
 	d.printf("<title>%s</title>\n", html.EscapeString(c.Title))
@@ -68,9 +67,9 @@ func (c Chart) Write(w io.Writer) error {
 	d.legend()
 	d.axes()
 	for i, s := range c.Series {
-		d.line(s, colour(i))
+		d.line(s, colours[i%len(colours)])
 	}
-	if rows > 0 {
+	if c.Marks != "" {
 		d.marks()
 	}
 	d.printf("</svg>\n")
@@ -80,21 +79,19 @@ func (c Chart) Write(w io.Writer) error {
 
 // extent returns where the axes end.
 func (c Chart) extent() (x, y float64) {
-	x, y = c.X.Most, c.Y.Most
 	for _, s := range c.Series {
 		for _, p := range s.Points {
-			if c.X.Most <= 0 {
-				x = max(x, p.X)
-			}
-			if c.Y.Most <= 0 {
-				y = max(y, p.Y*1.05)
-			}
+			x, y = max(x, p.X), max(y, p.Y*1.05)
 		}
+	}
+	if c.X.Most > 0 {
+		x = c.X.Most
+	}
+	if c.Y.Most > 0 {
+		y = c.Y.Most
 	}
 	return max(x, 1e-9), max(y, 1e-9)
 }
-
-func colour(i int) string { return colours[i%len(colours)] }
 
 // drawing is a picture in the making.
 type drawing struct {
@@ -127,7 +124,7 @@ func (d *drawing) legend() {
 		if s.Dots {
 			end = x
 		}
-		d.stroke(x, y, end, y, s.style(colour(i)))
+		d.stroke(x, y, end, y, s.style(colours[i%len(colours)]))
 		d.text(x+28, y+4.5, "start", "", s.Name)
 		x += wide
 	}
@@ -201,7 +198,7 @@ func (d *drawing) marks() {
 				last = x
 			}
 		}
-		d.printf(`<path d="%s" stroke="%s" stroke-width="%g"/>`+"\n", path.String(), colour(i), markWidth)
+		d.printf(`<path d="%s" stroke="%s" stroke-width="%g"/>`+"\n", path.String(), colours[i%len(colours)], markWidth)
 	}
 }
 

@@ -55,7 +55,7 @@ func TestDemoKeepsItsTasks(t *testing.T) {
 func TestNoStore(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for _, args := range []string{"tasks", "dead groups", "queues", "limits", "queues pause x", "doctor"} {
+	for _, args := range []string{"tasks", "dead groups", "queues", "limits", "limits show x", "limits set x --new --requests 1", "queues pause x", "doctor"} {
 		r := in(t, dir, strings.Fields(args)...)
 		if said := r.out + r.err; r.code != 1 || !strings.Contains(said, "pawl.db") || !strings.Contains(said, "--store or PAWL_STORE") {
 			t.Errorf("pawl %s: exit code %d, prints %q; want 1 and how to name a store", args, r.code, said)

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"context"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -50,16 +51,17 @@ func (s started) none(t *testing.T, why string) {
 // awaitWorker waits until a worker has asked for tasks.
 func awaitWorker(t *testing.T, c *queue.Client) {
 	t.Helper()
-	for began := time.Now(); time.Since(began) < 30*time.Second; time.Sleep(5 * time.Millisecond) {
-		status, err := c.Status(t.Context())
+	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	defer stop()
+	for {
+		status, err := c.Status(ctx)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("no worker has asked for tasks: %v", err)
 		}
 		if len(status.Workers) > 0 {
 			return
 		}
 	}
-	t.Fatal("no worker has asked for tasks in 30 s")
 }
 
 // An operator's commands reach a worker that runs, in another process.

@@ -45,7 +45,9 @@ func manyLimits(noon time.Time) pawl.Status {
 				Used:     limit.Used{High: ago(2 * time.Minute), Normal: ago(time.Second)},
 			},
 			Fits: map[string]limit.Fit{
-				"answer": learned(40, 4000, 1000, 300), "classify-by-a-long-list-of-rules": learned(60, 400, 120, 5), "": learned(1, 100, 50, 9),
+				"answer":                           {Calls: 40, Wrong: 0.021, Cache: 0.25, Output: 5.7, Spread: 0.1},
+				"classify-by-a-long-list-of-rules": {Calls: 6000, Wrong: 0.0875, Output: 1.8, Spread: 0.02},
+				"":                                 {Calls: 1, Wrong: 0.5},
 			},
 			Users: 17,
 		},
@@ -63,14 +65,6 @@ func manyLimits(noon time.Time) pawl.Status {
 			},
 		},
 	}}
-}
-
-// learned returns what calls of one size teach.
-func learned(calls, chars int, input, output int64) (f limit.Fit) {
-	for range calls {
-		f.Learn(limit.Size{Chars: chars}, limit.Usage{Input: input * 3 / 4, CacheRead: input / 4, Output: output})
-	}
-	return f
 }
 
 // golden compares what a command prints with a file; -update writes it anew.
@@ -271,8 +265,17 @@ func TestLimitsSetTellsWhatIsInForce(t *testing.T) {
 	is := was
 	is.InputTokens, is.Requests = 3_000_000, 800
 	c.tell(&terminal{out: &out}, was, is, manyLimits(noon))
+	// Of the three that the provider tells of, requests are set lower than that.
 	if want := "\ninput tokens: 1.6M/min is in force, which was told by the provider\n"; !strings.HasSuffix(out.String(), want) || strings.Count(out.String(), "in force") != 1 {
 		t.Errorf("limits set prints\n%s\nwant it to end with %q", &out, want)
+	}
+
+	out.Reset()
+	was = is
+	is.InFlight = 5
+	c.tell(&terminal{out: &out}, was, is, manyLimits(noon))
+	if strings.Contains(out.String(), "in force") {
+		t.Errorf("limits set prints\n%s\nwant nothing of rates, which nobody has set now", &out)
 	}
 }
 

@@ -109,16 +109,21 @@ func (c *limitsSetCommand) tell(t *terminal, was, is limit.Config, status pawl.S
 	tab.print(t.out, t.width(), t.palette)
 	for _, l := range status.Limits {
 		if l.Name == c.Name {
-			for _, level := range levelViews(l.State.Levels(time.Now(), is)) {
-				level.tellLower(t)
-			}
+			now := time.Now()
+			tellLower(t, l.State.Levels(now, was), l.State.Levels(now, is))
 		}
 	}
 }
 
-// tellLower says that a rate that is set is not the one in force.
-func (l levelView) tellLower(t *terminal) {
-	if l.Configured > l.Limit {
-		fmt.Fprintf(t.out, "\n%s: %s is in force, which was %s\n", l.Name, l.rate(), l.fromWords())
+// tellLower says which rates that were set anew are not those in force.
+func tellLower(t *terminal, was, is []limit.Level) {
+	before := map[string]float64{}
+	for _, l := range was {
+		before[l.Name] = l.Configured
+	}
+	for _, l := range levelViews(is) {
+		if l.Configured != before[l.Name] && l.Configured > l.Limit {
+			fmt.Fprintf(t.out, "\n%s: %s is in force, which was %s\n", l.Name, l.rate(), l.fromWords())
+		}
 	}
 }

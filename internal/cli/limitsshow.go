@@ -161,7 +161,7 @@ func (l levelView) sources() string {
 	for _, s := range []struct {
 		rate float64
 		from string
-	}{{l.Configured, "configured"}, {l.Told, "told by the provider"}, {l.Found, "found by trying"}} {
+	}{{l.Configured, "configured"}, {l.Told, "told"}, {l.Found, "found"}} {
 		if s.rate > 0 {
 			parts = append(parts, compact(s.rate)+" "+s.from)
 		}

@@ -100,6 +100,9 @@ func (d *adder) add(n *pawl.NewTask) (pawl.Added, error) {
 			return pawl.Added{ID: twin.ID, Run: twin.Run, As: as}, nil
 		}
 	}
+	if d.known[id] != nil { // in its run: the database took it for new, without looking
+		return pawl.Added{}, ErrConflict
+	}
 	d.insert(n)
 	return pawl.Added{ID: id, Run: n.Row.Run, As: as}, nil
 }

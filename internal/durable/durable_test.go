@@ -45,6 +45,13 @@ func TestTwoProcessesShareOneDatabase(t *testing.T) {
 	})
 }
 
+func TestLateWorkersDoNotOvershoot(t *testing.T) {
+	storetest.Interleave(t, func(*testing.T) pawl.Store {
+		a, _ := newMemory().two()
+		return durable.New(a)
+	}, 20)
+}
+
 func TestTheInboxStaysShortWhereNobodyClaims(t *testing.T) {
 	m := newMemory()
 	a, _ := m.two()

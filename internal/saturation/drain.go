@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"runtime"
 	"sync/atomic"
 	"time"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/limit"
 )
 
 // drain is tasks that wait on one store, and a handler that does nothing.
@@ -51,6 +52,7 @@ var errDrained = errors.New("saturation: enough is handled")
 
 // run handles n tasks and returns how many a second.
 func (d *drain) run(ctx context.Context, n int) (float64, error) {
+	runtime.GC() // what came before is not the worker's
 	var handled atomic.Int64
 	play, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -73,114 +75,38 @@ func (d *drain) run(ctx context.Context, n int) (float64, error) {
 	return float64(handled.Load()) / took.Seconds(), nil
 }
 
-const (
-	overheadTasks  = 50_000
-	overheadRounds = 9
-)
-
-// neverBinds limits everything, at values that are never reached.
-var neverBinds = limit.Config{Requests: 1e11, InputTokens: 1e12, OutputTokens: 1e12, InFlight: 1e6}
-
-// playOverhead drains tasks that no limit gates and tasks on a limit that never
-// binds, in turns.
-func playOverhead(ctx context.Context, c Config) (r *Result, err error) {
-	store, err := c.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	e := newEngine(store, neverBinds, 1)
-	d := newDrain(&c, store)
-	defer func() { err = errors.Join(err, e.clean(context.WithoutCancel(ctx), d.client), store.Close()) }()
-	if err := d.client.SetLimit(ctx, e.name, e.config); err != nil {
-		return nil, err
-	}
-	rates := map[string][]float64{}
-	for range overheadRounds {
-		for _, name := range []string{pawl.NoLimit, e.name} {
-			if err := d.fill(ctx, overheadTasks, name, ""); err != nil {
-				return nil, err
-			}
-			rate, err := d.run(ctx, overheadTasks)
+// inTurns drains twice in each of so many rounds, first one way and then the other,
+// or the other way round, so that what else the machine does hits both.
+func inTurns(rounds int, measure func(other bool) (float64, error)) (comparison, error) {
+	var c comparison
+	for round := range rounds {
+		var rates [2]float64
+		for turn := range 2 {
+			way := (round + turn) % 2
+			rate, err := measure(way == 1)
 			if err != nil {
-				return nil, err
+				return c, err
 			}
-			rates[name] = append(rates[name], rate)
-			if err := e.clean(ctx, d.client); err != nil {
-				return nil, err
-			}
+			rates[way] = rate
 		}
+		c.one, c.other = append(c.one, rates[0]), append(c.other, rates[1])
+		c.ratios = append(c.ratios, rates[1]/rates[0])
 	}
-	without, with := median(rates[pawl.NoLimit]), median(rates[e.name])
-	r = &Result{About: fmt.Sprintf("%d tasks drained with a handler that does nothing, %d rounds in turns, medians", overheadTasks, overheadRounds)}
-	r.Rows = []Row{
-		{Name: "no limits", Figures: []Figure{{Name: "drained", Value: without, Unit: "tasks/s"}, percent("of no limits", 1)}},
-		{Name: "limits that never bind", Figures: []Figure{{Name: "drained", Value: with, Unit: "tasks/s"}, percent("of no limits", with/without).atLeast(90)}},
-	}
-	return r, nil
+	return c, nil
 }
 
-const (
-	manyLimits  = 1000
-	manyUsers   = 10_000
-	manyWaiting = 1_000_000
-	manyDrained = 30_000
-	manyRounds  = 9
-)
+// comparison is the rates of two ways to drain, in tasks a second, round by round.
+type comparison struct{ one, other, ratios []float64 }
 
-// playMany drains tasks of many limits and users, with one limit used up and
-// without, in turns.
-func playMany(ctx context.Context, c Config) (r *Result, err error) {
-	store, err := c.open(ctx)
-	if err != nil {
-		return nil, err
+// rows are the medians of both, of which the other is wanted to be at least so many
+// per cent of the one.
+func (c comparison) rows(one, other string, least float64) []Row {
+	row := func(name string, rates []float64, ratio Figure) Row {
+		return Row{Name: name, Figures: []Figure{{Name: "drained", Value: math.Round(median(rates)), Unit: "tasks/s"}, ratio}}
 	}
-	e := newEngine(store, limit.Config{}, 1)
-	d := newDrain(&c, store)
-	d.input = prompted{"short"}
-	defer func() { err = errors.Join(err, e.clean(context.WithoutCancel(ctx), d.client), store.Close()) }()
-	name := func(i int) string { return fmt.Sprintf("%s-%d", e.name, i) }
-	for i := range manyLimits {
-		if err := d.client.SetLimit(ctx, name(i), neverBinds); err != nil {
-			return nil, err
-		}
+	of := "of " + one
+	return []Row{
+		row(one, c.one, percent(of, 1)),
+		row(other, c.other, percent(of, median(c.ratios)).atLeast(least)),
 	}
-	if err := d.fillMany(ctx, name); err != nil {
-		return nil, err
-	}
-	rates := map[bool][]float64{}
-	for round := range manyRounds {
-		for _, exhausted := range []bool{round%2 == 0, round%2 != 0} {
-			config := neverBinds
-			if exhausted {
-				config = limit.Config{Requests: 1, Per: 24 * time.Hour}
-			}
-			if err := d.client.SetLimit(ctx, name(0), config); err != nil {
-				return nil, err
-			}
-			rate, err := d.run(ctx, manyDrained)
-			if err != nil {
-				return nil, err
-			}
-			rates[exhausted] = append(rates[exhausted], rate)
-		}
-	}
-	without, with := median(rates[false]), median(rates[true])
-	r = &Result{About: fmt.Sprintf("%d limits, %d users, %d tasks waiting, of which %d are drained in each of %d rounds in turns; medians",
-		manyLimits, manyUsers, manyWaiting, manyDrained, manyRounds)}
-	r.Rows = []Row{
-		{Name: "all limits open", Figures: []Figure{{Name: "drained", Value: without, Unit: "tasks/s"}, percent("of all open", 1)}},
-		{Name: "one used up", Figures: []Figure{{Name: "drained", Value: with, Unit: "tasks/s"}, percent("of all open", with/without).atLeast(95)}},
-	}
-	return r, nil
-}
-
-// fillMany adds the tasks of all users, each of whom uses one limit.
-func (d *drain) fillMany(ctx context.Context, name func(int) string) error {
-	each := manyWaiting / manyUsers
-	for user := range manyUsers {
-		if err := d.fill(ctx, each, name(user%manyLimits), fmt.Sprintf("user-%d", user)); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -159,3 +159,25 @@ func TestFigures(t *testing.T) {
 		t.Errorf("Named = %v; want it to name those there are", err)
 	}
 }
+
+// Each round drains both ways, and each way goes first as often as the other.
+func TestInTurns(t *testing.T) {
+	var order []bool
+	c, err := inTurns(4, func(other bool) (float64, error) {
+		order = append(order, other)
+		if other {
+			return 90 + float64(len(order)), nil
+		}
+		return 100, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []bool{false, true, true, false, false, true, true, false}; !slices.Equal(order, want) {
+		t.Errorf("order = %v; want %v", order, want)
+	}
+	rows := c.rows("one", "other", 95)
+	if one, other := rows[0].Figures[0].Value, rows[1].Figures[1]; one != 100 || math.Abs(other.Value-96) > 1e-9 || !other.Met() {
+		t.Errorf("rows = %+v; want 100 tasks/s, and 96 %% of it, which is enough", rows)
+	}
+}

@@ -72,7 +72,7 @@ func (st *stage) usersPicture() *chart.Chart {
 		X:     chart.Axis{Label: "minutes of the account's time", Most: st.length.Minutes()},
 		Y:     chart.Axis{Label: "tokens of the calls so far, thousands"},
 	}
-	sent := st.sent()
+	sent, step := st.sent(), st.length.Minutes()/200
 	for _, user := range []string{"light", "heavy"} {
 		var order []int
 		for i, r := range st.requests {
@@ -84,7 +84,9 @@ func (st *stage) usersPicture() *chart.Chart {
 		s, sum := chart.Series{Name: "the " + user + " one", Points: []chart.Point{{}}}, 0
 		for _, i := range order {
 			sum += st.requests[i].Input + st.requests[i].Output
-			s.Points = append(s.Points, chart.Point{X: sent[i].Minutes(), Y: float64(sum) / 1000})
+			if last := s.Points[len(s.Points)-1]; sent[i].Minutes() >= last.X+step {
+				s.Points = append(s.Points, chart.Point{X: sent[i].Minutes(), Y: float64(sum) / 1000})
+			}
 		}
 		s.Points = append(s.Points, chart.Point{X: st.length.Minutes(), Y: float64(sum) / 1000})
 		p.Series = append(p.Series, s)
