@@ -17,6 +17,7 @@ type Bucket struct {
 
 	Saved  float64 `json:",omitempty"` // put aside for a large call; negative is what one was lent
 	Saving float64 `json:",omitempty"` // what the large call needs that is being saved for
+	Spent  float64 `json:",omitempty"` // what a bucket that holds the whole limit would lack to be full
 }
 
 // rate is how a bucket fills. Times are in microseconds.
@@ -38,6 +39,7 @@ func (b Bucket) at(now time.Time, r rate, share float64) Bucket {
 		saved := min((refill-paid)*share, b.unsaved())
 		b.Level += refill - saved
 		b.Saved += saved
+		b.Spent = max(b.Spent-refill, 0)
 	}
 	return b.settled(r)
 }
@@ -62,6 +64,7 @@ func (b Bucket) credit(amount float64, r rate) Bucket {
 	loan := min(amount-debt, max(-b.Saved, 0))
 	b.Saved += loan
 	b.Level += amount - debt - loan
+	b.Spent = max(b.Spent-amount, 0)
 	return b.settled(r)
 }
 
@@ -72,14 +75,16 @@ func (b Bucket) ahead(r rate, cost, more float64) Bucket {
 		b.Level, b.Saved = b.Level+b.Saved, 0
 	}
 	b.Level -= more
+	b.Spent += more
 	return b
 }
 
 // ready returns when a call that was charged cost, and left the bucket as b,
 // may be sent: once b is back at 0, or, if cost exceeds the capacity, once b
-// would have been full without it. Zero is at once.
+// would have been full without it; and no more than the whole limit is spent. Zero is
+// at once.
 func (b Bucket) ready(r rate, cost float64) time.Time {
-	return b.in(r, min(0, r.capacity-cost)-b.Level)
+	return b.in(r, max(min(0, r.capacity-cost)-b.Level, min(b.Spent-r.limit, b.Spent-cost)))
 }
 
 // in returns when the bucket has refilled by an amount; zero is at once.

@@ -135,16 +135,16 @@ func (b Bucket) spill(r rate) Bucket {
 }
 
 // take charges a call that was let in: to what was saved for it, then to the level,
-// and what both cannot give is lent. The provider's own bucket holds no more than
-// the whole limit, so with a call of nearly that size no more than the rest is left.
+// and what both cannot give is lent. Beside what was saved, no more than the whole
+// limit is left to be spent.
 func (b Bucket) take(r rate, cost float64, owner bool) Bucket {
+	b.Spent += cost
 	if owner {
-		rest := max(r.limit-cost, 0)
 		saved := min(max(b.Saved, 0), cost)
 		b.Saved -= saved
 		cost -= saved
 		b = b.spill(r)
-		b.Level = min(b.Level, rest+cost)
+		b.Level = min(b.Level, max(r.limit-b.Spent, 0)+cost)
 	}
 	if cost > b.Level && b.Level > 0 {
 		b.Saved -= cost - b.Level
@@ -158,7 +158,8 @@ func (b Bucket) take(r rate, cost float64, owner bool) Bucket {
 // fits returns how much refill a call that takes cost lacks, 0 if it fits. It fits
 // if the bucket holds it beside what is kept for higher priorities, if what was
 // saved for it makes up for the rest, or if the bucket is full, what was saved for it
-// included, and nothing is lent.
+// included, and nothing is lent. A large call never makes it more than the whole
+// limit, which is what the provider's own bucket holds, whatever was saved beside it.
 func (b *Bucket) fits(r rate, cost, keep float64, owner bool) float64 {
 	saved := 0.
 	lacks := cost + keep - b.Level
@@ -170,5 +171,9 @@ func (b *Bucket) fits(r rate, cost, keep float64, owner bool) float64 {
 	if cost > r.capacity {
 		full = max(full, -b.Saved)
 	}
-	return max(min(lacks, full), 0)
+	lacks = min(lacks, full)
+	if cost > largeAbove*r.capacity {
+		lacks = max(lacks, b.Spent+min(cost, r.limit)-r.limit)
+	}
+	return max(lacks, 0)
 }
