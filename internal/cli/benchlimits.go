@@ -18,7 +18,7 @@ type benchLimitsCommand struct {
 	Minutes   int      `default:"30" help:"How long each contender plays, in the account's time." placeholder:"N"`
 	Scale     float64  `default:"20" help:"How many times faster than real time the account lives." placeholder:"N"`
 	Store     string   `default:"memory:" help:"The store that Pawl plays on, best one made for this: memory:, sqlite:PATH, postgres://…, redis://…" placeholder:"URL"`
-	Processes int      `default:"0" help:"How many processes work on the store, for the scenario share; 0 for this one alone. A store in memory has no others." placeholder:"N"`
+	Processes int      `default:"0" help:"How many processes make the calls, beside this one; 0 for this one alone. A store in memory has no others." placeholder:"N"`
 	SVG       string   `name:"svg" help:"Draw a picture of each scenario in this folder." placeholder:"DIR"`
 	Seed      uint64   `default:"1" help:"What the synthetic mix is drawn from."`
 	outputFlag
@@ -192,6 +192,9 @@ func printResult(t *terminal, r *saturation.Result) {
 		tab.add(strings.Join(notes, "; "), cells...)
 	}
 	tab.print(t.out, t.width(), t.palette)
+	if r.Warning != "" {
+		fmt.Fprintln(t.out, strings.Join(wrap("Warning: "+r.Warning+".", t.width()), "\n"))
+	}
 	fmt.Fprintln(t.out)
 }
 

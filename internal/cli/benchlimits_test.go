@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -40,8 +41,12 @@ func TestBenchLimits(t *testing.T) {
 func TestBenchLimitsAsJSON(t *testing.T) {
 	w := newWard(t)
 	trace := filepath.Join(t.TempDir(), "trace.csv")
-	lines := "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46,1000,100\n2023-11-16 18:25:46,1000,100\n"
-	if err := os.WriteFile(trace, []byte(lines), 0o600); err != nil {
+	var lines strings.Builder
+	lines.WriteString("TIMESTAMP,ContextTokens,GeneratedTokens\n")
+	for i := range 100 {
+		fmt.Fprintf(&lines, "2023-11-16 18:%02d:%02d,%d,100\n", i/10, i%10*6, 100+10*i)
+	}
+	if err := os.WriteFile(trace, []byte(lines.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	a := w.pawl("bench", "limits", "--scenario", "estimate", "--minutes", "5", "--trace", trace, "-o", "json")

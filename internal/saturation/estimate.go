@@ -21,12 +21,8 @@ const (
 // playEstimate makes calls of prose of different lengths through Pawl, and judges
 // what it has learned by those that follow.
 func playEstimate(ctx context.Context, c Config) (*Result, error) {
-	requests := within(c.Trace, c.Length)
-	requests = requests[:min(len(requests), learningCalls+judgedCalls)]
+	requests := c.sizes(learningCalls+judgedCalls, 1)
 	first, rest := requests[:learningCalls], requests[learningCalls:]
-	for i := range first {
-		first[i].At = -1
-	}
 	st := c.stage(first, llmsim.Limits{}, estimatePlay)
 	var learned limit.Fit
 	_, err := contests(ctx, []contender{{"Pawl", st, func(ctx context.Context, st *stage) (int64, error) {

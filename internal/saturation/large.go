@@ -42,6 +42,7 @@ func playLarge(ctx context.Context, c Config) (*Result, error) {
 		About: fmt.Sprintf("a call of %d tokens every %v among small ones, together %g %% of an account of %d tokens a minute; Pawl holds 10 s of that unless it is told otherwise; FIFO is first in, first out on an ideal bucket, and compared with is the one that holds a minute",
 			largeCall, largeEvery, 100*largeLoad, largeAccount),
 		Picture: c.largePicture(requests, all[0].st.sent(), first),
+		Warning: all[0].warning(),
 	}
 	row := func(name string, sent []time.Duration) Row {
 		large, small := longestWait(requests, sent, isLarge, c.Length), waitsOf(requests, sent, isSmall)

@@ -25,6 +25,7 @@ func playUnknown(ctx context.Context, c Config) (*Result, error) {
 	r := &Result{
 		About:   fmt.Sprintf("an account of %s a minute, of which Pawl knows nothing; used is counted after the first minute", describe(told.limits)),
 		Picture: usePicture("Limits that nobody has configured", all),
+		Warning: all[0].warning(),
 	}
 	for i := range all {
 		everything := span{0, all[i].st.length}
@@ -62,6 +63,7 @@ func playHalved(ctx context.Context, c Config) (*Result, error) {
 		About: fmt.Sprintf("after %v an account of %s a minute has half of that; refused and used are counted from then on",
 			st.change, describe(st.limits)),
 		Picture: usePicture("Limits that the provider halves", all),
+		Warning: all[0].warning(),
 	}
 	for i := range all {
 		r.Rows = append(r.Rows, all[i].halvedRow())
@@ -136,6 +138,7 @@ func playBurst(ctx context.Context, c Config) (*Result, error) {
 		About: fmt.Sprintf("an account of %s a minute that holds %v of that at most; Pawl is told to hold %v",
 			describe(all[0].st.limits), heldBurst, toldBurst),
 		Picture: usePicture("Limits that are enforced within seconds", all),
+		Warning: all[0].warning(),
 	}
 	for i := range all {
 		r.Rows = append(r.Rows, all[i].row())

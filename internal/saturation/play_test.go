@@ -104,8 +104,16 @@ func TestLarge(t *testing.T) {
 }
 
 func TestPrepare(t *testing.T) {
-	config := saturation.Config{Trace: []saturation.Request{{}, {At: time.Minute}}, Length: 5 * time.Minute}
-	if err := config.Prepare(); err == nil || err.Error() != "the trace lasts 1m0s; want 7m0s or more" {
-		t.Errorf("Prepare = %v; want it to say how long the trace must be", err)
+	for _, tt := range []struct {
+		end  time.Duration
+		want string
+	}{
+		{time.Minute, "the trace lasts 1m0s; want 7m0s or more"},
+		{time.Hour, "the trace has 1 requests in its first 7m0s; want 10 a minute or more"},
+	} {
+		config := saturation.Config{Trace: []saturation.Request{{}, {At: tt.end}}, Length: 5 * time.Minute}
+		if err := config.Prepare(); err == nil || err.Error() != tt.want {
+			t.Errorf("Prepare of a trace of 2 requests in %v = %v; want %s", tt.end, err, tt.want)
+		}
 	}
 }

@@ -12,13 +12,13 @@ import (
 	"github.com/pawlhq/pawl/llmsim"
 )
 
-// The calls of plays with large backlogs are a fifth as long as those of the
-// trace, so that they fit in memory.
+// smaller is how many times smaller the calls of large backlogs are than those of
+// the trace, so that they fit in memory.
 const smaller = 5
 
 // sizes returns n requests that wait before the start, with sizes drawn from the
-// trace's, made smaller.
-func (c *Config) sizes(n int) []Request {
+// trace's, made so many times smaller.
+func (c *Config) sizes(n, smaller int) []Request {
 	r := rand.New(rand.NewPCG(c.Seed, uint64(n)))
 	requests := make([]Request, n)
 	for i := range requests {
@@ -48,13 +48,13 @@ const (
 // playPriority plays urgent calls, which arrive evenly, over a backlog of others.
 func playPriority(ctx context.Context, c Config) (*Result, error) {
 	length := c.short()
-	low := c.sizes(lowBacklog)
+	low := c.sizes(lowBacklog, smaller)
 	limits := allowing(priorityCalls, low)
 	for i := range low {
 		low[i].Priority = 2
 	}
 	every := time.Minute * urgentPart / priorityCalls
-	urgent := c.sizes(int(length / every))
+	urgent := c.sizes(int(length/every), smaller)
 	for i := range urgent {
 		urgent[i].At = time.Duration(i) * every
 	}
@@ -83,7 +83,7 @@ func playPriority(ctx context.Context, c Config) (*Result, error) {
 	}
 	f := r.Rows[0].Figures
 	f[0], f[1] = f[0].atMost(0.1), f[1].atMost(2)
-	r.Picture = priorityPicture(all[0].st)
+	r.Picture, r.Warning = priorityPicture(all[0].st), all[0].warning()
 	return r, nil
 }
 

@@ -13,6 +13,7 @@ type Result struct {
 	Scenario string        `json:"scenario"`
 	About    string        `json:"about"` // what was played, in a sentence
 	Rows     []Row         `json:"rows"`
+	Warning  string        `json:"warning,omitempty"` // why the figures may be worth less; "" for nothing
 	Picture  *chart.Chart  `json:"-"`
 	Took     time.Duration `json:"took"` // in real time, in nanoseconds
 }

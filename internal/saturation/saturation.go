@@ -86,11 +86,18 @@ func (c *Config) Prepare() error {
 		c.Trace = Synthetic(c.Seed, c.Length+backlog)
 		return nil
 	}
-	if last := c.Trace[len(c.Trace)-1].At; last < c.Length+backlog {
-		return fmt.Errorf("the trace lasts %v; want %v or more", last.Round(time.Second), c.Length+backlog)
+	want := c.Length + backlog
+	if last := c.Trace[len(c.Trace)-1].At; last < want {
+		return fmt.Errorf("the trace lasts %v; want %v or more", last.Round(time.Second), want)
+	}
+	if n := len(within(c.Trace, want)); float64(n) < leastAMinute*want.Minutes() {
+		return fmt.Errorf("the trace has %d requests in its first %v; want %d a minute or more", n, want, leastAMinute)
 	}
 	return nil
 }
+
+// leastAMinute is how many calls make an account that can be saturated.
+const leastAMinute = 10
 
 // backlog is what waits when a play starts, so that the account is saturated from
 // the start: what is asked for in so long.

@@ -42,6 +42,7 @@ type contest struct {
 	st     *stage
 	events []event
 	lost   int64
+	late   time.Duration // how long the machine stood still, at most, in the account's time
 }
 
 // contests lets all contenders play at the same time.
@@ -49,7 +50,10 @@ func contests(ctx context.Context, contenders []contender) ([]contest, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	all := make([]contest, len(contenders))
-	var play sync.WaitGroup
+	var play, watch sync.WaitGroup
+	watched, rest := context.WithCancel(ctx)
+	var late time.Duration
+	watch.Go(func() { late = lateness(watched) })
 	for i, c := range contenders {
 		play.Go(func() {
 			c.st.open()
@@ -58,11 +62,39 @@ func contests(ctx context.Context, contenders []contender) ([]contest, error) {
 				stop(fmt.Errorf("%s: %w", c.name, err))
 				return
 			}
-			all[i] = contest{c.name, c.st, c.st.events(), lost}
+			all[i] = contest{c.name, c.st, c.st.events(), lost, 0}
 		})
 	}
 	play.Wait()
+	rest()
+	watch.Wait()
+	for i := range all {
+		all[i].late = time.Duration(float64(late) * contenders[i].st.scale)
+	}
 	return all, context.Cause(ctx)
+}
+
+// lateness returns the most by which this machine woke a goroutine too late, until
+// ctx ends.
+func lateness(ctx context.Context) (most time.Duration) {
+	const tick = 10 * time.Millisecond
+	for ctx.Err() == nil {
+		began := time.Now()
+		pause(ctx, tick)
+		most = max(most, time.Since(began)-tick)
+	}
+	return most
+}
+
+// mostLate is what a play can stand: within it limits refill, and nobody sends.
+const mostLate = 2 * time.Second
+
+// warning says that the machine was too slow for a play; "" if it was not.
+func (c *contest) warning() string {
+	if c.late <= mostLate {
+		return ""
+	}
+	return fmt.Sprintf("the machine stood still for up to %.1f s of the account's time, so figures suffer; use a lower scale, or a machine with less to do", c.late.Seconds())
 }
 
 // whole is what is counted of a play.
@@ -105,6 +137,6 @@ func playShare(ctx context.Context, c Config) (*Result, error) {
 	}
 	f := r.Rows[0].Figures
 	f[0], f[1], f[2] = f[0].atLeast(least), f[1].atMost(0), f[2].atMost(0)
-	r.Picture = usePicture("Use of a saturated account", all)
+	r.Picture, r.Warning = usePicture("Use of a saturated account", all), all[0].warning()
 	return r, nil
 }

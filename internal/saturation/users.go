@@ -19,7 +19,7 @@ const (
 
 // playUsers plays two users on one account, whose tasks all wait at the start.
 func playUsers(ctx context.Context, c Config) (*Result, error) {
-	heavy, light := c.sizes(manyTasks), c.sizes(fewTasks)
+	heavy, light := c.sizes(manyTasks, smaller), c.sizes(fewTasks, smaller)
 	for i := range heavy {
 		heavy[i].User = "heavy"
 	}
@@ -39,7 +39,7 @@ func playUsers(ctx context.Context, c Config) (*Result, error) {
 		percent("user with many", 1-part),
 		seconds("few are done after", until),
 	}}}
-	r.Picture = st.usersPicture()
+	r.Picture, r.Warning = st.usersPicture(), all[0].warning()
 	return r, nil
 }
 
