@@ -136,12 +136,12 @@ func TestNotSentIsBounded(t *testing.T) {
 		c := one(t, asks, asking(m))
 		start(t, c)
 		d := dead(t, add(t, c, asks, "x"))
-		if m.calls() != 14 || d.Used != 4 || d.LastAttempt().Class != llm.NotSent {
-			t.Errorf("%d calls, %d used, last %+v; want 10 free tries and 4 used ones", m.calls(), d.Used, d.LastAttempt())
+		if m.calls() != 104 || d.Used != 4 || d.LastAttempt().Class != llm.NotSent {
+			t.Errorf("%d calls, %d used, last %+v; want 100 free tries and 4 used ones", m.calls(), d.Used, d.LastAttempt())
 		}
-		for i, a := range d.Attempts {
-			if a.Used != (i >= 10) || a.Calls != 0 || a.Unknown != 0 {
-				t.Errorf("attempt %d = %+v; want it used from the 11th on, nothing sent", i+1, a)
+		for _, a := range d.Attempts {
+			if a.Used != (a.Number > 100) || a.Calls != 0 || a.Unknown != 0 {
+				t.Errorf("attempt %d = %+v; want it used from the 101st on, nothing sent", a.Number, a)
 			}
 		}
 	})

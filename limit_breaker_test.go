@@ -96,8 +96,8 @@ func TestAHostThatIsNeverReachedAgain(t *testing.T) {
 		c, line, _ := cabled(t, pawl.Config{})
 		start(t, c)
 		d := dead(t, add(t, c, asks, "x"))
-		if failed := line.set(true); failed != 14 || d.Used != 4 {
-			t.Errorf("%d dials, %d attempts used; want 10 free ones and 4 used", failed, d.Used)
+		if failed := line.set(true); failed != 104 || d.Used != 4 {
+			t.Errorf("%d dials, %d attempts used; want 100 free ones and 4 used", failed, d.Used)
 		}
 	})
 }

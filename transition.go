@@ -15,9 +15,9 @@ import (
 // others mirror them and are held to the same answers.
 
 const (
-	maxAttempts = 50 // attempts kept with a row
-	maxDeaths   = 3  // workers that may die on a task in a row before it is poisoned
-	maxNotSent  = 10 // failures in a row in which nothing was sent, before they use attempts; with backoff some minutes
+	maxAttempts = 50  // attempts kept with a row
+	maxDeaths   = 3   // workers that may die on a task in a row before it is poisoned
+	maxNotSent  = 100 // failures in a row in which nothing was sent, before they use attempts: an hour and more, with the pauses of a limit whose host cannot be reached
 )
 
 // BeAdded makes the row what it is right after being added.

@@ -16,11 +16,11 @@ type Earmark struct {
 }
 
 const (
-	// leastShare of the refill is saved at first, and mostShare after a minute and
-	// a half. Half is what keeps small calls going beside a stream of large ones.
-	leastShare, mostShare = 1. / 8, 1. / 2
+	// leastShare of the refill is saved at first, and mostShare after half a minute.
+	// Half is what keeps small calls going beside a stream of large ones.
+	leastShare, mostShare = 1. / 4, 1. / 2
 	// shareGrows is the time, in that of the limit, in which the share would grow by one.
-	shareGrows = 4
+	shareGrows = 2
 	// largeAbove is the part of a bucket above which a call is large.
 	largeAbove = 1. / 2
 )
@@ -144,7 +144,9 @@ func (b Bucket) take(r rate, cost float64, owner bool) Bucket {
 		b.Saved -= saved
 		cost -= saved
 		b = b.spill(r)
-		b.Level = min(b.Level, max(r.limit-b.Spent, 0)+cost)
+		if saved > 0 {
+			b.Level = min(b.Level, max(r.limit-b.Spent, 0)+cost)
+		}
 	}
 	if cost > b.Level && b.Level > 0 {
 		b.Saved -= cost - b.Level

@@ -26,13 +26,16 @@ const (
 	pacedTo = 0.95
 	// paceGrows is the growth in the limit's time after that; to the power of the
 	// cube of the time, so that it is careful near what was too much, and soon away
-	// from it if it is not too much any more: it is twice as much after 7 times.
-	paceGrows = 1.002
+	// from it if it is not too much any more: it is twice as much after 5.6 times.
+	paceGrows = 1.004
 	// paceEnds is how far beyond it the pace no longer matters.
 	paceEnds = 8
 	// pacedLeast is the fewest calls in the limit's time that a throttle paces by:
 	// after a rest nothing tells how much there is.
 	pacedLeast = 8
+	// pacedPart is the part of a limit that is known below which a throttle paces
+	// nothing: it came of something else.
+	pacedPart = 1. / 16
 	// callsMemory is how many times longer than the rest it is remembered how many
 	// calls there were of each task: a task's calls come long after its start.
 	callsMemory = 4
@@ -93,22 +96,28 @@ func (s *State) slow(now time.Time, c *Config, refused Cost) {
 		each = s.Served.Tokens / s.Served.Requests
 	}
 	calls := max(s.Served.Requests+float64(s.InFlight), pacedLeast)
-	s.goal(requests, calls)
+	s.goal(requests, calls, pacedPart*lower(c.Requests, s.Requests.Limit))
 	if each > 0 { // else nothing tells how many tokens there are
-		s.goal(tokens, max(calls*each, s.Served.Tokens, 1))
+		told := lower(c.Tokens, s.Tokens.Limit)
+		if told == 0 {
+			told = lower(c.InputTokens, s.Input.Limit)
+		}
+		s.goal(tokens, max(calls*each, s.Served.Tokens), pacedPart*told)
 	}
 	s.Served.Paced = now
 	s.Cold = Cold{Warm: true}
 	s.quicken(now, c)
 }
 
-func (s *State) goal(k kind, served float64) {
+// goal sets what the pace of a bucket grows back to, by what was served, or by the
+// pace that was too much; at least 1, and at least the given one.
+func (s *State) goal(k kind, served, least float64) {
 	b := s.bucket(k)
-	goal := pacedTo * served
+	goal := served
 	if b.Pace > 0 {
-		goal = max(min(goal, pacedTo*b.Pace), 1)
+		goal = min(served, b.Pace)
 	}
-	b.Goal = goal
+	b.Goal = max(pacedTo*goal, least, 1)
 }
 
 // quicken lets the pace grow back.
