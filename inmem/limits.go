@@ -120,12 +120,15 @@ func (s *Store) abandon(now time.Time, t *task) (unknown int) {
 			unknown++
 			continue
 		}
-		outcome := pawl.CallNotSent
-		if c.key != "" {
-			outcome = pawl.CallUnknown
+		switch {
+		case c.key != "":
+			s.end(now, t, c, pawl.Settlement{Outcome: pawl.CallUnknown})
 			unknown++
+		case c.charged.Plain() && c.limit != pawl.NoLimit:
+			s.table.Refund(now, &admission.Charge{Limit: c.limit, Cost: c.charged.Cost})
+		default:
+			s.end(now, t, c, pawl.Settlement{Outcome: pawl.CallNotSent})
 		}
-		s.end(now, t, c, pawl.Settlement{Outcome: outcome})
 	}
 	if len(t.calls) > 0 {
 		s.ready(now)
