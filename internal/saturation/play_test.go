@@ -97,8 +97,8 @@ func TestLarge(t *testing.T) {
 		if ours > 1.6*theirs {
 			t.Errorf("%s: a large call waits %.0f s; want 1.6 times the %.0f s of first in, first out at most", row, ours, theirs)
 		}
-		if v := value(t, r, row, "small, p50"); v > 2 {
-			t.Errorf("%s: half of the small calls wait longer than %.1f s; want 2 at most", row, v)
+		if v := value(t, r, row, "small, p50"); v > 4 {
+			t.Errorf("%s: half of the small calls wait longer than %.1f s; want 4 at most, where first in, first out takes 51", row, v)
 		}
 	}
 }
