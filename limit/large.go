@@ -16,11 +16,12 @@ type Earmark struct {
 }
 
 const (
-	// leastShare of the refill is saved at first, and mostShare after half a minute.
-	// Half is what keeps small calls going beside a stream of large ones.
-	leastShare, mostShare = 1. / 4, 1. / 2
+	// leastShare of the refill is saved at first, and mostShare after a minute and
+	// a half. Half is what keeps small calls going beside a stream of large ones; to
+	// begin with more has small ones wait and lets large ones go no sooner.
+	leastShare, mostShare = 1. / 8, 1. / 2
 	// shareGrows is the time, in that of the limit, in which the share would grow by one.
-	shareGrows = 2
+	shareGrows = 4
 	// largeAbove is the part of a bucket above which a call is large.
 	largeAbove = 1. / 2
 )

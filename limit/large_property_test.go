@@ -72,11 +72,11 @@ func TestALargeCallWaitsForABoundedTime(t *testing.T) {
 		for m.send(m.small(), "", 0) { // the bucket is used up
 		}
 		large := capacity * rapid.Float64Range(0.51, 5.9).Draw(t, "large")
-		// Of a minute's limit 1/4 + t/120 is saved at the time t, up to a half at 30 s.
+		// Of a minute's limit 1/8 + t/240 is saved at the time t, up to a half at 90 s.
 		// A second is lost between two looks.
 		savings := func(s float64) float64 {
-			ramp := min(s, 30)
-			return c.Tokens / 60 * (ramp/4 + ramp*ramp/240 + max(s-30, 0)/2)
+			ramp := min(s, 90)
+			return c.Tokens / 60 * (ramp/8 + ramp*ramp/480 + max(s-90, 0)/2)
 		}
 		bound := time.Duration(0)
 		for savings(bound.Seconds()) < large {

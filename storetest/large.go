@@ -28,7 +28,7 @@ var largeRules = []rule{
 			}
 		}
 		if went == 0 || went > 45*time.Second {
-			t.Errorf("the large call went after %v; want within 45 s: a minute's limit holds 1,000, and 1/4 to 1/2 of 100 a second are saved", went)
+			t.Errorf("the large call went after %v; want within 45 s: a minute's limit holds 1,000, and 1/8 to 1/2 of 100 a second are saved", went)
 		}
 		if half := int(went.Seconds()) * 100 / 2; small < half {
 			t.Errorf("small calls used %d tokens meanwhile; want at least %d, half of the refill", small, half)
