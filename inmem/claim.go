@@ -22,6 +22,7 @@ type claim struct {
 	queues     map[string]bool // nil for all
 	tasks      []*pawl.TaskRow
 	block      []pawl.TaskRow // where the next copies of rows go
+	calls      []call         // where the next calls of tasks go
 	next       time.Time
 
 	closed map[string]bool // limits that turned a task away
@@ -226,8 +227,18 @@ func (c *claim) admit(t *task) admission.Verdict {
 	if owes := c.table.Owes(t.row.Limit); owes != nil && *owes == *t.turn.line.owed() {
 		c.table.Limit(t.row.Limit).Owes = nil
 	}
-	t.calls = append(t.calls[:0], call{limit: t.row.Limit, size: t.row.Size, charged: charged, at: c.now})
+	c.charge(t, call{limit: t.row.Limit, size: t.row.Size, charged: charged, at: c.now})
 	return verdict
+}
+
+// charge notes what a task's first call was charged.
+func (c *claim) charge(t *task, first call) {
+	if len(c.calls) == cap(c.calls) {
+		c.calls = make([]call, 0, min(c.ask.Max-len(c.tasks), blockRows))
+	}
+	c.calls = append(c.calls, first)
+	n := len(c.calls)
+	t.calls = c.calls[n-1 : n : n]
 }
 
 func (c *claim) lease(t *task) {

@@ -95,7 +95,7 @@ const (
 func (t *Table) Admit(now time.Time, a *Ask) (Charged, limit.Gate, Verdict) {
 	var room [4]scope
 	scopes := t.scopes(a, room[:])
-	fit := t.limits[a.Limit].fit(a.Operation)
+	fit := t.find(a.Limit).fit(a.Operation)
 	size := fit.Claim(a.Size)
 	for i := range scopes {
 		scopes[i].cost = scopes[i].config.Estimate(size, fit)

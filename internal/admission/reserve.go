@@ -18,7 +18,7 @@ func (t *Table) Reserve(now time.Time, a *Ask, patience time.Duration) (Charged,
 func (t *Table) Convert(now time.Time, from Charged, a *Ask, task limit.Size, patience time.Duration) (Charged, limit.Answer) {
 	charged, answer := t.reserve(now, a, patience, &from)
 	if answer.OK {
-		t.limits[a.Limit].learn(a.Operation).First(task, a.Size)
+		t.find(a.Limit).learn(a.Operation).First(task, a.Size)
 	}
 	return charged, answer
 }
@@ -29,7 +29,7 @@ func (t *Table) reserve(now time.Time, a *Ask, patience time.Duration, from *Cha
 	var room [4]scope
 	var were [4]limit.State
 	scopes, before := t.scopes(a, room[:]), were[:0]
-	fit := t.limits[a.Limit].fit(a.Operation)
+	fit := t.find(a.Limit).fit(a.Operation)
 	held := Charged{}
 	if from != nil {
 		held = *from

@@ -17,6 +17,7 @@ type Table struct {
 	Touched func(Key)
 
 	limits   map[string]*Limit
+	recent   *Limit // the one that was asked for last: tasks of one limit come together
 	ceilings map[Key]*Ceiling
 	sweep    int // how many ceilings make it worth to look for those that are full
 }
@@ -52,9 +53,21 @@ type Ceiling struct {
 // are learned together.
 const fitsMost = 256
 
+// find returns a limit, nil if there is none.
+func (t *Table) find(name string) *Limit {
+	if t.recent != nil && t.recent.name == name {
+		return t.recent
+	}
+	if l := t.limits[name]; l != nil {
+		t.recent = l
+		return l
+	}
+	return nil
+}
+
 // Limit returns a limit, which is new if it is not there.
 func (t *Table) Limit(name string) *Limit {
-	l := t.limits[name]
+	l := t.find(name)
 	if l == nil {
 		l = &Limit{}
 		t.SetLimit(name, l)
@@ -65,7 +78,7 @@ func (t *Table) Limit(name string) *Limit {
 
 // Owes returns the line to which a limit owes its next call, nil for none.
 func (t *Table) Owes(name string) *Owed {
-	if l := t.limits[name]; l != nil {
+	if l := t.find(name); l != nil {
 		return l.Owes
 	}
 	return nil
@@ -96,7 +109,7 @@ func (t *Table) SetLimit(name string, l *Limit) {
 	}
 	l.name = name
 	l.configured()
-	t.limits[name] = l
+	t.limits[name], t.recent = l, l
 }
 
 // SetCeiling puts a ceiling in its place, as it was stored; nil removes it.

@@ -18,9 +18,10 @@ type act struct {
 	book  *Book // nil if it is closed: then posts go into the inbox
 	w     Writes
 
-	touched []*touch
-	of      map[pawl.ID]*touch
-	known   map[pawl.ID]*Record // all that were read or are new, one for each task
+	touched  []*touch
+	refunded *admission.Charge // the last post of that kind
+	of       map[pawl.ID]*touch
+	known    map[pawl.ID]*Record // all that were read or are new, one for each task
 }
 
 // touch is a task that the act changes.
@@ -196,15 +197,15 @@ func (a *act) settle(r *Record, c *Call, st pawl.Settlement) {
 // refund posts that a call was not sent. Those of one limit are one post.
 func (a *act) refund(c *Call) {
 	a.w.Bell.Ready = true
-	if a.book == nil {
-		for i := range a.w.Posts {
-			if p := a.w.Posts[i].Refund; p != nil && p.Limit == c.Limit && p.Cost.Epoch == c.Cost.Epoch {
-				p.Cost = p.Cost.Plus(c.Cost)
-				return
-			}
-		}
+	if r := a.refunded; r != nil && r.Limit == c.Limit && r.Cost.Epoch == c.Cost.Epoch {
+		r.Cost = r.Cost.Plus(c.Cost)
+		return
 	}
-	a.post(Post{Refund: &admission.Charge{Limit: c.Limit, Cost: c.Cost}})
+	refund := &admission.Charge{Limit: c.Limit, Cost: c.Cost}
+	a.post(Post{Refund: refund})
+	if a.book == nil { // else it is entered already
+		a.refunded = refund
+	}
 }
 
 // abandon ends the calls of an attempt that has ended: what its claim reserved

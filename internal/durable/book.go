@@ -29,6 +29,7 @@ type Book struct {
 
 	stored map[string]int64    // the version under which each page is stored
 	dirty  map[string]entry    // pages to write
+	marked admission.Key       // of the table's entry that was touched last; none after a write
 	gone   map[string]struct{} // pages to delete
 }
 
@@ -70,8 +71,13 @@ func (c ceilingPage) key() string { return pageKey("ceiling", c.of.Limit, c.of.U
 func (l *line) key() string       { return l.page }
 func (u *turn) key() string       { return u.page }
 
-// touchTable notes that an entry of the table has changed.
+// touchTable notes that an entry of the table has changed. A claim touches the same
+// one for each task.
 func (b *Book) touchTable(k admission.Key) {
+	if k == b.marked {
+		return
+	}
+	b.marked = k
 	switch e := b.table.Find(k).(type) {
 	case *admission.Limit:
 		b.touch(limitPage{e})
@@ -253,4 +259,5 @@ func (b *Book) kept(pages []Page, version int64) {
 	}
 	clear(b.dirty)
 	clear(b.gone)
+	b.marked = admission.Key{}
 }

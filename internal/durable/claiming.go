@@ -61,6 +61,7 @@ func (b *Book) claim(now time.Time, ask *pawl.Claim, most int, heads func([]Head
 		page := ceilingPage{of: k}.key()
 		delete(b.dirty, page)
 		b.gone[page] = struct{}{}
+		b.marked = admission.Key{}
 	}
 	return c.taken, c.next, c.err
 }
