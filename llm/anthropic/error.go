@@ -40,18 +40,19 @@ func (a API) Error(status int, h http.Header, body []byte, now time.Time) *llm.E
 	if e.Class = explicit(e, told); e.Class == "" {
 		e.Class = llm.Judge(meant(status, e.Type), h, told)
 	}
-	e.TooFast = status == http.StatusTooManyRequests && e.Class == llm.Throttled && tooFast(e.Message, e.Limits)
+	e.TooFast = status == http.StatusTooManyRequests && e.Class == llm.Throttled && tooFast(e.Message, e.Limits, told)
 	return e
 }
 
 // tooFast reports whether a rate limit was one of acceleration: its message says
-// so, or it names no limit that was used up, and the headers show none.
-func tooFast(message string, l llm.Limits) bool {
+// so; or it names no limit that was used up, the headers show none, and the provider
+// does not say when there will be room, for there is some already.
+func tooFast(message string, l llm.Limits, told bool) bool {
 	message = strings.ToLower(message)
 	switch {
-	case strings.Contains(message, "acceleration"):
+	case strings.Contains(message, "acceleration"), strings.Contains(message, "increase rate"):
 		return true
-	case strings.Contains(message, "per minute"), strings.Contains(message, "per-minute"):
+	case told, strings.Contains(message, "per minute"), strings.Contains(message, "per-minute"):
 		return false
 	}
 	return plenty(l)

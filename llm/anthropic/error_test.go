@@ -151,6 +151,10 @@ func TestErrorTooFast(t *testing.T) {
 			"Anthropic-Ratelimit-Input-Tokens-Limit", "30000", "Anthropic-Ratelimit-Input-Tokens-Remaining", input,
 		)
 	}
+	retryLater := func(h http.Header) http.Header {
+		h.Set("Retry-After", "2")
+		return h
+	}
 	const generic = "This request would exceed your organization's rate limit. Please try again later."
 	tests := []struct {
 		name    string
@@ -162,7 +166,9 @@ func TestErrorTooFast(t *testing.T) {
 	}{
 		{"the message says so", 429, nil, "rate_limit_error", "This request would exceed your organization's acceleration limit.", true},
 		{"the message says so, whatever the headers show", 429, levels("0", "0"), "rate_limit_error", "Acceleration limit", true},
+		{"as it says so for a kind of tokens", 429, nil, "rate_limit_error", "This request would exceed your organization's maximum usage increase rate for input tokens per minute.", true},
 		{"plenty is left of every limit", 429, levels("48", "29000"), "rate_limit_error", generic, true},
+		{"plenty is left, and it says when to come back", 429, retryLater(levels("48", "29000")), "rate_limit_error", generic, false},
 		{"half is left of every limit", 429, levels("25", "15000"), "rate_limit_error", generic, true},
 		{"one limit is used up", 429, levels("48", "0"), "rate_limit_error", generic, false},
 		{"one limit is low", 429, levels("24", "29000"), "rate_limit_error", generic, false},
