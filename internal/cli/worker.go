@@ -96,7 +96,7 @@ func (c *workerCommand) work(ctx context.Context, client *pawl.Client, p *provid
 	})
 	stop := context.AfterFunc(ctx, interrupted)
 	err := client.Run(ctx)
-	if !stop() {
+	if !stop() || ctx.Err() != nil { // Run may learn of the end before the other
 		interrupted() // or wait until it was said
 	}
 	log.Info("ended", "done", did.well.Load(), "failed", did.failed.Load())
