@@ -65,7 +65,9 @@ func (w *ward) work() {
 	sim := httptest.NewServer(llmsim.New(llmsim.Config{}))
 	defer sim.Close()
 	model := anthropic.New(anthropic.Config{Model: "simulated", BaseURL: sim.URL, MaxTokens: 200})
+	added := make(chan struct{}) // closed when all tasks are: the flow's second one comes after them
 	asked.Handle(w.client, func(ctx context.Context, t *pawl.Task[string]) (string, error) {
+		<-added
 		reply, err := t.Ask(ctx, model, t.Input)
 		if err != nil {
 			return "", err
@@ -102,6 +104,7 @@ func (w *ward) work() {
 	add(w, counts, map[string]int{"n": -2}, "second")
 	add(w, counts, map[string]int{}, "third")
 	add(w, flaky, 1, "patient")
+	close(added)
 	left := 6 // of what ends or is put off
 	for _, err := range events {
 		if err != nil {
