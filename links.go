@@ -99,11 +99,11 @@ func (r *TaskRow) Parent() ID {
 	return r.Links.Parent
 }
 
-// Branch returns the first task of the flow that r is part of: of its parent's
-// branch, or of the run.
+// Branch returns the first task of the branch that r stands in; zero for the run's
+// own line.
 func (r *TaskRow) Branch() ID {
 	if r.Parent().IsZero() {
-		return r.Run
+		return ID{}
 	}
 	return ChildID(r.Links.Parent, r.Links.Key)
 }
@@ -114,11 +114,71 @@ func (r *TaskRow) Caught() bool { return r.Links != nil && r.Links.Caught }
 // Awaited reports whether r's parent is blocked until r's branch ends.
 func (r *TaskRow) Awaited() bool { return r.Links != nil && r.Links.Awaited }
 
+// PassOn makes a new row that follows r in its branch awaited, if r is.
+func (r *TaskRow) PassOn(next *TaskRow) {
+	if r.Awaited() && next.ID == FollowID(r.ID) {
+		next.BeAwaited(true)
+		r.BeAwaited(false)
+	}
+}
+
+// BranchState returns whether the line that a task stands in has ended, and whether
+// it has failed: whether one of its tasks, or one below them that is Awaited still,
+// was not successful or was asked to stop. rows are those of the run.
+func BranchState(rows []*TaskRow, of ID) (ended, failed bool) {
+	ended = true
+	first := branchOf(rows, of)
+	in := map[ID]bool{} // tasks of the line, and of what fails with it
+	for _, r := range rows {
+		if r.Branch() == first {
+			in[r.ID] = true
+			ended = ended && r.State.Ended()
+		}
+	}
+	for more := true; more; {
+		more = false
+		for _, r := range rows {
+			if !in[r.ID] && in[r.Parent()] && r.Awaited() {
+				in[r.ID], more = true, true
+			}
+		}
+	}
+	for _, r := range rows {
+		failed = failed || in[r.ID] && (r.State == Dead || r.State == Cancelled || r.Cancelling)
+	}
+	return ended, failed
+}
+
+func branchOf(rows []*TaskRow, of ID) ID {
+	for _, r := range rows {
+		if r.ID == of {
+			return r.Branch()
+		}
+	}
+	return of
+}
+
+// Below returns the tasks, among the rows of a run, of the line that a task stands
+// in, and all that are below them.
+func Below(rows []*TaskRow, of ID) map[ID]bool {
+	first := branchOf(rows, of)
+	in := map[ID]bool{}
+	for more := true; more; {
+		more = false
+		for _, r := range rows {
+			if !in[r.ID] && (r.Branch() == first || in[r.Parent()]) {
+				in[r.ID], more = true, true
+			}
+		}
+	}
+	return in
+}
+
 // MayHaveSteps reports whether steps may be stored for r.
 func (r *TaskRow) MayHaveSteps() bool { return r.Attempt > 0 || r.Links != nil && r.Links.Stored }
 
 // Follows reports whether another task, FollowID(r.ID), comes after r once r has
-// succeeded.
+// succeeded. It needs Next.
 func (r *TaskRow) Follows() bool {
 	switch {
 	case len(r.Next) == 0:
@@ -127,11 +187,6 @@ func (r *TaskRow) Follows() bool {
 		return len(r.Next) > 1
 	}
 	return true
-}
-
-// BranchEnded reports whether r has ended and nothing follows: its branch has ended.
-func (r *TaskRow) BranchEnded() bool {
-	return r.State.Ended() && !(r.State == Succeeded && r.Follows())
 }
 
 // link changes a copy of r's links.
@@ -174,6 +229,9 @@ func (s *Signal) Step() StepRow {
 
 const signalPrefix = "signal:"
 
+// BeInLine makes a new row wait for its turn among its parent's branches.
+func (r *TaskRow) BeInLine() { r.State, r.Due = Blocked, time.Time{} }
+
 // BeSignalled counts a signal of a name. A row that waits for it is pending.
 func (r *TaskRow) BeSignalled(name string) {
 	r.link(func(l *Links) {
@@ -204,14 +262,14 @@ func (r *TaskRow) IsInLine() bool {
 	return r.State == Blocked && r.Attempt == 0 && (r.Links == nil || r.Links.Wait == nil)
 }
 
-// BeParked makes a row, which is blocked, wait as p says. tails are the tasks at
-// which p's branches stand, nil for one that is not there any more. It returns those
-// that are to be marked as Awaited, and those, among them, that are to start.
+// BeParked makes a row, which is blocked, wait as p says. tails are the last tasks of
+// p's branches so far, nil for one that is not there any more. It returns those that
+// are to be marked as Awaited, and those, among them, that are to start.
 func (r *TaskRow) BeParked(p *Park, tails []*TaskRow) (await, start []*TaskRow) {
 	w := Wait{All: p.All, Signal: p.Signal, After: p.After}
 	failed, underWay := false, 0
 	for _, t := range tails {
-		if t == nil || t.BranchEnded() && (t.State == Succeeded || !p.All || r.Caught()) {
+		if t == nil || t.State.Ended() && (t.State == Succeeded || !p.All || r.Caught()) {
 			failed = failed || t != nil && t.State != Succeeded
 			continue
 		}

@@ -69,7 +69,7 @@ func (r *TaskRow) BeFinished(now time.Time, f Finish) {
 		r.NotSent = 0
 	}
 	to := f.To
-	if r.Cancelling && (to != Succeeded || r.Follows()) {
+	if r.Cancelling && (to != Succeeded || len(f.Follow) > 0) {
 		to = Cancelled
 	}
 	if to == Pending && f.Fallback != nil {
