@@ -26,11 +26,16 @@ func (r *TaskRow) BeAdded(now time.Time, delay time.Duration, seq int64) {
 	if delay > 0 {
 		r.State, r.Due = Scheduled, now.Add(delay)
 	}
+	if len(r.Steps) > 0 {
+		r.link(func(l *Links) { l.Stored = true })
+	}
 }
 
-// BeKept makes the row, which has its output, what a copy of a task is.
+// BeKept makes the row, which has its output, what a copy of a task is. It answers for
+// no other task: its result is not as young as it is.
 func (r *TaskRow) BeKept(now time.Time, seq int64) {
 	r.Added, r.Ended, r.Seq, r.State = now, now, seq, Succeeded
+	r.Due, r.Identity = time.Time{}, Hash{}
 }
 
 // BeClaimed gives the row to a worker until lease from now.

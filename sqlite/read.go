@@ -61,7 +61,7 @@ func (v *view) addSteps(records []*durable.Record, bare bool) error {
 	of := make(map[int64]*durable.Record, len(records))
 	var seqs []any
 	for _, r := range records {
-		if r.Attempt > 0 { // only what ran has steps
+		if r.MayHaveSteps() {
 			of[r.Seq] = r
 			seqs = append(seqs, r.Seq)
 		}
