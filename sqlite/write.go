@@ -130,10 +130,14 @@ func (t *tx) claim(w *durable.Writes, d deltas) error {
 		return nil
 	}
 	records := make(map[int64]*durable.Record, len(w.Claim))
+	var with []*durable.Record // those that may have steps
 	for _, c := range w.Claim {
 		r := t.seen[c.ID]
 		if r == nil {
 			return fmt.Errorf("claim of %s, which was not among the first of its bin", c.ID)
+		}
+		if r.MayHaveSteps() {
+			with = append(with, r)
 		}
 		r.BeClaimed(w.Now, c.Worker, c.Lease.Sub(w.Now))
 		r.Bin, r.Queue, r.Limit, r.Priority, r.User, r.Operation = c.Bin, c.In.Queue, c.In.Limit, c.In.Priority, c.In.User, c.In.Operation
@@ -148,7 +152,10 @@ func (t *tx) claim(w *durable.Writes, d deltas) error {
 		d.move(r)
 		records[r.Seq], c.Row = r, &r.TaskRow
 	}
-	return t.complete(records)
+	if err := t.complete(records); err != nil {
+		return err
+	}
+	return t.addSteps(with, false)
 }
 
 func (t *tx) change(w *durable.Writes, d deltas) error {
