@@ -30,6 +30,8 @@ type attempt struct {
 	failedAt int                   // the clock at the latest one
 	talk     *conversation         // nil until the conversation is needed
 	data     Data                  // what the handler set; nil if nothing
+	taken    map[string]int        // how many signals of each name the handler has got
+	parked   *parking              // what the task waits for; nil if it does not
 }
 
 // attemptFrom returns the attempt whose handler has ctx. An attempt is the
