@@ -20,7 +20,7 @@ import (
 type cut [3]int
 
 const (
-	cutLeast = 48 // bytes that a string must have: a cut takes some fifteen
+	cutLeast = 32 // bytes that a string must have: a cut takes some fifteen
 	cutMost  = 64 // cuts in one response
 )
 
@@ -90,8 +90,12 @@ func (s span) find(body, canonical []byte, cuts []cut) []cut {
 	after := 0
 	for from := s.from; from < s.to && len(cuts) < cutMost; {
 		to := from
-		for to < s.to && isPlain(canonical[to]) {
-			to++
+		for to < s.to {
+			n := plain(canonical[to:s.to])
+			if n == 0 {
+				break
+			}
+			to += n
 		}
 		if to-from >= cutLeast {
 			if at := indexFree(body, canonical[from:to], after, cuts); at >= 0 {
@@ -104,9 +108,16 @@ func (s span) find(body, canonical []byte, cuts []cut) []cut {
 	return cuts
 }
 
-// isPlain reports whether every writer of JSON writes the byte as it is.
-func isPlain(c byte) bool {
-	return c >= ' ' && c < 0x7f && c != '\\' && c != '/' && c != '<' && c != '>' && c != '&' && c != '\''
+// plain returns how many bytes the next character of a string takes, if every
+// writer of JSON writes it as it stands there, else 0.
+func plain(s []byte) int {
+	switch c := s[0]; {
+	case c == '\\' && len(s) > 1 && bytes.IndexByte([]byte(`"\nrt`), s[1]) >= 0:
+		return 2
+	case c < ' ', c >= 0x7f, bytes.IndexByte([]byte(`\/<>&'`), c) >= 0:
+		return 0
+	}
+	return 1
 }
 
 // indexFree returns where part first stands in the body, not before from and in no
