@@ -91,7 +91,7 @@ func (s span) find(body, canonical []byte, cuts []cut) []cut {
 	for from := s.from; from < s.to && len(cuts) < cutMost; {
 		to := from
 		for to < s.to {
-			n := plain(canonical[to:s.to])
+			n := sameEverywhere(canonical[to:s.to])
 			if n == 0 {
 				break
 			}
@@ -108,9 +108,9 @@ func (s span) find(body, canonical []byte, cuts []cut) []cut {
 	return cuts
 }
 
-// plain returns how many bytes the next character of a string takes, if every
+// sameEverywhere returns how many bytes the next character of a string takes, if every
 // writer of JSON writes it as it stands there, else 0.
-func plain(s []byte) int {
+func sameEverywhere(s []byte) int {
 	switch c := s[0]; {
 	case c == '\\' && len(s) > 1 && bytes.IndexByte([]byte(`"\nrt`), s[1]) >= 0:
 		return 2
