@@ -40,6 +40,13 @@ func Field(name string, value any) AskOption {
 	}
 }
 
+// NoCache leaves the call out of the provider's prompt cache, as far as that is
+// asked: what is written there costs more (with Anthropic a quarter), which pays
+// only if another call continues the conversation within minutes.
+func NoCache() AskOption {
+	return func(r *llm.Request) { r.Shared, r.Thread = nil, "" }
+}
+
 // Ask continues the task's own conversation; see [Conversation.Ask].
 func (t *Task[In]) Ask(ctx context.Context, model llm.Model, prompt string, opts ...AskOption) (*llm.Response, error) {
 	return t.attempt.own().Ask(ctx, model, prompt, opts...)
@@ -54,6 +61,9 @@ func (t *Task[In]) Ask(ctx context.Context, model llm.Model, prompt string, opts
 // response and sends nothing. A failure is an *llm.Error; return it, and its
 // class decides what becomes of the task. A call that failed appends nothing
 // and is not sent again within the attempt.
+//
+// The request asks the provider to cache it, and reads what the calls before have
+// cached; see [NoCache].
 func (c *Conversation) Ask(ctx context.Context, model llm.Model, prompt string, opts ...AskOption) (*llm.Response, error) {
 	q, err := c.question(ctx, prompt)
 	if err != nil {
@@ -89,6 +99,7 @@ type question struct {
 	said     []Node        // those that are not stored
 	head     Hash          // after them
 	asked    int           // how many messages the last request ended with
+	first    Hash          // names the conversation by its first message
 	fresh    []Node        // of said, what Ask itself appends
 
 	body     json.RawMessage // once it is ready to be sent
@@ -103,7 +114,7 @@ func (c *Conversation) question(ctx context.Context, prompt string) (*question, 
 	if err := c.load(ctx); err != nil {
 		return nil, err
 	}
-	q := &question{of: c, messages: slices.Clip(c.messages), said: slices.Clip(c.unsaved), head: c.head, asked: c.asked}
+	q := &question{of: c, messages: slices.Clip(c.messages), said: slices.Clip(c.unsaved), head: c.head, asked: c.asked, first: c.first}
 	if prompt == "" {
 		return q, nil
 	}
@@ -113,12 +124,16 @@ func (c *Conversation) question(ctx context.Context, prompt string) (*question, 
 	}
 	q.fresh, q.head = []Node{n}, n.Hash
 	q.said = append(q.said, n)
+	if q.first.IsZero() {
+		q.first = n.Hash
+	}
 	return q, nil
 }
 
-// request returns the request that asks these messages.
-func (q *question) request(messages []llm.Message) (llm.Request, error) {
-	r := llm.Request{Messages: messages}
+// request returns the request that asks these messages, of which others share the
+// beginnings.
+func (q *question) request(messages []llm.Message, shared []int, thread string) (llm.Request, error) {
+	r := llm.Request{Messages: messages, Shared: shared, Thread: thread}
 	for _, o := range q.opts {
 		o(&r)
 	}
@@ -139,7 +154,7 @@ func (q *question) key() (string, error) {
 	for _, n := range q.fresh {
 		last = []llm.Message{n.Message}
 	}
-	r, err := q.request(last)
+	r, err := q.request(last, nil, "")
 	if err != nil {
 		return "", err
 	}
@@ -159,7 +174,11 @@ func (q *question) ready() (llm.Call, error) {
 	for _, n := range q.fresh {
 		messages = append(messages, n.Message)
 	}
-	r, err := q.request(messages)
+	shared := []int{len(messages)} // the next call continues here
+	if q.asked > 0 {
+		shared = append(shared, q.asked) // and this one continues there, however much was said since
+	}
+	r, err := q.request(messages, shared, hex.EncodeToString(q.first[:16]))
 	if err != nil {
 		return llm.Call{}, err
 	}

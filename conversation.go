@@ -26,6 +26,7 @@ type Conversation struct {
 	loaded   bool
 	head     Hash          // after all messages; before it is loaded, what it starts from
 	messages []llm.Message // all, the unsaved ones included
+	first    Hash          // after the first message, zero if there is none
 	unsaved  []Node        // the last of them, which go into the store with the next response
 	chars    int
 	asked    int // how many of them the last request ended with, or the tasks before
@@ -58,6 +59,9 @@ func (c *Conversation) load(ctx context.Context) error {
 	for i, n := range nodes {
 		c.messages[i] = n.Message
 		c.chars += len(n.Message.JSON())
+		if i == 0 {
+			c.first = n.Hash
+		}
 	}
 	c.asked, c.loaded = len(nodes), true
 	return nil
@@ -93,6 +97,9 @@ func (c *Conversation) Append(ctx context.Context, messages ...llm.Message) erro
 
 // add appends nodes that are not stored.
 func (c *Conversation) add(nodes []Node, head Hash) {
+	if len(c.messages) == 0 && len(nodes) > 0 {
+		c.first = nodes[0].Hash
+	}
 	for _, n := range nodes {
 		c.messages = append(c.messages, n.Message)
 		c.chars += len(n.Message.JSON())
@@ -118,7 +125,7 @@ func (c *Conversation) Branch() *Conversation {
 	defer c.mu.Unlock()
 	c.branches++
 	return &Conversation{
-		attempt: c.attempt, path: c.path + "/" + strconv.Itoa(c.branches), loaded: c.loaded, head: c.head,
+		attempt: c.attempt, path: c.path + "/" + strconv.Itoa(c.branches), loaded: c.loaded, head: c.head, first: c.first,
 		messages: slices.Clip(c.messages), unsaved: slices.Clip(c.unsaved), chars: c.chars, asked: c.asked,
 	}
 }
