@@ -172,10 +172,15 @@ func (s *Store) change(now time.Time, t *task, c pawl.Change) bool {
 		s.twins.add(t)
 		s.emit(now, pawl.EventRetried, t)
 	case pawl.Delete:
-		if !t.row.State.Ended() {
+		if !t.row.State.Ended() || !s.mayDelete(t) {
 			return false
 		}
+		if parent := s.tasks[t.row.Parent()]; parent != nil && !parent.row.State.Ended() {
+			s.cancel(now, parent) // it waited for what will never be retried now
+		}
 		s.delete(t)
+	case pawl.Signalled:
+		return !t.row.State.Ended() && s.signal(now, t, &c.Signal)
 	}
 	return true
 }

@@ -21,7 +21,7 @@ import (
 //	scheduled          due, by time
 //	running            the leases of one length, the first to end in front
 //	ended              ended, the first in front
-//	blocked            nowhere but in tasks
+//	blocked            due, if something happens though what it waits for does not
 type Store struct {
 	mu     sync.Mutex
 	closed bool
@@ -157,6 +157,11 @@ func (s *Store) update(now time.Time, t *task, change func(*pawl.TaskRow)) {
 	case pawl.Scheduled:
 		s.due.push(t.row.Due, t)
 		s.ready(now) // a worker may sleep beyond it
+	case pawl.Blocked:
+		if from != to && !t.row.Due.IsZero() {
+			s.due.push(t.row.Due, t)
+			s.ready(now)
+		}
 	case pawl.Running:
 		s.hold(t, t.row.LeaseUntil.Sub(now))
 	case pawl.Succeeded, pawl.Dead, pawl.Cancelled:

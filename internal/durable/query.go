@@ -43,9 +43,14 @@ func (s *Store) changePart(ctx context.Context, now time.Time, f pawl.Filter, c 
 		if err != nil {
 			return err
 		}
+		a.own(records)
+		may, err := a.changing(records, c)
+		if err != nil {
+			return err
+		}
 		changed = nil
-		for _, r := range records {
-			if a.change(r, c) {
+		for i, r := range records {
+			if (may == nil || may[i]) && a.change(r, c) {
 				changed = append(changed, r.ID)
 			}
 		}
@@ -55,6 +60,42 @@ func (s *Store) changePart(ctx context.Context, now time.Time, f pawl.Filter, c 
 		return nil
 	})
 	return picked, last, changed, err
+}
+
+// changing reads what else must be known of tasks for a change, and says which of
+// them it may be applied to; nil for all.
+func (a *act) changing(records []*Record, c pawl.Change) (may []bool, err error) {
+	switch c.Do {
+	case pawl.Delete:
+		may = make([]bool, len(records))
+		parents := make([]pawl.ID, 0, len(records))
+		for _, r := range records {
+			if id := r.Parent(); !id.IsZero() {
+				parents = append(parents, id)
+			}
+		}
+		if _, err := a.knownOrHeld(parents); err != nil {
+			return nil, err
+		}
+		for i, r := range records {
+			parent := a.known[r.Parent()]
+			may[i] = parent == nil || parent.State.Ended() || r.Awaited()
+		}
+	case pawl.Signalled:
+		may = make([]bool, len(records))
+		ids, keys := make([]pawl.ID, len(records)), make([]StepKey, len(records))
+		for i, r := range records {
+			ids[i], keys[i] = r.ID, StepKey{r.ID, c.Signal.Step().Key}
+		}
+		_, stored, err := a.held(ids, keys)
+		if err != nil {
+			return nil, err
+		}
+		for i, there := range stored {
+			may[i] = !there
+		}
+	}
+	return may, nil
 }
 
 // change applies c to a task; it reports false if the task's state does not allow it.
@@ -76,9 +117,26 @@ func (a *act) change(r *Record, c pawl.Change) bool {
 		if !r.State.Ended() {
 			return false
 		}
+		if parent := a.known[r.Parent()]; parent != nil && !parent.State.Ended() {
+			a.cancel(parent) // it waited for what will never be retried now
+		}
 		a.touch(r).deleted = true
+	case pawl.Signalled:
+		if r.State.Ended() {
+			return false
+		}
+		a.signalled(r, &c.Signal)
 	}
 	return true
+}
+
+// signalled stores a signal as a step of its task.
+func (a *act) signalled(r *Record, s *pawl.Signal) {
+	step := s.Step()
+	step.At = a.now
+	a.w.Steps = append(a.w.Steps, Step{r.ID, step})
+	a.update(r, func(row *pawl.TaskRow) { row.BeSignalled(s.Name) })
+	a.stepped(r, step.Name)
 }
 
 // List implements [pawl.Tasks].
