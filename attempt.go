@@ -32,6 +32,8 @@ type attempt struct {
 	stored   map[string]*StepRow   // the row's steps by key; nil until one is looked for
 	shelved  *shelf                // nil until a stored message is needed
 	data     Data                  // what the handler set; nil if nothing
+	taken    map[string]int        // how many signals of each name the handler has got
+	parked   *parking              // what the task waits for; nil if it does not
 }
 
 // attemptFrom returns the attempt whose handler has ctx. An attempt is the

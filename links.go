@@ -183,7 +183,7 @@ func (r *TaskRow) Follows() bool {
 	switch {
 	case len(r.Next) == 0:
 		return false
-	case r.Next[0].isFan():
+	case r.Next[0].Here && r.Next[0].isFan():
 		return len(r.Next) > 1
 	}
 	return true
