@@ -157,5 +157,19 @@ func (a *attempt) parkFor(firsts []ID, tails []*TaskRow) error {
 			return a.leave(parking{delay: parkPoll, what: what})
 		}
 	}
-	return a.park(Park{Branches: firsts}, nil, 0, what)
+	return a.park(Park{Branches: distinct(firsts)}, nil, 0, what)
+}
+
+// distinct returns ids without those that are there already: identical tasks are one
+// branch, which ends once.
+func distinct(ids []ID) []ID {
+	seen := make(map[ID]bool, len(ids))
+	var out []ID
+	for _, id := range ids {
+		if !seen[id] {
+			seen[id] = true
+			out = append(out, id)
+		}
+	}
+	return out
 }
