@@ -50,6 +50,8 @@ var groups = []struct {
 	{"signals", signalRules},
 	{"additions", additionRules},
 	{"kept", keptRules},
+	{"fallbacks", fallbackRules},
+	{"lines of a run", lineRules},
 	{"contexts", contextRules},
 	{"queries", queryRules},
 	{"groups", groupRules},
