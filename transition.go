@@ -35,7 +35,7 @@ func (r *TaskRow) BeAdded(now time.Time, delay time.Duration, seq int64) {
 // other task: its result is older than it.
 func (r *TaskRow) BeKept(now time.Time, seq int64) {
 	r.Added, r.Ended, r.Seq, r.State = now, now, seq, Succeeded
-	r.Identity = Hash{}
+	r.Due, r.Identity = time.Time{}, Hash{}
 }
 
 // BeClaimed gives the row to a worker until lease from now.
