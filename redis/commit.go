@@ -95,7 +95,7 @@ func (w *writer) program() (*program, error) {
 	t, k := w.t, &w.t.keys
 	p := &program{pack: w.memory.program[:0]}
 	w.main()
-	p.array(13)
+	p.array(14)
 	if t.assumed {
 		p.text(strconv.FormatInt(micros(t.at), 10))
 	} else {

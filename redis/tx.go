@@ -43,6 +43,7 @@ type tx struct {
 type was struct {
 	*durable.Record
 	version uint64
+	queue   string
 	state   pawl.State
 	place   place
 }
@@ -163,7 +164,7 @@ func (t *tx) remember(records []*durable.Record) {
 			records[i] = w.Record
 			continue
 		}
-		w := &was{Record: r, version: uint64(r.Token), state: r.State, place: t.placeOf(r)}
+		w := &was{Record: r, version: uint64(r.Token), queue: r.Queue, state: r.State, place: t.placeOf(r)}
 		t.was[r.ID] = w
 		t.order = append(t.order, w)
 	}
