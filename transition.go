@@ -26,6 +26,9 @@ func (r *TaskRow) BeAdded(now time.Time, delay time.Duration, seq int64) {
 	if delay > 0 {
 		r.State, r.Due = Scheduled, now.Add(delay)
 	}
+	if len(r.Steps) > 0 {
+		r.link(func(l *Links) { l.Stored = true })
+	}
 }
 
 // BeKept makes the row, which has its output, what a copy of a task is.
