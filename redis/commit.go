@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -52,7 +54,7 @@ func (w *writer) finish(answer any, payloads []any) error {
 		if err != nil {
 			return err
 		}
-		return w.conflict(answers[3])
+		return w.conflict(answers[3:])
 	}
 	t.known.forget(w.ended...)
 	for _, k := range w.known {
@@ -70,15 +72,30 @@ func (w *writer) finish(answer any, payloads []any) error {
 	return w.claimed(answers[3], answers[4], payloads)
 }
 
-func (w *writer) conflict(what any) error {
+var Conflicts sync.Map // TMP
+
+// conflict says what was no longer as it was read. Where it is rows alone, these are all
+// that the next try has to read again.
+func (w *writer) conflict(what []any) error {
+	n, _ := Conflicts.LoadOrStore(fmt.Sprint(what[0], len(w.w.Claim) > 0, len(w.w.End) > 0, w.t.careful), new(atomic.Int64)) // TMP
+	n.(*atomic.Int64).Add(1)                                                                                                 // TMP
 	t := w.t
-	if what == "now" {
+	switch what[0] {
+	case "rows":
+		ids, err := texts(what[1])
+		if err != nil {
+			return err
+		}
+		t.known.forget(idsOf(ids)...)
+		t.changed = true
+	case "now":
 		t.clock.doubt()
+	default:
+		if t.guessed {
+			t.guess.wrong()
+		}
 	}
-	if t.guessed {
-		t.guess.wrong()
-	}
-	return fmt.Errorf("%w: %v", durable.ErrConflict, what)
+	return fmt.Errorf("%w: %v", durable.ErrConflict, what[0])
 }
 
 // nextSeq returns the number after those of the tasks that were added.
@@ -97,7 +114,7 @@ func (w *writer) program() (*program, error) {
 	w.main()
 	p.array(14)
 	if t.assumed {
-		p.text(strconv.FormatInt(micros(t.at), 10))
+		p.text(strconv.FormatInt(micros(t.at.Add(time.Since(t.begun))), 10))
 	} else {
 		p.no()
 	}

@@ -70,13 +70,15 @@ func (d *database) Update(ctx context.Context, book bool, f func(durable.Tx) (*d
 			d.drop(ctx, orphans)
 		}
 	}()
+	careful := false
 	for tries := 0; ; tries++ {
-		t := &tx{view: view{database: d, ctx: ctx}, withBook: book, careful: tries > 0}
+		t := &tx{view: view{database: d, ctx: ctx}, withBook: book, careful: careful}
 		err := t.update(f)
 		orphans = append(orphans, t.orphans...)
 		if err == nil || !errors.Is(err, durable.ErrConflict) {
 			return err
 		}
+		careful = !t.changed || tries > mostTrust
 		if tries > 1 { // the first retry reads what the first try guessed
 			if err := sleep(ctx, jitter(time.Duration(min(tries, 10))*bookWaitMin)); err != nil {
 				return err
@@ -87,6 +89,9 @@ func (d *database) Update(ctx context.Context, book bool, f func(durable.Tx) (*d
 		}
 	}
 }
+
+// mostTrust is how often a transaction that met changed rows reads only those again.
+const mostTrust = 5
 
 func jitter(most time.Duration) time.Duration { return rand.N(most) + time.Microsecond }
 

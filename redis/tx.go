@@ -25,7 +25,8 @@ type tx struct {
 	opened  opened
 	hasRead bool // whether the transaction has read the book
 
-	assumed  bool // whether at was not asked of the server
+	assumed  bool      // whether at was not asked of the server
+	begun    time.Time // when that was, by this process's clock
 	watched  watched
 	hasTypes bool // whether watched is known
 
@@ -36,6 +37,7 @@ type tx struct {
 	stored   []pawl.Hash            // conversations that must be stored
 	heads    map[pawl.ID]*candidate // pending tasks that were read
 	trusted  bool                   // whether rows were not read because they are known
+	changed  bool                   // whether it was refused because of rows that have changed, and nothing else is in doubt
 	orphans  []*durable.Record      // tasks that were not added, and have payloads
 }
 
@@ -76,7 +78,7 @@ func (t *tx) Now() (time.Time, error) {
 		return t.at, nil
 	}
 	if at, ok := t.clock.now(); ok && !t.careful {
-		t.at, t.assumed = at, true
+		t.at, t.assumed, t.begun = at, true, time.Now()
 		return at, nil
 	}
 	return t.at, t.ask()

@@ -4,7 +4,8 @@
 -- KEYS     every key that the program names; the two families of conversations
 --          come last, if it has anything to do with them
 -- ARGV[1]  the program, as MessagePack:
---   1 now       the time that the transaction assumed, in microseconds, or false
+--   1 now       what time it is, in microseconds, if the time that the transaction assumed
+--               is right; else false
 --   2 rows      {key, ids, versions}: rows that must be in these versions
 --   3 fields    {key, fields, values}: fields of hashes that must have these values
 --   4 heads     {nodes, hash}: nodes that must be stored
@@ -20,26 +21,28 @@
 --  14 unrefs    {trash, steps keys}: of tasks whose steps go
 --
 -- It answers {1, seconds, microseconds, claimed, steps}, or {0, seconds, microseconds, what}
--- if something is no longer as it was.
+-- if something is no longer as it was; what is 'rows' with a list of their ids behind it.
 
 local p = cmsgpack.unpack(ARGV[1])
 local call, sub = redis.call, string.sub
 local time = call('TIME')
 
-local function conflict(what) return {0, time[1], time[2], what} end
+local function conflict(what, ids) return {0, time[1], time[2], what, ids} end
 
 if p[1] then
   local ahead = p[1] - (time[1] * 1000000 + time[2])
-  if ahead > 1000 or ahead < -100000 then return conflict('now') end
+  if ahead > 1000 or ahead < -1000000 then return conflict('now') end
 end
 
+local changed = {}
 for _, t in ipairs(p[2]) do
   local rows = call('HMGET', t[1], unpack(t[2]))
   local versions = t[3]
   for i = 1, #versions do
-    if not rows[i] or sub(rows[i], 1, 8) ~= versions[i] then return conflict('row') end
+    if not rows[i] or sub(rows[i], 1, 8) ~= versions[i] then changed[#changed + 1] = t[2][i] end
   end
 end
+if changed[1] then return conflict('rows', changed) end
 for _, t in ipairs(p[3]) do
   local values = call('HMGET', t[1], unpack(t[2]))
   local wants = t[3]
