@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -72,13 +70,9 @@ func (w *writer) finish(answer any, payloads []any) error {
 	return w.claimed(answers[3], answers[4], payloads)
 }
 
-var Conflicts sync.Map // TMP
-
 // conflict says what was no longer as it was read. Where it is rows alone, these are all
 // that the next try has to read again.
 func (w *writer) conflict(what []any) error {
-	n, _ := Conflicts.LoadOrStore(fmt.Sprint(what[0], len(w.w.Claim) > 0, len(w.w.End) > 0, w.t.careful), new(atomic.Int64)) // TMP
-	n.(*atomic.Int64).Add(1)                                                                                                 // TMP
 	t := w.t
 	switch what[0] {
 	case "rows":
@@ -86,7 +80,12 @@ func (w *writer) conflict(what []any) error {
 		if err != nil {
 			return err
 		}
-		t.known.forget(idsOf(ids)...)
+		for _, id := range idsOf(ids) {
+			t.known.forget(id)
+			if was := t.was[id]; was != nil && was.state != pawl.Running {
+				t.crowds.met(id)
+			}
+		}
 		t.changed = true
 	case "now":
 		t.clock.doubt()
@@ -95,7 +94,7 @@ func (w *writer) conflict(what []any) error {
 			t.guess.wrong()
 		}
 	}
-	return fmt.Errorf("%w: %v", durable.ErrConflict, what[0])
+	return fmt.Errorf("%w: %q", durable.ErrConflict, what)
 }
 
 // nextSeq returns the number after those of the tasks that were added.
@@ -152,6 +151,9 @@ func (w *writer) main() {
 	t, key := w.t, w.t.keys.main
 	if t.hasTypes {
 		t.expect(key, "interest", t.watched.types)
+	}
+	if t.turn != "" {
+		w.set(key, "turn", nil)
 	}
 	if t.guessed && len(w.w.Add) > 0 {
 		w.set(key, "seq", strconv.AppendInt(nil, w.nextSeq()-1, 10))

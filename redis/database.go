@@ -27,6 +27,7 @@ type database struct {
 	interest interest
 	known    known
 	hints    hints
+	crowds   crowds
 	book     atomic.Int64 // the version of the book that was seen last
 	dialled  atomic.Int64 // connections that were made
 	sure     atomic.Int64 // dialled, when the whole book was read
@@ -112,16 +113,19 @@ func (t *tx) update(f func(durable.Tx) (*durable.Writes, error)) error {
 		}
 	}
 	if t.withBook {
-		err = errors.Join(err, t.unlock())
+		t.unlock("lock", t.token)
+	}
+	if t.turn != "" {
+		t.unlock("turn", t.turn)
 	}
 	return err
 }
 
-func (t *tx) unlock() error {
+// unlock gives up what the transaction has; if it fails, that ends by itself.
+func (t *tx) unlock(what, token string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), bookMost)
 	defer cancel()
-	_, _ = t.run(ctx, scriptUnlock, []string{t.keys.main}, t.token) // else the lock ends by itself
-	return nil
+	_, _ = t.run(ctx, scriptUnlock, []string{t.keys.main}, what, token)
 }
 
 // View implements [durable.Database].

@@ -36,6 +36,7 @@ type tx struct {
 	expected []expectation
 	stored   []pawl.Hash            // conversations that must be stored
 	heads    map[pawl.ID]*candidate // pending tasks that were read
+	turn     string                 // the token of the turn that it has; see turn.go
 	trusted  bool                   // whether rows were not read because they are known
 	changed  bool                   // whether it was refused because of rows that have changed, and nothing else is in doubt
 	orphans  []*durable.Record      // tasks that were not added, and have payloads
@@ -175,6 +176,9 @@ func (t *tx) remember(records []*durable.Record) {
 // Held implements [durable.Tx].
 func (t *tx) Held(ids []pawl.ID, steps []durable.StepKey) ([]*durable.Record, []bool, error) {
 	unique, places := compact(ids)
+	if err := t.takeTurn(unique); err != nil {
+		return nil, nil, fmt.Errorf("wait for the turn: %w", err)
+	}
 	read, err := t.recordsKnown(unique)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read tasks: %w", err)

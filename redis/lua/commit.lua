@@ -21,13 +21,13 @@
 --  14 unrefs    {trash, steps keys}: of tasks whose steps go
 --
 -- It answers {1, seconds, microseconds, claimed, steps}, or {0, seconds, microseconds, what}
--- if something is no longer as it was; what is 'rows' with a list of their ids behind it.
+-- if something is no longer as it was: with the ids behind it if it is rows.
 
 local p = cmsgpack.unpack(ARGV[1])
 local call, sub = redis.call, string.sub
 local time = call('TIME')
 
-local function conflict(what, ids) return {0, time[1], time[2], what, ids} end
+local function conflict(what, which) return {0, time[1], time[2], what, which} end
 
 if p[1] then
   local ahead = p[1] - (time[1] * 1000000 + time[2])
@@ -47,7 +47,7 @@ for _, t in ipairs(p[3]) do
   local values = call('HMGET', t[1], unpack(t[2]))
   local wants = t[3]
   for i = 1, #wants do
-    if values[i] ~= wants[i] then return conflict(t[2][i]) end
+    if values[i] ~= wants[i] then return conflict('field', t[2][i]) end
   end
 end
 for _, t in ipairs(p[4]) do
