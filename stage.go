@@ -5,6 +5,8 @@ package pawl
 //
 //   - Each: the operation is the queue's own; it has a branch for each element of its
 //     input, an array, and its output is the array of their outputs.
+//   - Try: the operation is the queue's own; it has one branch with its own input, and
+//     its output is a [Result] whatever becomes of that.
 //   - All: the operation is the queue's own; it has a branch for each of these, all
 //     with its own input, and its output is an object of their outputs by name.
 //   - Choose: the output of the operation, a string, names the one of these that goes
@@ -21,8 +23,13 @@ type Stage struct {
 	Fallbacks []Fallback `json:"fallbacks,omitempty"`
 
 	Each   *EachStage `json:"each,omitempty"`
+	Try    []Stage    `json:"try,omitempty"`
 	All    []Branch   `json:"all,omitempty"`
 	Choose []Branch   `json:"choose,omitempty"`
+
+	// Here says of the first of a task's Next that it is the task's own stage, which
+	// its handler and what follows it must know, and not one that follows.
+	Here bool `json:"here,omitempty"`
 }
 
 // EachStage is what is done for each element.
@@ -39,9 +46,5 @@ type Branch struct {
 }
 
 // isFan reports whether the stage's own task has branches and puts their outputs
-// together. A task of such a stage, or of one that chooses, has the stage itself in
-// front of Next, so that it knows what to do.
-func (s *Stage) isFan() bool { return s.Each != nil || len(s.All) > 0 }
-
-// isOwn reports whether the stage's task has the stage in front of its Next.
-func (s *Stage) isOwn() bool { return s.isFan() || len(s.Choose) > 0 }
+// together.
+func (s *Stage) isFan() bool { return s.Each != nil || s.Try != nil || len(s.All) > 0 }

@@ -16,6 +16,7 @@ func (s *Store) Add(ctx context.Context, now time.Time, tasks []pawl.NewTask) ([
 		return nil, err
 	}
 	defer s.mu.Unlock()
+	defer s.countEnds(now)
 	if err := s.talks.check(tasks); err != nil {
 		return nil, err
 	}
@@ -70,7 +71,6 @@ func (s *Store) add(now time.Time, t *task, n *pawl.NewTask) pawl.Added {
 	if t.row.Run != t.row.ID || s.runs[t.row.Run] != nil {
 		s.join(t)
 	}
-	s.talks.refer(n.Row.Head)
 	for i := range n.Row.Steps {
 		s.talks.refer(n.Row.Steps[i].Head)
 	}
@@ -248,6 +248,7 @@ func (s *Store) Finish(ctx context.Context, now time.Time, finishes []pawl.Finis
 	for i := range finishes {
 		errs[i] = s.finish(now, &finishes[i])
 	}
+	s.countEnds(now)
 	return errs, nil
 }
 

@@ -18,7 +18,7 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 func good() *evidence {
 	first, second := pawl.NewID(), pawl.NewID()
 	call := func(n int) pawl.StepRow {
-		return pawl.StepRow{Key: fmt.Sprintf("ask:%032x#1", n), Name: "ask", Call: true, At: noon}
+		return pawl.StepRow{Key: "ask:1#1", Name: "ask", Call: true, At: noon, Result: fmt.Appendf(nil, "{}\n{\"id\":\"msg_%016x0000\"}", n)}
 	}
 	stamp := func(s string) pawl.StepRow {
 		return pawl.StepRow{Key: "step:stamp#1", Name: stampStep, Result: []byte(`"` + s + `"`)}

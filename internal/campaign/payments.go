@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -68,7 +70,7 @@ func (e *evidence) accounts() (map[int]*account, error) {
 			if !s.Call {
 				continue
 			}
-			hash, err := bodyOf(s.Key)
+			hash, err := bodyOf(&s)
 			if err != nil {
 				return all, fmt.Errorf("%s: %w", r.ID, err)
 			}
@@ -79,12 +81,17 @@ func (e *evidence) accounts() (map[int]*account, error) {
 	return all, nil
 }
 
-// bodyOf returns the hash of a stored call's body, as the provider's ledger has
-// it: both are the beginning of the body's SHA-256.
-func bodyOf(key string) (uint64, error) {
-	hex, ok := strings.CutPrefix(key, "ask:")
+// bodyOf returns the hash of the body that a stored answer is for, as the
+// provider's ledger has it: the provider makes the answer's id of it.
+func bodyOf(s *pawl.StepRow) (uint64, error) {
+	var answer struct{ ID string }
+	_, body, _ := bytes.Cut(s.Result, []byte("\n"))
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return 0, fmt.Errorf("the stored answer %s is not JSON: %w", s.Key, err)
+	}
+	hex, ok := strings.CutPrefix(answer.ID, "msg_")
 	if !ok || len(hex) < 16 {
-		return 0, fmt.Errorf("the key of a stored call is %q; want ask: and a hash", key)
+		return 0, fmt.Errorf("the id of a stored answer is %q; want msg_ and a hash", answer.ID)
 	}
 	return strconv.ParseUint(hex[:16], 16, 64)
 }
