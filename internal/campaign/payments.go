@@ -2,8 +2,8 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -68,7 +68,7 @@ func (e *evidence) accounts() (map[int]*account, error) {
 			if !s.Call {
 				continue
 			}
-			hash, err := bodyOf(s.Key)
+			hash, err := answered(s.Result)
 			if err != nil {
 				return all, fmt.Errorf("%s: %w", r.ID, err)
 			}
@@ -79,12 +79,16 @@ func (e *evidence) accounts() (map[int]*account, error) {
 	return all, nil
 }
 
-// bodyOf returns the hash of a stored call's body, as the provider's ledger has
-// it: both are the beginning of the body's SHA-256.
-func bodyOf(key string) (uint64, error) {
-	hex, ok := strings.CutPrefix(key, "ask:")
-	if !ok || len(hex) < 16 {
-		return 0, fmt.Errorf("the key of a stored call is %q; want ask: and a hash", key)
+// answerID is how the simulated provider names its answers: by the body that it
+// answered.
+var answerID = regexp.MustCompile(`"id":"msg_([0-9a-f]{16})[0-9a-f]{4,}"`)
+
+// answered returns the hash of the body that a stored answer is to, as the
+// provider's ledger has it.
+func answered(answer []byte) (uint64, error) {
+	id := answerID.FindSubmatch(answer)
+	if id == nil {
+		return 0, fmt.Errorf("the stored answer %.200q does not name itself", answer)
 	}
-	return strconv.ParseUint(hex[:16], 16, 64)
+	return strconv.ParseUint(string(id[1]), 16, 64)
 }
