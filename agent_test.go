@@ -2,8 +2,6 @@ package pawl_test
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -61,8 +59,9 @@ func handleAgent(c *pawl.Client, reading, writing llm.Model) {
 
 // sends is when bodies were sent, over all workers.
 type sends struct {
-	mu sync.Mutex
-	at map[string][]time.Time // by the part of a step's key that names the body
+	mu       sync.Mutex
+	at       map[string][]time.Time // by the body
+	answered map[string]string      // the body that an answer was for, by the answer's id
 }
 
 // tracked is a model that writes down what it sends.
@@ -72,12 +71,16 @@ type tracked struct {
 }
 
 func (m tracked) Send(ctx context.Context, body json.RawMessage) (*llm.Response, error) {
-	sum := sha256.Sum256(body)
-	key := hex.EncodeToString(sum[:16])
 	m.sends.mu.Lock()
-	m.sends.at[key] = append(m.sends.at[key], time.Now())
+	m.sends.at[string(body)] = append(m.sends.at[string(body)], time.Now())
 	m.sends.mu.Unlock()
-	return m.Model.Send(ctx, body)
+	r, err := m.Model.Send(ctx, body)
+	if err == nil {
+		m.sends.mu.Lock()
+		m.sends.answered[r.ID] = string(body)
+		m.sends.mu.Unlock()
+	}
+	return r, err
 }
 
 // process is one worker that can be killed: nothing that it does reaches the
@@ -129,7 +132,7 @@ func newAgency(t *testing.T, seed uint64) *agency {
 	}
 	base := newStore(t)
 	return &agency{
-		T: t, random: rand.New(rand.NewPCG(seed, 2)), base: base, user: newClient(base, pawl.Config{}), sends: &sends{at: map[string][]time.Time{}},
+		T: t, random: rand.New(rand.NewPCG(seed, 2)), base: base, user: newClient(base, pawl.Config{}), sends: &sends{at: map[string][]time.Time{}, answered: map[string]string{}},
 		sim: llmsim.New(llmsim.Config{
 			Limits:  llmsim.Limits{Requests: 50, Tokens: 40_000},
 			Latency: llmsim.Latency{FirstToken: time.Second, TokensPerSecond: 60, Spread: 0.5},
@@ -311,8 +314,13 @@ func (a *agency) checkPayments(rows []*pawl.TaskRow) {
 			unknown += attempt.Unknown
 		}
 		for _, step := range r.Steps {
-			body, _, _ := strings.Cut(strings.TrimPrefix(step.Key, "ask:"), "#")
-			times := a.sends.at[body]
+			_, body, _ := strings.Cut(string(step.Result), "\n")
+			stored, err := anthropic.API{}.Decode([]byte(body))
+			if err != nil {
+				a.Errorf("%s has a stored answer that is none: %v", r.ID, err)
+				continue
+			}
+			times := a.sends.at[a.sends.answered[stored.ID]]
 			if len(times) == 0 {
 				a.Errorf("%s has a stored answer to a call that was never sent", r.ID)
 			}

@@ -2,6 +2,8 @@ package pawl
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,9 +40,21 @@ func Field(name string, value any) AskOption {
 	}
 }
 
-// Ask continues the task's conversation: it appends the prompt as the user's
-// message, has the model answer, and appends the answer. An empty prompt appends
-// nothing: the model answers what [Task.Append] added.
+// NoCache leaves the call out of the provider's prompt cache, as far as that is
+// asked: what is written there costs more (with Anthropic a quarter), which pays
+// only if another call continues the conversation within minutes.
+func NoCache() AskOption {
+	return func(r *llm.Request) { r.Shared, r.Thread = nil, "" }
+}
+
+// Ask continues the task's own conversation; see [Conversation.Ask].
+func (t *Task[In]) Ask(ctx context.Context, model llm.Model, prompt string, opts ...AskOption) (*llm.Response, error) {
+	return t.attempt.own().Ask(ctx, model, prompt, opts...)
+}
+
+// Ask appends the prompt as the user's message, has the model answer, and appends
+// the answer. An empty prompt appends nothing: the model answers what Append
+// added.
 //
 // The call waits for the task's limit, and its response is stored before Ask
 // returns: asked again on a retry or by another worker, Ask gives the stored
@@ -48,87 +62,165 @@ func Field(name string, value any) AskOption {
 // class decides what becomes of the task. A call that failed appends nothing
 // and is not sent again within the attempt.
 //
-// Calls of one task through Ask follow each other. For calls at the same time
-// use llm.Transport, or tasks of their own.
-func (t *Task[In]) Ask(ctx context.Context, model llm.Model, prompt string, opts ...AskOption) (*llm.Response, error) {
-	return t.attempt.ask(ctx, model, prompt, opts)
-}
-
-func (a *attempt) ask(ctx context.Context, model llm.Model, prompt string, opts []AskOption) (*llm.Response, error) {
-	a.mu.Lock()
-	talk, err := a.load(ctx)
-	a.mu.Unlock()
+// The request asks the provider to cache it, and reads what the calls before have
+// cached; see [NoCache].
+func (c *Conversation) Ask(ctx context.Context, model llm.Model, prompt string, opts ...AskOption) (*llm.Response, error) {
+	q, err := c.question(ctx, prompt)
 	if err != nil {
 		return nil, fmt.Errorf("ask: %w", err)
 	}
-	said := []llm.Message{}
-	if prompt != "" {
-		said = append(said, llm.Text("user", prompt))
-	}
-	request := llm.Request{Messages: append(slices.Clip(talk.messages), said...)}
-	for _, o := range opts {
-		o(&request)
-	}
-	for name, value := range request.Extra {
-		if value == nil {
-			return nil, Permanent(fmt.Errorf("ask: field %q cannot be written as JSON", name))
-		}
-	}
-	body, err := model.Encode(request)
+	q.model, q.opts = model, opts
+	key, err := q.key()
 	if err != nil {
 		return nil, Permanent(fmt.Errorf("ask: %w", err))
 	}
-	return a.converse(ctx, model, body, said)
-}
-
-// converse makes the call and appends what was said and the answer to the
-// conversation, in the transaction that stores the response.
-func (a *attempt) converse(ctx context.Context, model llm.Model, body json.RawMessage, said []llm.Message) (*llm.Response, error) {
-	api := model.API()
-	call := llm.Call{API: api, Name: "ask", Body: body, Size: api.Measure(body)}
-	var response *llm.Response
-	var head Hash
-	exchange, err := a.govern(ctx, call, func(ctx context.Context) (*llm.Exchange, error) {
-		r, err := model.Send(ctx, body)
-		if err != nil {
-			return nil, err
-		}
-		response = r
-		return &llm.Exchange{Body: r.JSON, Usage: r.Usage, Limits: r.Limits}, nil
-	}, func(s *Save) (err error) {
-		s.Nodes, head, err = a.nodes(said, response)
-		s.Step.Head = head
-		return err
+	exchange, stored, err := c.attempt.govern(ctx, governed{
+		key: key, name: "ask", api: model.API(), ready: q.ready, send: q.send, with: q.save,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if response == nil { // it came from the store
-		if response, err = api.Decode(exchange.Body); err != nil {
+	if stored != nil {
+		if q.response, err = model.API().Decode(exchange.Body); err != nil {
 			return nil, Permanent(fmt.Errorf("stored response: %w", err))
 		}
-		if _, head, err = a.nodes(said, response); err != nil {
-			return nil, err
-		}
+		q.answered = stored.Head
 	}
-	a.mu.Lock()
-	for _, m := range append(said, response.Message) {
-		a.talk.append(m)
-	}
-	a.talk.unsaved, a.talk.head = nil, head
-	a.mu.Unlock()
-	return response, nil
+	c.heard(q)
+	return q.response, nil
 }
 
-// nodes returns what the call's messages and its answer append to the
-// conversation.
-func (a *attempt) nodes(said []llm.Message, r *llm.Response) ([]Node, Hash, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	messages := append(append(slices.Clip(a.talk.unsaved), said...), r.Message)
-	nodes, head, err := appendNodes(a.talk.head, messages)
-	if err != nil {
-		return nil, Hash{}, errors.Join(errors.New("the response is no message"), err)
+// question is one call of Ask.
+type question struct {
+	of       *Conversation
+	model    llm.Model
+	opts     []AskOption
+	messages []llm.Message // all, the prompt included
+	said     []Node        // those that are not stored
+	head     Hash          // after them
+	asked    int           // how many messages the last request ended with
+	first    Hash          // names the conversation by its first message
+	fresh    []Node        // of said, what Ask itself appends
+
+	body     json.RawMessage // once it is ready to be sent
+	response *llm.Response   // once it is there
+	answered Hash            // the conversation after the response
+}
+
+// question returns the call that continues the conversation.
+func (c *Conversation) question(ctx context.Context, prompt string) (*question, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.load(ctx); err != nil {
+		return nil, err
 	}
-	return nodes, head, nil
+	q := &question{of: c, messages: slices.Clip(c.messages), said: slices.Clip(c.unsaved), head: c.head, asked: c.asked, first: c.first}
+	if prompt == "" {
+		return q, nil
+	}
+	n, err := NewNode(c.head, llm.Text("user", prompt))
+	if err != nil {
+		return nil, Permanent(err)
+	}
+	q.fresh, q.head = []Node{n}, n.Hash
+	q.said = append(q.said, n)
+	if q.first.IsZero() {
+		q.first = n.Hash
+	}
+	return q, nil
+}
+
+// request returns the request that asks these messages, of which others share the
+// beginnings.
+func (q *question) request(messages []llm.Message, shared []int, thread string) (llm.Request, error) {
+	r := llm.Request{Messages: messages, Shared: shared, Thread: thread}
+	for _, o := range q.opts {
+		o(&r)
+	}
+	for name, value := range r.Extra {
+		if value == nil {
+			return r, fmt.Errorf("field %q cannot be written as JSON", name)
+		}
+	}
+	return r, nil
+}
+
+// key identifies the call within its task: by the conversation that it continues,
+// which a hash names, and by the request of its last message alone, which holds
+// the model and all settings. So a replay of many calls reads and writes each
+// message once.
+func (q *question) key() (string, error) {
+	last := q.messages[max(len(q.messages)-1, 0):]
+	for _, n := range q.fresh {
+		last = []llm.Message{n.Message}
+	}
+	r, err := q.request(last, nil, "")
+	if err != nil {
+		return "", err
+	}
+	body, err := q.model.Encode(r)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	sum.Write(q.head[:])
+	fmt.Fprintf(sum, "%q\n%s", q.of.path, body)
+	return "ask:" + hex.EncodeToString(sum.Sum(nil)[:16]), nil
+}
+
+// ready encodes the request whole.
+func (q *question) ready() (llm.Call, error) {
+	messages := q.messages
+	for _, n := range q.fresh {
+		messages = append(messages, n.Message)
+	}
+	shared := []int{len(messages)} // the next call continues here
+	if q.asked > 0 {
+		shared = append(shared, q.asked) // and this one continues there, however much was said since
+	}
+	r, err := q.request(messages, shared, hex.EncodeToString(q.first[:16]))
+	if err != nil {
+		return llm.Call{}, err
+	}
+	if q.body, err = q.model.Encode(r); err != nil {
+		return llm.Call{}, err
+	}
+	api := q.model.API()
+	return llm.Call{API: api, Name: "ask", Body: q.body, Size: api.Measure(q.body)}, nil
+}
+
+func (q *question) send(ctx context.Context) (*llm.Exchange, error) {
+	r, err := q.model.Send(ctx, q.body)
+	if err != nil {
+		return nil, err
+	}
+	q.response = r
+	return &llm.Exchange{Body: r.JSON, Usage: r.Usage, Limits: r.Limits}, nil
+}
+
+// save adds what was said and the answer to the write that stores the response,
+// which is stored without what the answer's message has.
+func (q *question) save(s *Save, e *llm.Exchange) error {
+	n, err := NewNode(q.head, q.response.Message)
+	if err != nil {
+		return errors.Join(errors.New("the response is no message"), err)
+	}
+	canonical, err := canonicalJSON(n.Message.JSON())
+	if err != nil {
+		return err
+	}
+	q.answered = n.Hash
+	s.Nodes, s.Step.Head = append(slices.Clip(q.said), n), n.Hash
+	s.Step.Result = encodeExchange(e, canonical)
+	return nil
+}
+
+// heard appends what was said and answered, which is stored.
+func (c *Conversation) heard(q *question) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	answer := Node{Message: q.response.Message}
+	c.add(append(q.fresh, answer), q.answered)
+	c.unsaved = nil
+	c.asked = len(c.messages) - 1
 }

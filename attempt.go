@@ -28,8 +28,12 @@ type attempt struct {
 	last     *llm.Error            // the latest failure that no later call made up for; nil if there is none
 	clock    int                   // counts failures
 	failedAt int                   // the clock at the latest one
-	talk     *conversation         // nil until the conversation is needed
+	talk     *Conversation         // the task's own; nil until it is needed
+	stored   map[string]*StepRow   // the row's steps by key; nil until one is looked for
+	shelved  *shelf                // nil until a stored message is needed
 	data     Data                  // what the handler set; nil if nothing
+	taken    map[string]int        // how many signals of each name the handler has got
+	parked   *parking              // what the task waits for; nil if it does not
 }
 
 // attemptFrom returns the attempt whose handler has ctx. An attempt is the

@@ -137,7 +137,7 @@ type addAnswer struct {
 // tasks and waiting for them needs no Run in this process. What is wrong with
 // config is reported by Run.
 func New(store Store, config Config) *Client {
-	c := &Client{store: store, config: config.withDefaults(), handlers: map[string]*handler{}, freed: make(chan struct{}, 1)}
+	c := &Client{store: store, config: config.withDefaults(), handlers: fans(), freed: make(chan struct{}, 1)}
 	c.log = c.config.Logger
 	c.adds = group[*NewTask, addAnswer]{commit: c.commitAdds, most: batchMost}
 	c.saves = group[Save, error]{commit: c.commitSaves, most: batchMost}
@@ -151,6 +151,10 @@ func (c *Client) handle(s spec, prepare func(*attempt) (work, error)) {
 	defer c.mu.Unlock()
 	if err := s.validate(); err != nil {
 		c.problems = append(c.problems, err)
+		return
+	}
+	if isOwnName(s.Name) {
+		c.problems = append(c.problems, fmt.Errorf("pawl: Operation.Name is %s; names that begin with %s are the queue's own", s.Name, ownPrefix))
 		return
 	}
 	if _, dup := c.handlers[s.Name]; dup {

@@ -59,6 +59,8 @@ const (
 	Released llm.Class = "released" // given back by a worker that drains: no attempt is used
 	Snoozed  llm.Class = "snoozed"  // the handler asked to be called later: no attempt is used
 	Stopped  llm.Class = "stopped"  // cancelled on request while it ran
+	Parked   llm.Class = "parked"   // it waits for other tasks or a signal: no attempt is used
+	Broken   llm.Class = "broken"   // a task that it waited for failed for good or was cancelled: a dead letter
 )
 
 // DeadError is returned by Wait for a run that has a dead letter.

@@ -34,6 +34,7 @@ type Event struct {
 	At        time.Time `json:"at"`
 	Task      ID        `json:"task,omitzero"`
 	Run       ID        `json:"run,omitzero"`
+	Branch    ID        `json:"branch,omitzero"` // of what has ended: see [TaskRow.Branch]
 	Operation string    `json:"operation,omitempty"`
 	Queue     string    `json:"queue,omitempty"`
 	User      string    `json:"user,omitempty"`

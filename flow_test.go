@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -66,6 +67,7 @@ func TestAFlowHandsOnResultConversationAndData(t *testing.T) {
 				}
 				rows, err := c.List(t.Context(), pawl.Filter{Run: run.ID})
 				must(t, err)
+				slices.SortFunc(rows, func(a, b *pawl.TaskRow) int { return int(a.Seq - b.Seq) })
 				if len(rows) != 3 || rows[0].ID != run.ID {
 					t.Fatalf("the run has %d tasks; want 3, the first of its name", len(rows))
 				}
@@ -91,6 +93,7 @@ func TestWhatFollowsKnowsTheSizeOfItsConversation(t *testing.T) {
 		result(t, run)
 		rows, err := c.List(t.Context(), pawl.Filter{Run: run.ID})
 		must(t, err)
+		slices.SortFunc(rows, func(a, b *pawl.TaskRow) int { return int(a.Seq - b.Seq) })
 		chars := len(rows[1].Input)
 		talk, err := c.Conversation(t.Context(), rows[1].Conversation)
 		must(t, err)

@@ -1,12 +1,10 @@
 package pawl
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -19,75 +17,88 @@ import (
 )
 
 // Govern makes the attempt the governor of calls through [llm.Transport].
-func (a *attempt) Govern(ctx context.Context, call llm.Call, send func(context.Context) (*llm.Exchange, error)) (*llm.Exchange, error) {
-	return a.govern(ctx, call, send, nil)
+func (a *attempt) Govern(ctx context.Context, c llm.Call, send func(context.Context) (*llm.Exchange, error)) (*llm.Exchange, error) {
+	sum := sha256.Sum256(c.Body)
+	exchange, _, err := a.govern(ctx, governed{
+		key: c.Name + ":" + hex.EncodeToString(sum[:16]), name: c.Name, api: c.API,
+		ready: func() (llm.Call, error) { return c, nil }, send: send,
+	})
+	return exchange, err
+}
+
+// governed is one model call that govern runs.
+type governed struct {
+	key   string // identifies it within the task, but for how often it was made before
+	name  string
+	api   llm.API
+	ready func() (llm.Call, error) // what it is on the wire, if it must be sent
+	send  func(context.Context) (*llm.Exchange, error)
+	with  func(*Save, *llm.Exchange) error // adds to the write that stores the response; nil for nothing
 }
 
 // govern runs one model call:
 //
-//  1. A stored response answers it.
+//  1. A stored response answers it; then stored is its step.
 //  2. Reserve takes its cost from the limit and tells the store that it is about
 //     to be sent. A crash before this leaves nothing; after it, the call counts
 //     as unknown.
 //  3. It is sent, once its turn has come.
 //  4. Its response is stored and settled in one write. A crash before that
 //     write is the one in which the call is paid twice.
-//
-// with adds to the write of step 4.
-func (a *attempt) govern(ctx context.Context, call llm.Call, send func(context.Context) (*llm.Exchange, error), with func(*Save) error) (*llm.Exchange, error) {
-	sum := sha256.Sum256(call.Body)
-	name := call.Name + ":" + hex.EncodeToString(sum[:16])
-	if failed := a.failure(name); failed != nil {
-		return nil, failed
+func (a *attempt) govern(ctx context.Context, c governed) (exchange *llm.Exchange, stored *StepRow, err error) {
+	if failed := a.failure(c.key); failed != nil {
+		return nil, nil, failed
 	}
 	began := a.moment()
-	key, stored := a.step(name)
+	key, stored := a.step(c.key)
 	if stored != nil {
-		exchange, err := decodeExchange(stored.Result)
-		if err != nil {
-			return nil, Permanent(fmt.Errorf("stored call %s: %w", key, err))
+		if exchange, err = decodeExchange(ctx, stored, a.shelf()); err != nil {
+			return nil, nil, fmt.Errorf("stored call %s: %w", key, err)
 		}
 		a.answered(began, func(s *tally) {
 			s.saved++
 			s.spared = s.spared.Add(stored.Usage)
 		})
-		return exchange, nil
+		return exchange, stored, nil
+	}
+	ready, err := c.ready()
+	if err != nil {
+		a.unstep(c.key, key)
+		return nil, nil, Permanent(fmt.Errorf("%s: %w", c.name, err))
 	}
 	settle := Settlement{Key: key + "/" + strconv.Itoa(a.row.Attempt)}
-	if err := a.reserve(ctx, settle.Key, call); err != nil {
-		a.unstep(name, key)
-		return nil, a.fail(name, call.API.Name(), err)
+	if err := a.reserve(ctx, settle.Key, ready); err != nil {
+		a.unstep(c.key, key)
+		return nil, nil, a.fail(c.key, c.api.Name(), err)
 	}
 	sent := time.Now()
-	exchange, err := send(ctx)
+	exchange, err = c.send(ctx)
 	settle.SentAgo = time.Since(sent)
 	if err != nil {
-		a.unstep(name, key)
-		return nil, a.unanswered(name, call.API.Name(), settle, err)
+		a.unstep(c.key, key)
+		return nil, nil, a.unanswered(c.key, c.api.Name(), settle, err)
 	}
 	a.answered(began, func(s *tally) {
 		s.calls++
 		s.usage = s.usage.Add(exchange.Usage)
 	})
-	if err := a.store(key, call.Name, exchange, settle, with); err != nil {
-		return nil, a.fail(name, call.API.Name(), err)
+	if err := a.store(key, c, exchange, settle); err != nil {
+		return nil, nil, a.fail(c.key, c.api.Name(), err)
 	}
-	return exchange, nil
+	return exchange, nil, nil
 }
 
 // store writes down an answered call.
-func (a *attempt) store(key, name string, exchange *llm.Exchange, settle Settlement, with func(*Save) error) error {
+func (a *attempt) store(key string, c governed, exchange *llm.Exchange, settle Settlement) error {
 	settle.Outcome, settle.Usage, settle.Seen = CallAnswered, exchange.Usage, exchange.Limits
-	save := Save{Settle: &settle, Step: &StepRow{
-		Key: key, Name: name, Call: true, Usage: exchange.Usage, Took: settle.SentAgo, Result: encodeExchange(exchange),
-	}}
-	if with != nil {
-		if err := with(&save); err != nil {
-			return Permanent(err)
-		}
+	save := Save{Settle: &settle, Step: &StepRow{Key: key, Name: c.name, Call: true, Usage: exchange.Usage, Took: settle.SentAgo}}
+	if c.with == nil {
+		save.Step.Result = encodeExchange(exchange, nil)
+	} else if err := c.with(&save, exchange); err != nil {
+		return Permanent(err)
 	}
 	if err := a.save(save); err != nil {
-		return fmt.Errorf("store the response of %s: %w", name, err)
+		return fmt.Errorf("store the response of %s: %w", c.name, err)
 	}
 	return nil
 }
@@ -275,26 +286,4 @@ func (g *gates) open() {
 		close(g.wake)
 		g.wake = nil
 	}
-}
-
-// exchangeHead is what of an exchange goes before its body into the store: a
-// line of JSON, so that the body is kept as the bytes that came.
-type exchangeHead struct {
-	Status int         `json:"status,omitempty"`
-	Header http.Header `json:"header,omitempty"`
-	Usage  llm.Usage   `json:"usage,omitzero"`
-}
-
-func encodeExchange(e *llm.Exchange) []byte {
-	head, _ := json.Marshal(exchangeHead{e.Status, e.Header, e.Usage}) // numbers and strings always marshal
-	return append(append(head, '\n'), e.Body...)
-}
-
-func decodeExchange(b []byte) (*llm.Exchange, error) {
-	line, body, ok := bytes.Cut(b, []byte("\n"))
-	var head exchangeHead
-	if err := json.Unmarshal(line, &head); err != nil || !ok {
-		return nil, errors.New("not a stored exchange")
-	}
-	return &llm.Exchange{Status: head.Status, Header: head.Header, Usage: head.Usage, Body: body}, nil
 }

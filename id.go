@@ -1,6 +1,7 @@
 package pawl
 
 import (
+	"crypto/sha256"
 	"encoding/base32"
 	"encoding/hex"
 	"fmt"
@@ -10,7 +11,7 @@ import (
 )
 
 // ID names a task: a UUID of version 7, so that ids sort by the time they were
-// made. Its text form is "task_" and 26 characters of base32. A run is named
+// made; those of a run sort among the ids of when the run began. Its text form is "task_" and 26 characters of base32. A run is named
 // by its first task.
 type ID [16]byte
 
@@ -38,6 +39,25 @@ func ParseID(s string) (ID, error) {
 
 // String returns the id's text form.
 func (id ID) String() string { return idPrefix + idEncoding.EncodeToString(id[:]) }
+
+// FollowID returns the id of the task that follows task id in its flow, once that
+// has succeeded. So a flow can be followed from its first task on, and following
+// twice adds nothing.
+func FollowID(id ID) ID { return derive(id, "follow") }
+
+// ChildID returns the id of the first task of the branch that parent has under key.
+// A handler that is run again adds the same branches under the same ids.
+func ChildID(parent ID, key string) ID { return derive(parent, "child:"+key) }
+
+// derive returns an id of its own that sorts among those of its origin's time.
+func derive(from ID, label string) ID {
+	sum := sha256.Sum256(append(from[:], label...))
+	id := from
+	copy(id[6:], sum[:10])
+	id[6] = id[6]&0x0f | 0x70 // version 7
+	id[8] = id[8]&0x3f | 0x80 // the variant of RFC 9562
+	return id
+}
 
 // IsZero reports whether id names no task.
 func (id ID) IsZero() bool { return id == ID{} }

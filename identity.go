@@ -46,6 +46,16 @@ func identity(row *TaskRow, version, key string, buf []byte) (Hash, []byte, erro
 			if i > 0 {
 				buf = append(buf, ',')
 			}
+			if next.isFan() || len(next.Choose) > 0 || len(next.Fallbacks) > 0 {
+				stage, err := marshal(next)
+				if err != nil {
+					return Hash{}, buf, fmt.Errorf("encode what follows: %w", err)
+				}
+				if buf, err = appendMember(buf, "", stage); err != nil {
+					return Hash{}, buf, err
+				}
+				continue
+			}
 			if next.Version == "" {
 				buf = appendString(buf, next.Operation)
 				continue

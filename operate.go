@@ -17,13 +17,17 @@ func (c *Client) Get(ctx context.Context, id ID) (*TaskRow, error) {
 	if len(rows) == 0 {
 		return nil, fmt.Errorf("%s: %w", id, ErrNotFound)
 	}
-	return rows[0], nil
+	return rows[0], c.mend(ctx, rows)
 }
 
 // List returns the tasks that f selects, oldest first. For a page after
 // another, set f.After to the last task's ID.
 func (c *Client) List(ctx context.Context, f Filter) ([]*TaskRow, error) {
-	return c.store.List(ctx, c.now, f)
+	rows, err := c.store.List(ctx, c.now, f)
+	if err != nil {
+		return nil, err
+	}
+	return rows, c.mend(ctx, rows)
 }
 
 // Groups returns the dead letters that f selects by the fingerprint and class of

@@ -100,13 +100,6 @@ func (s spec) validate() error {
 // every other.
 func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
-func (s spec) stage() Stage {
-	return Stage{
-		Operation: s.Name, Version: s.Version, Queue: s.Queue, Limit: s.Limit,
-		Priority: s.Priority, MaxAttempts: s.Attempts, Tokens: s.Tokens,
-	}
-}
-
 // Handle makes fn the handler of o's tasks in c. Call it before c.Run, which
 // reports what is wrong with the operation or that it has a handler already.
 //
@@ -149,5 +142,5 @@ func (o Operation[In, Out]) AddMany(ctx context.Context, c *Client, ins []In, op
 	return addMany[In, Out](ctx, c, o.plan(), ins, opts)
 }
 
-func (o Operation[In, Out]) plan() []spec     { return []spec{o.spec()} }
+func (o Operation[In, Out]) plan() []node     { return []node{{spec: o.spec()}} }
 func (o Operation[In, Out]) types(In) (_ Out) { return }

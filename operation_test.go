@@ -204,7 +204,7 @@ func TestAddRefuses(t *testing.T) {
 		t.Errorf("Add = %v; want an error about the data", err)
 	}
 	var empty pawl.Flow[int, int]
-	if _, err := empty.Add(t.Context(), c, 1); err == nil || err.Error() != "pawl: the flow is empty; make it with Then" {
+	if _, err := empty.Add(t.Context(), c, 1); err == nil || err.Error() != "pawl: the flow is empty; make it with Then, Each, All, Choose or Try" {
 		t.Errorf("Add of an empty flow = %v", err)
 	}
 	bad := pawl.Then(op{Name: "o"}, op{Name: "p", Tokens: -1})

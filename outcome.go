@@ -72,6 +72,11 @@ func (w *worker) finish(o *outcome) (f Finish, ok bool) {
 		w.log.Warn("lease lost", "task", a.row.ID, "operation", a.row.Operation, "attempt", a.row.Attempt)
 		return Finish{}, false
 	}
+	if p := a.parkedAt(); p != nil && errors.Is(o.cause, ErrParked) {
+		f = p.finish(a.row.Lease())
+		a.report(&f.Attempt)
+		return f, true
+	}
 	if o.err == nil {
 		f, o.err = a.success(o.output)
 	}
@@ -101,11 +106,12 @@ func (a *attempt) success(output any) (f Finish, err error) {
 	if err != nil {
 		return f, Permanent(fmt.Errorf("conversation of %s: %w", a.row.Operation, err))
 	}
-	if next, ok := follow(a.row, encoded, head, chars, a.dataNow()); ok {
+	next, ok, err := follow(a.row, encoded, head, chars, a.dataNow())
+	if ok {
 		next.Nodes = unsaved
 		f.Follow = []NewTask{next}
 	}
-	return f, nil
+	return f, err
 }
 
 // report adds what the attempt has used to how it ended.

@@ -16,7 +16,7 @@ const presence = WorkerTime / 3
 // WorkerStatus is a worker that is alive, as its claims tell.
 type WorkerStatus struct {
 	Name       string    `json:"name"`
-	Operations []string  `json:"operations"` // those that it has handlers for
+	Operations []string  `json:"operations"` // those that it has handlers for, without the queue's own, which all have
 	Queues     []string  `json:"queues"`     // those that it works on; empty for all
 	Seen       time.Time `json:"seen"`       // when it last claimed; it may have done so since, for a third of WorkerTime
 }
@@ -30,15 +30,16 @@ func (w *WorkerStatus) Alive(now time.Time) bool { return now.Sub(w.Seen) <= Wor
 func (w *WorkerStatus) BeSeen(now time.Time, c *Claim) bool {
 	age := now.Sub(w.Seen)
 	recent := age >= 0 && age < presence // a clock may have been set back
-	if recent && slices.Equal(w.Operations, c.Operations) && slices.Equal(w.Queues, c.Queues) {
+	operations := slices.DeleteFunc(slices.Clone(c.Operations), isOwnName)
+	if recent && slices.Equal(w.Operations, operations) && slices.Equal(w.Queues, c.Queues) {
 		return false
 	}
-	*w = WorkerStatus{Name: c.Worker, Operations: slices.Clone(c.Operations), Queues: slices.Clone(c.Queues), Seen: now}
+	*w = WorkerStatus{Name: c.Worker, Operations: operations, Queues: slices.Clone(c.Queues), Seen: now}
 	return true
 }
 
 // Handles reports whether the worker has a handler for an operation, and works on
 // a queue.
 func (w *WorkerStatus) Handles(operation, queue string) bool {
-	return slices.Contains(w.Operations, operation) && (len(w.Queues) == 0 || slices.Contains(w.Queues, queue))
+	return (isOwnName(operation) || slices.Contains(w.Operations, operation)) && (len(w.Queues) == 0 || slices.Contains(w.Queues, queue))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/pawlhq/pawl/llm"
@@ -77,7 +78,7 @@ func judge(row *TaskRow, b Backoff, f failure, now time.Time, random float64) Fi
 			// No limit knows of it, so the task itself must wait.
 			out.To, out.Delay = Scheduled, b.Delay(row.Attempt, random)
 		}
-	case llm.Permanent, Expired:
+	case llm.Permanent, Expired, Broken:
 		out.To = Dead
 	case llm.NotSent:
 		out.To, out.NotSent = Scheduled, true
@@ -95,8 +96,27 @@ func judge(row *TaskRow, b Backoff, f failure, now time.Time, random float64) Fi
 	}
 	if out.To == Dead {
 		out.Fingerprint = Fingerprint(class, message)
+		if next := row.fallback(class); next != nil {
+			out.To, out.Fallback, out.Fingerprint = Pending, next, ""
+		}
 	}
 	return out
+}
+
+// fallback returns the operation that goes on with a task after a failure for good of
+// a class; nil if there is none.
+func (r *TaskRow) fallback(class llm.Class) *Stage {
+	if r.Links == nil || class == Expired {
+		return nil
+	}
+	for i, f := range r.Links.Fallbacks {
+		if len(f.Classes) == 0 || slices.Contains(f.Classes, class) {
+			next := f.Stage
+			next.Fallbacks = r.Links.Fallbacks[i+1:]
+			return &next
+		}
+	}
+	return nil
 }
 
 // classify finds the class of a failure: first what the context's end says, then

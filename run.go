@@ -13,9 +13,10 @@ import (
 	"github.com/pawlhq/pawl/limit"
 )
 
-// Run is one execution of a flow or of a single operation.
+// Run is one execution of a flow or of a single operation. One that a handler adds is
+// a branch of the handler's own run.
 type Run[Out any] struct {
-	ID ID      // the id of the run's first task
+	ID ID      // the id of its first task
 	As AddedAs // whether it is new, or another one that is identical
 
 	client *Client
@@ -27,17 +28,17 @@ type Run[Out any] struct {
 // none works on the store, Wait does not see one pass.
 //
 // A handler that waits gives up its place at the worker, and what its claim
-// reserved for a call, so that parents who wait cannot keep their children out.
+// reserved for a call, so that parents who wait cannot keep their children out. If it
+// takes longer than Config.Patience, Wait returns [ErrParked]: return it, and the
+// task waits on without a worker; the handler is run again when the run has ended. A
+// handler that returns the failure of a run fails for good, until both are retried.
 func (r *Run[Out]) Wait(ctx context.Context) (Out, error) {
-	var out Out
-	encoded, err := r.client.wait(ctx, r.ID)
+	lines, err := r.client.wait(ctx, []ID{r.ID})
 	if err != nil {
-		return out, err
+		var none Out
+		return none, err
 	}
-	if err := json.Unmarshal(encoded, &out); err != nil {
-		return out, fmt.Errorf("output of %s: %w", r.ID, err)
-	}
-	return out, nil
+	return decodeLine[Out](ctx, r.client, &lines[0])
 }
 
 // RunOf returns the run named by id, as Add returned it, to wait for it from
@@ -45,23 +46,14 @@ func (r *Run[Out]) Wait(ctx context.Context) (Out, error) {
 // returns.
 func RunOf[Out any](c *Client, id ID) *Run[Out] { return &Run[Out]{ID: id, client: c} }
 
-// result returns a run's output, if its rows say that it has ended. A dead or
-// cancelled task ends the run: nothing that follows it will be added.
-func result(rows []*TaskRow) (output json.RawMessage, ended bool, err error) {
-	for _, row := range rows {
-		switch {
-		case row.State == Dead:
-			return nil, true, &DeadError{row}
-		case row.State == Cancelled:
-			return nil, true, fmt.Errorf("%s: %w", row.ID, ErrCancelled)
-		case row.State == Succeeded && len(row.Next) == 0:
-			output, ended = row.Output, true
+func addOne[Out any](ctx context.Context, c *Client, plan []node, in any, opts []Option) (*Run[Out], error) {
+	if a, err := attemptFrom(ctx); err == nil && a.client == c {
+		runs, err := addChildren[any, Out](ctx, a, plan, []any{in}, opts)
+		if err != nil {
+			return nil, err
 		}
+		return runs[0], runs[0].rejected(plan)
 	}
-	return output, ended, nil
-}
-
-func addOne[Out any](ctx context.Context, c *Client, plan []spec, in any, opts []Option) (*Run[Out], error) {
 	var task NewTask
 	if _, err := newTask(&task, plan, in, opts, nil); err != nil {
 		return nil, err
@@ -73,29 +65,73 @@ func addOne[Out any](ctx context.Context, c *Client, plan []spec, in any, opts [
 	if err != nil {
 		return nil, fmt.Errorf("add %s: %w", task.Row.Operation, err)
 	}
-	run := &Run[Out]{added.Run, added.As, c}
-	if added.As == AsRejected {
-		return run, fmt.Errorf("add %s: %s: %w", task.Row.Operation, added.ID, ErrDuplicate)
-	}
-	return run, nil
+	run := &Run[Out]{added.ID, added.As, c}
+	return run, run.rejected(plan)
 }
 
-func addMany[In, Out any](ctx context.Context, c *Client, plan []spec, ins []In, opts []Option) ([]*Run[Out], error) {
+// rejected returns the error of a run that was not added.
+func (r *Run[Out]) rejected(plan []node) error {
+	if r.As != AsRejected {
+		return nil
+	}
+	return fmt.Errorf("add %s: %s: %w", plan[0].Name, r.ID, ErrDuplicate)
+}
+
+func addMany[In, Out any](ctx context.Context, c *Client, plan []node, ins []In, opts []Option) ([]*Run[Out], error) {
+	if a, err := attemptFrom(ctx); err == nil && a.client == c {
+		return addChildren[In, Out](ctx, a, plan, ins, opts)
+	}
 	tasks, err := newTasks(plan, ins, opts)
 	if err != nil || len(tasks) == 0 {
 		return []*Run[Out]{}, err
 	}
+	added, err := c.addAll(ctx, tasks)
+	if err != nil {
+		return nil, err
+	}
+	return runsOf[Out](c, added), nil
+}
+
+func (c *Client) addAll(ctx context.Context, tasks []NewTask) ([]Added, error) {
 	added, err := c.store.Add(ctx, c.now, tasks)
 	if err != nil {
-		return nil, fmt.Errorf("add %d tasks of %s: %w", len(ins), tasks[0].Row.Operation, err)
+		return nil, fmt.Errorf("add %d tasks of %s: %w", len(tasks), tasks[0].Row.Operation, err)
 	}
+	return added, nil
+}
+
+func runsOf[Out any](c *Client, added []Added) []*Run[Out] {
 	runs := make([]*Run[Out], len(added))
 	all := make([]Run[Out], len(added))
 	for i, a := range added {
-		all[i] = Run[Out]{a.Run, a.As, c}
+		all[i] = Run[Out]{a.ID, a.As, c}
 		runs[i] = &all[i]
 	}
-	return runs, nil
+	return runs
+}
+
+// addChildren adds tasks that a handler adds.
+func addChildren[In, Out any](ctx context.Context, a *attempt, plan []node, ins []In, opts []Option) ([]*Run[Out], error) {
+	opts = a.inherited(opts)
+	tasks, err := newTasks(plan, ins, opts)
+	if err != nil || len(tasks) == 0 {
+		return []*Run[Out]{}, err
+	}
+	of := addition{row: &TaskRow{}, spec: plan[0].spec}
+	for _, o := range opts {
+		o.apply(&of)
+	}
+	adds := make([]childAdd, len(tasks))
+	for i := range tasks {
+		if adds[i], err = a.child(&tasks[i], of.spec.Version, of.key); err != nil {
+			return nil, err
+		}
+	}
+	added, err := a.addChildren(ctx, adds)
+	if err != nil {
+		return nil, err
+	}
+	return runsOf[Out](a.client, added), nil
 }
 
 // encodeShare is how many tasks are worth a goroutine of their own to encode
@@ -103,7 +139,7 @@ func addMany[In, Out any](ctx context.Context, c *Client, plan []spec, ins []In,
 const encodeShare = 128
 
 // newTasks returns the first tasks of runs of a plan, in the order of ins.
-func newTasks[In any](plan []spec, ins []In, opts []Option) ([]NewTask, error) {
+func newTasks[In any](plan []node, ins []In, opts []Option) ([]NewTask, error) {
 	tasks := make([]NewTask, len(ins))
 	share := max(encodeShare, (len(ins)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
 	var shares sync.WaitGroup
@@ -132,18 +168,18 @@ func newTasks[In any](plan []spec, ins []In, opts []Option) ([]NewTask, error) {
 
 // newTask makes task the first one of a plan; buf is scratch space, returned for
 // the next call.
-func newTask(task *NewTask, plan []spec, in any, opts []Option, buf []byte) ([]byte, error) {
+func newTask(task *NewTask, plan []node, in any, opts []Option, buf []byte) ([]byte, error) {
 	if len(plan) == 0 {
-		return buf, errors.New("pawl: the flow is empty; make it with Then")
+		return buf, errors.New("pawl: the flow is empty; make it with Then, Each, All, Choose or Try")
 	}
-	a := addition{row: &task.Row, spec: plan[0]}
+	a := addition{row: &task.Row, spec: plan[0].spec}
 	for _, o := range opts {
 		o.apply(&a)
 	}
 	if err := a.validate(plan); err != nil {
 		return buf, err
 	}
-	if err := a.fill(plan[1:], in); err != nil {
+	if err := a.fill(plan, in); err != nil {
 		return buf, err
 	}
 	task.Delay, task.Duplicates, task.Reuse = a.delay, a.spec.Duplicates, a.spec.Reuse
@@ -157,7 +193,7 @@ func newTask(task *NewTask, plan []spec, in any, opts []Option, buf []byte) ([]b
 	return buf, nil
 }
 
-func (a *addition) validate(plan []spec) error {
+func (a *addition) validate(plan []node) error {
 	if a.delay < 0 {
 		return fmt.Errorf("pawl: operation %s: Delay is %v; want 0 or more", a.spec.Name, a.delay)
 	}
@@ -180,16 +216,11 @@ func (a *addition) validate(plan []spec) error {
 	if err := a.spec.validate(); err != nil {
 		return err
 	}
-	for _, s := range plan[1:] {
-		if err := s.validate(); err != nil {
-			return err
-		}
-	}
-	return nil
+	return validate(plan)
 }
 
 // fill sets the row from the operation, the input and what follows.
-func (a *addition) fill(rest []spec, in any) error {
+func (a *addition) fill(plan []node, in any) error {
 	s := a.spec
 	input, err := marshal(in)
 	if err != nil {
@@ -197,13 +228,14 @@ func (a *addition) fill(rest []spec, in any) error {
 	}
 	a.row.ID = NewID()
 	a.row.Run = a.row.ID
-	a.row.Operation, a.row.Queue, a.row.Limit, a.row.Priority = s.Name, s.Queue, s.Limit, s.Priority
-	a.row.MaxAttempts = s.Attempts
 	a.row.Input = input
-	a.row.Size = limit.Size{Chars: len(input), Output: s.Tokens}
-	for _, next := range rest {
-		a.row.Next = append(a.row.Next, next.stage())
+	a.row.Size = limit.Size{Chars: len(input)}
+	first := plan[0]
+	first.spec = s
+	if first.isOwn() {
+		first.Limit = NoLimit
 	}
+	a.row.place(append([]Stage{first.stage()}, stages(plan[1:])...))
 	return nil
 }
 

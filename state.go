@@ -7,7 +7,7 @@ type State string
 
 // The states of a task.
 const (
-	Blocked   State = "blocked"   // waits for other tasks
+	Blocked   State = "blocked"   // waits for other tasks or a signal
 	Scheduled State = "scheduled" // due later: a delay, or backoff after a failure
 	Pending   State = "pending"   // waits for a worker and its limit
 	Running   State = "running"   // leased by a worker
@@ -33,10 +33,11 @@ type Transition struct {
 
 // transitions is the whole state machine; docs/states.md draws it.
 var transitions = []Transition{
-	{"", Blocked, "added behind other tasks"},
+	{"", Blocked, "added behind others of its parent"},
 	{"", Scheduled, "added with a delay"},
 	{"", Pending, "added"},
-	{Blocked, Pending, "what it waited for has ended"},
+	{"", Succeeded, "added as the copy of another one"},
+	{Blocked, Pending, "what it waited for has happened, or its time is up"},
 	{Blocked, Dead, "deadline passed"},
 	{Blocked, Cancelled, "cancelled"},
 	{Scheduled, Pending, "due"},
@@ -46,8 +47,9 @@ var transitions = []Transition{
 	{Pending, Dead, "deadline passed"},
 	{Pending, Cancelled, "cancelled"},
 	{Running, Succeeded, "the handler returned an output"},
+	{Running, Blocked, "waits for other tasks or a signal"},
 	{Running, Scheduled, "failed and due again after backoff, or snoozed"},
-	{Running, Pending, "throttled, given back, or its worker died"},
+	{Running, Pending, "throttled, given back, handed over to a fallback, or its worker died"},
 	{Running, Dead, "failed for good, poisoned, or deadline passed"},
 	{Running, Cancelled, "cancelled"},
 	{Dead, Pending, "retried on request"},

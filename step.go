@@ -61,12 +61,13 @@ func (a *attempt) step(name string) (key string, stored *StepRow) {
 		a.seen[name]++
 		key = name + "#" + strconv.Itoa(a.seen[name])
 	}
-	for i := range a.row.Steps {
-		if a.row.Steps[i].Key == key {
-			return key, &a.row.Steps[i]
+	if a.stored == nil && len(a.row.Steps) > 0 {
+		a.stored = make(map[string]*StepRow, len(a.row.Steps))
+		for i := range a.row.Steps {
+			a.stored[a.row.Steps[i].Key] = &a.row.Steps[i]
 		}
 	}
-	return key, nil
+	return key, a.stored[key]
 }
 
 // unstep gives back a key under which nothing was stored: the next step with

@@ -122,11 +122,25 @@ type Watch interface {
 
 // NewTask is a task to be added.
 type NewTask struct {
-	Row        TaskRow // State, Seq, times other than Deadline, and Attempt are the store's to set
+	Row        TaskRow // State, Seq, times other than Deadline, and Attempt are the store's to set; Steps are stored with it
 	Delay      time.Duration
 	Duplicates Duplicates
 	Reuse      time.Duration // how old the result of an identical task may be to answer this one
 	Nodes      []Node        // messages of Row.Conversation that may be new to the store
+
+	// By is the lease of the running task whose handler adds this one; the zero Lease
+	// if none does. Without that lease, or if the task was asked to stop, nothing is
+	// added. Step, if it is not nil, is stored for that task with the addition, with
+	// the JSON of the Added as its result.
+	By   Lease
+	Step *StepRow
+
+	// InLine adds the task as Blocked, until its parent's Wait has it start.
+	InLine bool
+
+	// Kept adds a task that has ended: Row's State is Succeeded, and Row's Output its
+	// result. A copy of a task has no attempts: nothing was paid for it.
+	Kept bool
 }
 
 // Added is the answer to a NewTask.
@@ -146,6 +160,7 @@ const (
 	AsReused      AddedAs = "reused"      // an identical task succeeded within its reuse window
 	AsReplacement AddedAs = "replacement" // new, and an identical task was cancelled for it
 	AsRejected    AddedAs = "rejected"    // an identical task is in flight; nothing was added
+	AsLost        AddedAs = "lost"        // whoever adds it has no lease any more, or was asked to stop; nothing was added
 )
 
 // Claim asks for tasks.
@@ -241,13 +256,15 @@ const (
 // Finish is how an attempt ended.
 type Finish struct {
 	Lease       Lease
-	To          State         // Succeeded, Dead, Cancelled, Scheduled or Pending
-	Delay       time.Duration // until a Scheduled task is due
+	To          State         // Succeeded, Dead, Cancelled, Scheduled, Pending or Blocked
+	Delay       time.Duration // until a Scheduled task is due, or a Blocked one is pending whatever has happened; 0 there for never
 	Output      json.RawMessage
-	Attempt     Attempt // the store fills in Number, Worker and the times
-	NotSent     bool    // the failure is one in which nothing was sent
-	Fingerprint string  // of a dead letter's error
-	Follow      []NewTask
+	Attempt     Attempt   // the store fills in Number, Worker and the times
+	NotSent     bool      // the failure is one in which nothing was sent
+	Fingerprint string    // of a dead letter's error
+	Follow      []NewTask // what is added if the task is Succeeded or Blocked then
+	Park        *Park     // of a Blocked task: what it waits for
+	Fallback    *Stage    // of a Pending task: the operation that goes on with it, in place of its own
 }
 
 // Filter selects tasks. Each field that is set narrows the selection; the zero
@@ -274,6 +291,7 @@ type Change struct {
 	Input json.RawMessage // for Retry: the input in place of the old one; nil keeps it. Stored steps are dropped with the old input.
 	// Identity goes with Input.
 	Identity Hash
+	Signal   Signal // for Signalled
 }
 
 // ChangeKind is a way to change tasks.
@@ -283,7 +301,13 @@ type ChangeKind string
 const (
 	Cancel ChangeKind = "cancel" // what waits is cancelled, what runs is asked to stop
 	Retry  ChangeKind = "retry"  // what is dead or cancelled is pending again, with all its attempts
-	Delete ChangeKind = "delete" // what has ended is removed, with its steps and the messages that nothing refers to any more
+	// Delete removes what has ended, with its steps and the messages that nothing
+	// refers to any more. A result that a parent has not read yet is kept. With a
+	// failure that a parent waits for in hope of a retry, the parent is cancelled.
+	Delete ChangeKind = "delete"
+	// Signalled stores a signal as a step of what has not ended; what waits for it is
+	// pending.
+	Signalled ChangeKind = "signal"
 )
 
 // Group is a set of dead letters with one cause.

@@ -78,7 +78,8 @@ type TaskRow struct {
 	Conversation Hash                       `json:"conversation,omitzero"` // what it started from
 	Head         Hash                       `json:"head,omitzero"`         // where the last stored step took the conversation
 	Data         map[string]json.RawMessage `json:"data,omitempty"`        // what earlier steps handed on
-	Next         []Stage                    `json:"next,omitempty"`        // what follows it in its flow
+	Next         []Stage                    `json:"next,omitempty"`        // what follows it in its flow; see [TaskRow.Follows]
+	Links        *Links                     `json:"links,omitempty"`       // nil for a task that stands alone
 	Size         limit.Size                 `json:"size"`                  // what its first call is expected to cost
 
 	Attempt     int       `json:"attempt"`            // of the last claim, counted from 1; with the ID it is the fencing token
@@ -139,6 +140,7 @@ type Attempt struct {
 	Saved   int           `json:"saved,omitempty"`   // calls and steps answered from the store
 	Unknown int           `json:"unknown,omitempty"` // calls whose outcome is unknown: possibly billed
 	Class   llm.Class     `json:"class,omitempty"`   // "" if it succeeded
+	As      string        `json:"as,omitempty"`      // the operation that failed, if another one went on with the task
 	Message string        `json:"message,omitempty"` // of the error
 	Waited  time.Duration `json:"waited,omitempty"`  // for limits, inside the attempt
 	Spared  llm.Usage     `json:"spared,omitzero"`   // tokens that were not paid again, thanks to stored calls
@@ -157,15 +159,4 @@ type StepRow struct {
 	Took   time.Duration `json:"took"`
 
 	Attempt int `json:"attempt"` // the attempt that stored it
-}
-
-// Stage is one operation of a flow, as it is stored with the tasks before it.
-type Stage struct {
-	Operation   string   `json:"operation"`
-	Version     string   `json:"version,omitempty"`
-	Queue       string   `json:"queue"`
-	Limit       string   `json:"limit"`
-	Priority    Priority `json:"priority"`
-	MaxAttempts int      `json:"max_attempts"`
-	Tokens      int      `json:"tokens,omitempty"` // expected output tokens of a call
 }

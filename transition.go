@@ -26,6 +26,16 @@ func (r *TaskRow) BeAdded(now time.Time, delay time.Duration, seq int64) {
 	if delay > 0 {
 		r.State, r.Due = Scheduled, now.Add(delay)
 	}
+	if len(r.Steps) > 0 {
+		r.link(func(l *Links) { l.Stored = true })
+	}
+}
+
+// BeKept makes the row, which has its output, what a copy of a task is. It answers no
+// other task: its result is older than it.
+func (r *TaskRow) BeKept(now time.Time, seq int64) {
+	r.Added, r.Ended, r.Seq, r.State = now, now, seq, Succeeded
+	r.Due, r.Identity = time.Time{}, Hash{}
 }
 
 // BeClaimed gives the row to a worker until lease from now.
@@ -64,13 +74,20 @@ func (r *TaskRow) BeFinished(now time.Time, f Finish) {
 		r.NotSent = 0
 	}
 	to := f.To
-	if r.Cancelling && to != Succeeded {
+	if r.Cancelling && (to != Succeeded || len(f.Follow) > 0) {
 		to = Cancelled
+	}
+	if to == Pending && f.Fallback != nil {
+		r.handOver(f.Fallback)
 	}
 	r.State, r.Cancelling = to, false
 	switch to {
 	case Scheduled:
 		r.Due = now.Add(f.Delay)
+	case Blocked:
+		if f.Delay > 0 {
+			r.Due = now.Add(f.Delay)
+		}
 	case Succeeded:
 		r.Output, r.Ended = f.Output, now
 	case Dead:
@@ -78,6 +95,16 @@ func (r *TaskRow) BeFinished(now time.Time, f Finish) {
 	case Cancelled:
 		r.Ended = now
 	}
+}
+
+// handOver has another operation go on with the row: with its input, steps and
+// conversation, and with all attempts.
+func (r *TaskRow) handOver(s *Stage) {
+	r.Attempts[len(r.Attempts)-1].As = r.Operation
+	r.Operation, r.Queue, r.Limit = s.Operation, s.Queue, s.Limit
+	r.MaxAttempts, r.Used, r.NotSent = s.MaxAttempts, 0, 0
+	r.Size.Output = s.Tokens
+	r.link(func(l *Links) { l.Fallbacks = s.Fallbacks })
 }
 
 // BeLost takes the row back from a worker whose lease ended with unknown calls
@@ -125,6 +152,7 @@ func (r *TaskRow) BeExpired(now time.Time) {
 	r.append(a)
 	r.State, r.Ended, r.Fingerprint = Dead, now, Fingerprint(Expired, r.Operation)
 	r.Due = time.Time{}
+	r.endWait()
 }
 
 // BeCancelled cancels a row that waits; one that runs is only marked.
@@ -134,6 +162,7 @@ func (r *TaskRow) BeCancelled(now time.Time) {
 		return
 	}
 	r.State, r.Ended, r.Due = Cancelled, now, time.Time{}
+	r.endWait()
 }
 
 // BeRetried makes a dead or cancelled row pending again, in its old place. With
@@ -141,6 +170,14 @@ func (r *TaskRow) BeCancelled(now time.Time) {
 func (r *TaskRow) BeRetried(c Change) {
 	r.State, r.Ended, r.Fingerprint = Pending, time.Time{}, ""
 	r.Used, r.Deaths, r.NotSent, r.Deadline = 0, 0, 0, time.Time{}
+	if r.Links != nil {
+		r.link(func(l *Links) {
+			l.InLine = false
+			if c.Input != nil {
+				l.Signals = nil
+			}
+		})
+	}
 	if c.Input != nil {
 		r.Size.Chars += len(c.Input) - len(r.Input)
 		r.Input, r.Identity = c.Input, c.Identity

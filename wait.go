@@ -4,57 +4,57 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 	"sync"
 )
 
-// waits lets any number of callers wait for runs with one subscription, which
-// lives as long as somebody waits.
-type waits struct {
-	client *Client
-	turn   chan struct{} // holds one: who opens the subscription, which takes as long as the store does
-
-	mu      sync.Mutex
-	waiters map[ID]map[chan struct{}]struct{} // by run; each channel holds one signal
-	stop    context.CancelFunc                // ends the subscription's goroutine
-	done    chan struct{}                     // closed when it has ended
+// line is what is known of a line of tasks that somebody waits for: a run, or a branch.
+type line struct {
+	first  ID
+	tail   *TaskRow
+	output json.RawMessage
+	err    error
+	ended  bool
 }
 
-// wait returns the output of a run once it has ended.
-func (c *Client) wait(ctx context.Context, run ID) (json.RawMessage, error) {
-	if a, err := attemptFrom(ctx); err == nil && a.client == c {
-		if err := a.park(); err != nil {
-			return nil, err
-		}
-		defer c.parked.Add(-1)
+// wait returns how lines of tasks have ended, in the order of their first tasks.
+func (c *Client) wait(ctx context.Context, firsts []ID) ([]line, error) {
+	a, err := attemptFrom(ctx)
+	if err != nil || a.client != c {
+		return c.watchLines(ctx, firsts)
 	}
-	changed, err := c.waits.enter(ctx, run)
-	if err != nil {
+	lines, open, err := c.look(ctx, firsts, nil)
+	if err != nil || open == 0 {
+		return lines, err
+	}
+	if err := a.stepAside(); err != nil {
 		return nil, err
 	}
-	defer c.waits.leave(run, changed)
-	for {
-		rows, err := c.store.List(ctx, c.now, Filter{Run: run})
-		if err != nil {
-			return nil, err
-		}
-		if len(rows) == 0 {
-			return nil, ErrNotFound
-		}
-		if output, ended, err := result(rows); ended {
-			return output, err
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return nil, ctx.Err()
+	patience, cancel := context.WithTimeout(ctx, c.config.Patience)
+	lines, err = c.watchLines(patience, firsts)
+	cancel()
+	c.parked.Add(-1)
+	if err == nil || ctx.Err() != nil || patience.Err() == nil {
+		return lines, err
+	}
+	// It takes its time: the task waits on without a worker.
+	if lines, open, err = c.look(ctx, firsts, nil); err != nil || open == 0 {
+		return lines, err
+	}
+	var tails []*TaskRow
+	for _, l := range lines {
+		if !l.ended {
+			tails = append(tails, l.tail)
 		}
 	}
+	return nil, a.parkFor(firsts, tails)
 }
 
-// park gives up the attempt's place and what its claim reserved, while its
+// stepAside gives up the attempt's place and what its claim reserved, while its
 // handler waits for a run. The place is taken back without asking: for a moment
 // more handlers may run than there are places.
-func (a *attempt) park() error {
+func (a *attempt) stepAside() error {
 	if err := a.giveBack(""); err != nil {
 		return err
 	}
@@ -63,17 +63,213 @@ func (a *attempt) park() error {
 	return nil
 }
 
+// watchLines waits until all lines have ended, for as long as ctx lasts.
+func (c *Client) watchLines(ctx context.Context, firsts []ID) ([]line, error) {
+	w, err := c.waits.enter(ctx, firsts)
+	if err != nil {
+		return nil, err
+	}
+	defer c.waits.leave(w)
+	lines, open, err := c.look(ctx, firsts, nil)
+	for {
+		if err != nil || open == 0 {
+			return lines, err
+		}
+		select {
+		case <-w.changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		hot := c.waits.taken(w)
+		var again []ID
+		for i := range lines {
+			if !lines[i].ended && (hot == nil || hot[lines[i].first]) {
+				again = append(again, lines[i].first)
+			}
+		}
+		lines, open, err = c.look(ctx, again, lines)
+	}
+}
+
+// look reads how lines stand; those of before that are not asked for stay as they are.
+// open is how many of all have not ended.
+func (c *Client) look(ctx context.Context, firsts []ID, before []line) (lines []line, open int, err error) {
+	tails, err := c.tails(ctx, firsts)
+	if err != nil {
+		return nil, 0, err
+	}
+	lines = before
+	if lines == nil {
+		lines = make([]line, len(firsts))
+		for i, first := range firsts {
+			lines[i].first = first
+		}
+	}
+	read := make(map[ID]*TaskRow, len(firsts))
+	for i, first := range firsts {
+		if read[first] = tails[i]; tails[i] == nil {
+			return nil, 0, fmt.Errorf("%s: %w", first, ErrNotFound)
+		}
+	}
+	for i := range lines {
+		l := &lines[i]
+		if tail := read[l.first]; tail != nil && !l.ended {
+			if err := c.judge(ctx, l, tail); err != nil {
+				return nil, 0, err
+			}
+		}
+		if !l.ended {
+			open++
+		}
+	}
+	return lines, open, nil
+}
+
+// judge says of a line whether it has ended, given its last task so far.
+func (c *Client) judge(ctx context.Context, l *line, tail *TaskRow) error {
+	l.tail = tail
+	if tail.State.Ended() {
+		l.ended, l.output, l.err = true, tail.Output, endError(tail)
+		return nil
+	}
+	if tail.State != Blocked || tail.Caught() {
+		return nil
+	}
+	// What failed below it, and nobody catches, has failed it.
+	failed, err := c.failed(ctx, tail.Run)
+	if err == nil && failed != nil {
+		l.ended, l.err = true, endError(failed)
+	}
+	return err
+}
+
+// failed returns a task of a run whose failure is the run's; nil if there is none.
+func (c *Client) failed(ctx context.Context, run ID) (*TaskRow, error) {
+	f := Filter{Run: run, States: []State{Dead, Cancelled}, Max: 100}
+	for {
+		rows, err := c.store.List(ctx, c.now, f)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			if !r.Caught() {
+				return r, nil
+			}
+		}
+		if len(rows) < f.Max {
+			return nil, nil
+		}
+		f.After = rows[len(rows)-1].ID
+	}
+}
+
+// listMost is how many tasks are read by their ids at a time.
+const listMost = 1000
+
+// tails returns the last task so far of each line that begins with one of firsts,
+// nil if there is none.
+func (c *Client) tails(ctx context.Context, firsts []ID) ([]*TaskRow, error) {
+	tails := make([]*TaskRow, len(firsts))
+	ids := slices.Clone(firsts)
+	at := make([]int, len(firsts)) // whose ids they are
+	for i := range at {
+		at[i] = i
+	}
+	for len(ids) > 0 {
+		rows, err := c.byID(ctx, ids)
+		if err != nil {
+			return nil, err
+		}
+		var nextIDs []ID
+		var nextAt []int
+		for i, id := range ids {
+			r := rows[id]
+			if r == nil {
+				continue
+			}
+			tails[at[i]] = r
+			if r.State == Succeeded && r.Follows() {
+				nextIDs, nextAt = append(nextIDs, FollowID(id)), append(nextAt, at[i])
+			}
+		}
+		ids, at = nextIDs, nextAt
+	}
+	for i, first := range firsts {
+		if tails[i] == nil || tails[i].State == Succeeded && tails[i].Follows() {
+			// A part of it was removed: what is left of a run tells how it ended.
+			rest, err := c.rest(ctx, first)
+			if err != nil {
+				return nil, err
+			}
+			if rest != nil {
+				tails[i] = rest
+			}
+		}
+	}
+	return tails, nil
+}
+
+func (c *Client) byID(ctx context.Context, ids []ID) (map[ID]*TaskRow, error) {
+	found := make(map[ID]*TaskRow, len(ids))
+	for part := range slices.Chunk(ids, listMost) {
+		rows, err := c.store.List(ctx, c.now, Filter{IDs: part})
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			found[r.ID] = r
+		}
+	}
+	return found, nil
+}
+
+// rest returns the last task that is left of a run's own line; nil if there is none.
+func (c *Client) rest(ctx context.Context, run ID) (*TaskRow, error) {
+	rows, err := c.store.List(ctx, c.now, Filter{Run: run})
+	if err != nil {
+		return nil, err
+	}
+	var last *TaskRow
+	for _, r := range rows {
+		if r.Parent().IsZero() && (last == nil || r.Seq > last.Seq) {
+			last = r
+		}
+	}
+	return last, nil
+}
+
+// waits lets any number of callers wait for lines of tasks with one subscription,
+// which lives as long as somebody waits.
+type waits struct {
+	client *Client
+	turn   chan struct{} // holds one: who opens the subscription, which takes as long as the store does
+
+	mu      sync.Mutex
+	waiters map[ID]map[*waiter]struct{} // by the first tasks of lines
+	count   int
+	stop    context.CancelFunc // ends the subscription's goroutine
+	done    chan struct{}      // closed when it has ended
+}
+
+// waiter waits for lines.
+type waiter struct {
+	firsts  []ID
+	changed chan struct{} // holds one signal: look at hot
+	hot     map[ID]bool   // the lines that may have ended; guarded by waits.mu
+	all     bool          // any of them may have; likewise
+}
+
 // enter registers a waiter. The subscription sees everything from then on.
-func (w *waits) enter(ctx context.Context, run ID) (chan struct{}, error) {
+func (w *waits) enter(ctx context.Context, firsts []ID) (*waiter, error) {
 	select {
 	case w.turn <- struct{}{}:
 		defer func() { <-w.turn }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	changed := make(chan struct{}, 1)
-	if w.join(run, changed) {
-		return changed, nil
+	me := &waiter{firsts: firsts, changed: make(chan struct{}, 1)}
+	if w.join(me) {
+		return me, nil
 	}
 	pumping, cancel := context.WithCancel(context.Background())
 	watch, err := w.client.store.Watch(pumping, EventFilter{Types: []EventType{EventEnded}})
@@ -82,36 +278,46 @@ func (w *waits) enter(ctx context.Context, run ID) (chan struct{}, error) {
 		return nil, err
 	}
 	w.mu.Lock()
-	w.waiters = map[ID]map[chan struct{}]struct{}{run: {changed: {}}}
+	w.waiters = map[ID]map[*waiter]struct{}{}
+	w.add(me)
 	w.stop, w.done = cancel, make(chan struct{})
 	go w.pump(pumping, watch, w.done)
 	w.mu.Unlock()
-	return changed, nil
+	return me, nil
 }
 
 // join registers a waiter with the subscription, if there is one.
-func (w *waits) join(run ID, changed chan struct{}) bool {
+func (w *waits) join(me *waiter) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.waiters) == 0 {
+	if w.count == 0 {
 		return false
 	}
-	if w.waiters[run] == nil {
-		w.waiters[run] = map[chan struct{}]struct{}{}
-	}
-	w.waiters[run][changed] = struct{}{}
+	w.add(me)
 	return true
 }
 
+func (w *waits) add(me *waiter) {
+	w.count++
+	for _, first := range me.firsts {
+		if w.waiters[first] == nil {
+			w.waiters[first] = map[*waiter]struct{}{}
+		}
+		w.waiters[first][me] = struct{}{}
+	}
+}
+
 // leave removes a waiter; the last one waits for the subscription to end.
-func (w *waits) leave(run ID, changed chan struct{}) {
+func (w *waits) leave(me *waiter) {
 	w.mu.Lock()
-	delete(w.waiters[run], changed)
-	if len(w.waiters[run]) == 0 {
-		delete(w.waiters, run)
+	for _, first := range me.firsts {
+		delete(w.waiters[first], me)
+		if len(w.waiters[first]) == 0 {
+			delete(w.waiters, first)
+		}
 	}
 	var done chan struct{}
-	if len(w.waiters) == 0 {
+	if w.count--; w.count == 0 {
 		w.stop()
 		done = w.done
 	}
@@ -119,6 +325,20 @@ func (w *waits) leave(run ID, changed chan struct{}) {
 	if done != nil {
 		<-done
 	}
+}
+
+// taken returns the lines that may have ended since the last time; nil for any.
+func (w *waits) taken(me *waiter) map[ID]bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	hot := me.hot
+	if me.all {
+		hot = nil
+	} else if hot == nil {
+		hot = map[ID]bool{}
+	}
+	me.hot, me.all = nil, false
+	return hot
 }
 
 func (w *waits) pump(ctx context.Context, watch Watch, done chan struct{}) {
@@ -130,12 +350,15 @@ func (w *waits) pump(ctx context.Context, watch Watch, done chan struct{}) {
 			return
 		}
 		w.mu.Lock()
-		for _, e := range events {
-			signal(w.waiters[e.Run])
+		for i := range events {
+			w.tell(&events[i])
 		}
 		if err != nil {
 			for _, waiters := range w.waiters {
-				signal(waiters)
+				for me := range waiters {
+					me.all = true
+					raise(me.changed)
+				}
 			}
 		}
 		w.mu.Unlock()
@@ -148,11 +371,64 @@ func (w *waits) pump(ctx context.Context, watch Watch, done chan struct{}) {
 	}
 }
 
-func signal(waiters map[chan struct{}]struct{}) {
-	for changed := range waiters {
-		select {
-		case changed <- struct{}{}:
-		default:
+// tell tells those who wait for the line of a task that has ended. A failure below a
+// run may be the run's.
+func (w *waits) tell(e *Event) {
+	first := e.Branch
+	if first.IsZero() {
+		first = e.Run
+	}
+	w.heat(first)
+	if e.State != Succeeded && first != e.Run {
+		w.heat(e.Run)
+	}
+}
+
+func (w *waits) heat(first ID) {
+	for me := range w.waiters[first] {
+		if me.hot == nil {
+			me.hot = map[ID]bool{}
+		}
+		me.hot[first] = true
+		raise(me.changed)
+	}
+}
+
+// WaitAll returns the results of runs in their order, once all have ended. The first
+// failure, in that order, is its error. Inside a handler it waits without a worker,
+// as [Run.Wait] does.
+func WaitAll[Out any](ctx context.Context, runs []*Run[Out]) ([]Out, error) {
+	outs := make([]Out, len(runs))
+	if len(runs) == 0 {
+		return outs, nil
+	}
+	firsts := make([]ID, len(runs))
+	for i, r := range runs {
+		firsts[i] = r.ID
+	}
+	lines, err := runs[0].client.wait(ctx, firsts)
+	if err != nil {
+		return nil, err
+	}
+	for i := range lines {
+		if outs[i], err = decodeLine[Out](ctx, runs[i].client, &lines[i]); err != nil {
+			return nil, err
 		}
 	}
+	return outs, nil
+}
+
+// decodeLine returns the result of a line that has ended. The failure of one that a
+// handler waits for is, if the handler returns it, a failure for good.
+func decodeLine[Out any](ctx context.Context, c *Client, l *line) (out Out, err error) {
+	if l.err != nil {
+		if a, none := attemptFrom(ctx); none == nil && a.client == c {
+			return out, &verdict{err: l.err, class: Broken}
+		}
+		return out, l.err
+	}
+	if err := json.Unmarshal(l.output, &out); err != nil {
+		return out, fmt.Errorf("output of %s: %w", l.first, err)
+	}
+	return out, nil
 }

@@ -81,7 +81,7 @@ func (c *Client) newWorker() (*worker, error) {
 	if c.running {
 		return nil, errors.New("pawl: Run is under way already")
 	}
-	if len(c.handlers) == 0 {
+	if len(c.handlers) == len(fans()) {
 		return nil, errors.New("pawl: no operation has a handler; call Handle before Run")
 	}
 	c.running = true

@@ -149,6 +149,7 @@ func (s *Store) Change(ctx context.Context, now time.Time, f pawl.Filter, c pawl
 			changed = append(changed, t.row.ID)
 		}
 	}
+	s.countEnds(now)
 	return changed, nil
 }
 
@@ -172,10 +173,16 @@ func (s *Store) change(now time.Time, t *task, c pawl.Change) bool {
 		s.twins.add(t)
 		s.emit(now, pawl.EventRetried, t)
 	case pawl.Delete:
-		if !t.row.State.Ended() {
+		if !t.row.State.Ended() || !s.mayDelete(t) {
 			return false
 		}
+		if parent := s.tasks[t.row.Parent()]; parent != nil && !parent.row.State.Ended() {
+			s.cancel(now, parent) // it waited for what will never be retried now
+			s.countEnds(now)
+		}
 		s.delete(t)
+	case pawl.Signalled:
+		return !t.row.State.Ended() && s.signal(now, t, &c.Signal)
 	}
 	return true
 }

@@ -2,6 +2,8 @@ package inmem
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -14,14 +16,40 @@ func (s *Store) Add(ctx context.Context, now time.Time, tasks []pawl.NewTask) ([
 		return nil, err
 	}
 	defer s.mu.Unlock()
+	defer s.countEnds(now)
 	if err := s.talks.check(tasks); err != nil {
 		return nil, err
 	}
 	added := make([]pawl.Added, len(tasks))
 	fresh := make([]task, len(tasks)) // one allocation for all
 	for i := range tasks {
-		added[i] = s.add(now, &fresh[i], &tasks[i])
+		if added[i], err = s.addBy(now, &fresh[i], &tasks[i]); err != nil {
+			return nil, err
+		}
 	}
+	return added, nil
+}
+
+// addBy adds a task. If a handler adds it, the addition is stored as a step of the
+// handler's task.
+func (s *Store) addBy(now time.Time, t *task, n *pawl.NewTask) (pawl.Added, error) {
+	if n.By == (pawl.Lease{}) || s.tasks[n.Row.ID] != nil {
+		return s.add(now, t, n), nil
+	}
+	by, err := s.held(n.By)
+	if err != nil || by.row.Cancelling {
+		return pawl.Added{ID: n.Row.ID, Run: n.Row.Run, As: pawl.AsLost}, nil
+	}
+	added := s.add(now, t, n)
+	if n.Step == nil || added.As == pawl.AsRejected {
+		return added, nil
+	}
+	step := *n.Step
+	if step.Result, err = json.Marshal(added); err != nil {
+		return pawl.Added{}, fmt.Errorf("step %s: %w", step.Key, err)
+	}
+	s.keepStep(now, by, step)
+	s.tellStep(now, by, step.Name)
 	return added, nil
 }
 
@@ -43,11 +71,23 @@ func (s *Store) add(now time.Time, t *task, n *pawl.NewTask) pawl.Added {
 	if t.row.Run != t.row.ID || s.runs[t.row.Run] != nil {
 		s.join(t)
 	}
-	s.update(now, t, func(r *pawl.TaskRow) { r.BeAdded(now, n.Delay, s.seq) })
+	for i := range n.Row.Steps {
+		s.talks.refer(n.Row.Steps[i].Head)
+	}
+	s.update(now, t, func(r *pawl.TaskRow) {
+		switch r.BeAdded(now, n.Delay, s.seq); {
+		case n.Kept:
+			r.BeKept(now, s.seq)
+		case n.InLine:
+			r.BeInLine()
+		}
+	})
 	if !t.row.Deadline.IsZero() {
 		s.deadlines.push(t.row.Deadline, t)
 	}
-	s.twins.add(t)
+	if !n.Kept {
+		s.twins.add(t)
+	}
 	s.emit(now, pawl.EventAdded, t)
 	return pawl.Added{ID: t.row.ID, Run: t.row.Run, As: as}
 }
@@ -67,27 +107,31 @@ func (s *Store) twin(now time.Time, n *pawl.NewTask) *task {
 	if a.result == nil {
 		return nil
 	}
-	ended, failed := s.runState(a.result)
+	ended, failed := s.lineState(a.result)
 	if failed || ended && now.Sub(a.result.row.Ended) >= n.Reuse {
 		return nil
 	}
 	return a.result
 }
 
-// runState returns whether all tasks of t's run have ended, and whether one of
-// them did not succeed.
-func (s *Store) runState(t *task) (ended, failed bool) {
-	ended = true
-	for _, other := range s.run(t.row.Run) {
-		state := other.row.State
-		ended = ended && state.Ended()
-		failed = failed || state == pawl.Dead || state == pawl.Cancelled || other.row.Cancelling
+// lineState returns whether all tasks of the line that t began have ended, and whether
+// it has failed.
+func (s *Store) lineState(t *task) (ended, failed bool) {
+	return pawl.BranchState(s.rows(t.row.Run), t.row.ID)
+}
+
+// rows returns the rows of a run.
+func (s *Store) rows(run pawl.ID) []*pawl.TaskRow {
+	tasks := s.run(run)
+	rows := make([]*pawl.TaskRow, len(tasks))
+	for i, t := range tasks {
+		rows[i] = &t.row
 	}
-	return ended, failed
+	return rows
 }
 
 func (s *Store) duplicate(now time.Time, twin *task, n *pawl.NewTask) pawl.AddedAs {
-	ended, _ := s.runState(twin)
+	ended, _ := s.lineState(twin)
 	switch {
 	case ended:
 		s.emit(now, pawl.EventJoined, twin)
@@ -95,8 +139,9 @@ func (s *Store) duplicate(now time.Time, twin *task, n *pawl.NewTask) pawl.Added
 	case n.Duplicates == pawl.Reject:
 		return pawl.AsRejected
 	case n.Duplicates == pawl.Replace:
+		of := pawl.Below(s.rows(twin.row.Run), twin.row.ID)
 		for _, t := range s.run(twin.row.Run) {
-			if !t.row.State.Ended() {
+			if of[t.row.ID] && !t.row.State.Ended() {
 				s.cancel(now, t)
 			}
 		}
@@ -175,19 +220,11 @@ func (s *Store) save(now time.Time, v *pawl.Save) error {
 	}
 	s.talks.keep(v.Nodes)
 	s.talks.refer(v.Step.Head)
-	step := *v.Step
-	step.At = now
-	steps := t.row.Steps // copies of the row share its array
-	t.row.Steps = append(steps[:len(steps):len(steps)], step)
-	if !step.Head.IsZero() {
-		t.row.Head = step.Head
+	s.keepStep(now, t, *v.Step)
+	if !v.Step.Head.IsZero() {
+		t.row.Head = v.Step.Head
 	}
-	if s.interest&eventBits[pawl.EventStep] != 0 {
-		s.send(pawl.Event{
-			Type: pawl.EventStep, At: now, Task: t.row.ID, Run: t.row.Run, Operation: t.row.Operation,
-			Queue: t.row.Queue, User: t.row.User, State: t.row.State, Attempt: t.row.Attempt, Step: step.Name,
-		})
-	}
+	s.tellStep(now, t, v.Step.Name)
 	return nil
 }
 
@@ -211,6 +248,7 @@ func (s *Store) Finish(ctx context.Context, now time.Time, finishes []pawl.Finis
 	for i := range finishes {
 		errs[i] = s.finish(now, &finishes[i])
 	}
+	s.countEnds(now)
 	return errs, nil
 }
 
@@ -227,15 +265,22 @@ func (s *Store) finish(now time.Time, f *pawl.Finish) error {
 		t.correct(float64(f.Attempt.Usage.Total()))
 	}
 	s.update(now, t, func(r *pawl.TaskRow) { r.BeFinished(now, *f) })
-	if !t.row.State.Ended() {
+	state := t.row.State
+	if state.Ended() {
+		s.over(now, t, state == pawl.Succeeded && len(f.Follow) > 0)
+	} else {
 		s.emit(now, pawl.EventRetried, t)
+	}
+	if state != pawl.Succeeded && state != pawl.Blocked {
 		return nil
 	}
-	s.tellEnd(now, t)
-	if t.row.State == pawl.Succeeded {
-		for i := range f.Follow {
-			s.add(now, &task{}, &f.Follow[i])
-		}
+	for i := range f.Follow {
+		next := f.Follow[i] // the caller's may be used again
+		t.row.PassOn(&next.Row)
+		s.add(now, &task{}, &next)
+	}
+	if state == pawl.Blocked && f.Park != nil {
+		s.park(now, t, f.Park)
 	}
 	return nil
 }
@@ -256,5 +301,5 @@ func (s *Store) cancel(now time.Time, t *task) {
 		return
 	}
 	s.update(now, t, func(r *pawl.TaskRow) { r.BeCancelled(now) })
-	s.tellEnd(now, t)
+	s.over(now, t, false)
 }

@@ -50,7 +50,8 @@ func (h *timeline) next(holds func(moment) bool) (m moment, ok bool) {
 }
 
 func isDue(m moment) bool {
-	return m.task.row.State == pawl.Scheduled && m.task.row.Due.Equal(m.at)
+	state := m.task.row.State
+	return (state == pawl.Scheduled || state == pawl.Blocked) && m.task.row.Due.Equal(m.at)
 }
 
 // isDeadline passes over running tasks, whose workers keep their deadlines: they
@@ -127,7 +128,7 @@ func (s *Store) advance(now time.Time) {
 		if !ok || m.at.After(now) {
 			break
 		}
-		s.update(now, m.task, func(r *pawl.TaskRow) { r.State, r.Due = pawl.Pending, time.Time{} })
+		s.update(now, m.task, (*pawl.TaskRow).BeReleased)
 	}
 	for {
 		m, ok := s.deadlines.next(isDeadline)
@@ -137,7 +138,7 @@ func (s *Store) advance(now time.Time) {
 		heap.Pop(&s.deadlines)
 		if m.task.row.State != pawl.Running { // its worker stops the others
 			s.update(now, m.task, func(r *pawl.TaskRow) { r.BeExpired(now) })
-			s.tellEnd(now, m.task)
+			s.over(now, m.task, false)
 		}
 	}
 	var over []moment
@@ -150,6 +151,7 @@ func (s *Store) advance(now time.Time) {
 	for _, m := range over {
 		s.lose(now, m.task)
 	}
+	s.countEnds(now)
 }
 
 // lose takes a task back from a worker whose lease has ended. What was reserved
@@ -160,7 +162,7 @@ func (s *Store) lose(now time.Time, t *task) {
 	t.correct(float64(used.Total()))
 	s.update(now, t, func(r *pawl.TaskRow) { r.BeLost(now, unknown) })
 	if t.row.State.Ended() {
-		s.tellEnd(now, t)
+		s.over(now, t, false)
 		return
 	}
 	s.emit(now, pawl.EventRetried, t)

@@ -133,6 +133,9 @@ func (s *Store) emit(now time.Time, what pawl.EventType, t *task) {
 		last := r.LastAttempt()
 		e.Class, e.Message = last.Class, last.Message
 	}
+	if what == pawl.EventEnded {
+		e.Branch = r.Branch()
+	}
 	s.send(e)
 }
 

@@ -24,6 +24,14 @@ type Request struct {
 	Messages  []Message                  // the conversation, oldest first; the last one is answered
 	MaxTokens int                        // the most tokens to generate; 0 takes the model's configured value
 	Extra     map[string]json.RawMessage // any other field of the provider's own request body, set at its top level
+
+	// Shared says where beginnings of the request end that others share, such as
+	// the next one of the same conversation: each is a number of messages. A
+	// provider that keeps what it is told to keep is told so there. Default none.
+	Shared []int
+	// Thread names the conversation, for a provider that keeps requests of one name
+	// near each other; default none.
+	Thread string
 }
 
 // Response is what a model answered. JSON is the provider's body as it came;

@@ -44,6 +44,8 @@ var groups = []struct {
 	{"large", largeRules},
 	{"learning", learningRules},
 	{"finish", finishRules},
+	{"branches", branchRules},
+	{"signals", signalRules},
 	{"contexts", contextRules},
 	{"queries", queryRules},
 	{"groups", groupRules},

@@ -18,6 +18,7 @@ type act struct {
 	book  *Book // nil if it is closed: then posts go into the inbox
 	w     Writes
 
+	ends     []*Record // awaited branches that have ended, by their last tasks
 	touched  []*touch
 	refunded *admission.Charge // the last post of that kind
 	of       map[pawl.ID]*touch
@@ -143,6 +144,9 @@ func (a *act) emit(what pawl.EventType, r *pawl.TaskRow) {
 		last := r.LastAttempt()
 		e.Class, e.Message = last.Class, last.Message
 	}
+	if what == pawl.EventEnded {
+		e.Branch = r.Branch()
+	}
 	a.send(e)
 }
 
@@ -246,5 +250,5 @@ func (a *act) cancel(r *Record) {
 		return
 	}
 	a.update(r, func(row *pawl.TaskRow) { row.BeCancelled(a.now) })
-	a.emit(pawl.EventEnded, &r.TaskRow)
+	a.over(r, false)
 }

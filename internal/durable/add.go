@@ -2,6 +2,7 @@ package durable
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -31,6 +32,21 @@ func (s *Store) Add(ctx context.Context, now time.Time, tasks []pawl.NewTask) ([
 	return added, nil
 }
 
+// byLeases reads the tasks whose handlers add tasks.
+func (a *act) byLeases(tasks []pawl.NewTask) error {
+	var ids []pawl.ID
+	for i := range tasks {
+		if by := tasks[i].By.Task; !by.IsZero() && (len(ids) == 0 || ids[len(ids)-1] != by) {
+			ids = append(ids, by)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := a.knownOrHeld(ids)
+	return err
+}
+
 // adder adds tasks within an act, one after the other: a task may be the twin of
 // one that was added just before it.
 type adder struct {
@@ -41,6 +57,9 @@ type adder struct {
 
 // adding reads what must be known of tasks that are to be added.
 func (a *act) adding(tasks []pawl.NewTask) (*adder, error) {
+	if err := a.byLeases(tasks); err != nil {
+		return nil, err
+	}
 	ask := Adding{IDs: make([]pawl.ID, len(tasks))}
 	own := map[pawl.Hash]bool{} // conversations that come with the tasks
 	seen := map[pawl.Hash]bool{}
@@ -88,6 +107,34 @@ func (d *adder) add(n *pawl.NewTask) (pawl.Added, error) {
 	if run, ok := d.found.Runs[id]; ok {
 		return pawl.Added{ID: id, Run: run, As: as}, nil
 	}
+	if by := n.By; by != (pawl.Lease{}) {
+		if r := d.known[by.Task]; r == nil || !r.Holds(by) || r.Cancelling {
+			return pawl.Added{ID: id, Run: n.Row.Run, As: pawl.AsLost}, nil
+		}
+	}
+	added, err := d.addNew(n)
+	if err == nil && n.Step != nil && added.As != pawl.AsRejected {
+		err = d.addStep(n, added)
+	}
+	return added, err
+}
+
+// addStep stores what became of an addition with the task whose handler did it.
+func (d *adder) addStep(n *pawl.NewTask, added pawl.Added) error {
+	result, err := json.Marshal(added)
+	if err != nil {
+		return fmt.Errorf("step %s: %w", n.Step.Key, err)
+	}
+	step := *n.Step
+	step.Result, step.At = result, d.now
+	d.w.Steps = append(d.w.Steps, Step{n.By.Task, step})
+	d.stepped(d.known[n.By.Task], step.Name)
+	return nil
+}
+
+// addNew adds a task that is not stored yet, or finds its twin.
+func (d *adder) addNew(n *pawl.NewTask) (pawl.Added, error) {
+	as, id := pawl.AsNew, n.Row.ID
 	twin, err := d.twin(n)
 	if err != nil {
 		return pawl.Added{}, err
@@ -112,9 +159,18 @@ func (d *adder) insert(n *pawl.NewTask) {
 	r.Deadline = micros(r.Deadline)
 	r.Bin = BinOf(&r.TaskRow)
 	d.w.Nodes = append(d.w.Nodes, n.Nodes...)
-	r.BeAdded(d.now, n.Delay, d.found.Seq)
+	switch r.BeAdded(d.now, n.Delay, d.found.Seq); {
+	case n.Kept:
+		r.BeKept(d.now, d.found.Seq)
+	case n.InLine:
+		r.BeInLine()
+	}
 	r.Due = micros(r.Due)
 	d.found.Seq++
+	for _, step := range r.Steps {
+		d.w.Steps = append(d.w.Steps, Step{r.ID, step})
+	}
+	r.Steps = nil
 	d.own([]*Record{r})
 	d.touch(r).isNew = true
 	if r.State == pawl.Pending {
@@ -194,19 +250,23 @@ func (d *adder) run(id pawl.ID) ([]*Record, error) {
 	return run, nil
 }
 
-// runState returns whether all tasks of a task's run have ended, and whether one
-// of them did not succeed.
+// runState returns whether all tasks of a task's line have ended, and whether it has
+// failed.
 func (d *adder) runState(t *Twin) (ended, failed bool, err error) {
 	run, err := d.run(t.Run)
 	if err != nil {
 		return false, false, err
 	}
-	ended = true
-	for _, r := range run {
-		ended = ended && r.State.Ended()
-		failed = failed || r.State == pawl.Dead || r.State == pawl.Cancelled || r.Cancelling
-	}
+	ended, failed = pawl.BranchState(rowsOf(run), t.ID)
 	return ended, failed, nil
+}
+
+func rowsOf(records []*Record) []*pawl.TaskRow {
+	rows := make([]*pawl.TaskRow, len(records))
+	for i, r := range records {
+		rows[i] = &r.TaskRow
+	}
+	return rows
 }
 
 func (d *adder) duplicate(twin *Twin, n *pawl.NewTask) (pawl.AddedAs, error) {
@@ -243,14 +303,15 @@ func (d *adder) joined(twin *Twin) error {
 	return nil
 }
 
-// replace cancels what has not ended of a twin's run.
+// replace cancels what has not ended of a twin's line, and all below it.
 func (d *adder) replace(twin *Twin) error {
 	run, err := d.run(twin.Run)
 	if err != nil {
 		return err
 	}
+	of := pawl.Below(rowsOf(run), twin.ID)
 	for _, r := range run {
-		if !r.State.Ended() {
+		if of[r.ID] && !r.State.Ended() {
 			d.cancel(r)
 		}
 	}

@@ -134,10 +134,11 @@ func (a *act) wake() (time.Time, error) {
 	return next, nil
 }
 
-// due makes a scheduled task pending whose time has come.
+// due makes a scheduled task pending whose time has come, and one that has waited
+// long enough for something else.
 func (a *act) due(r *Record) {
-	if r.State == pawl.Scheduled && !r.Due.IsZero() && !r.Due.After(a.now) {
-		a.update(r, func(row *pawl.TaskRow) { row.State, row.Due = pawl.Pending, time.Time{} })
+	if (r.State == pawl.Scheduled || r.State == pawl.Blocked) && !r.Due.IsZero() && !r.Due.After(a.now) {
+		a.update(r, (*pawl.TaskRow).BeReleased)
 	}
 }
 
@@ -148,7 +149,7 @@ func (a *act) expire(r *Record) {
 		return
 	}
 	a.update(r, func(row *pawl.TaskRow) { row.BeExpired(a.now) })
-	a.emit(pawl.EventEnded, &r.TaskRow)
+	a.over(r, false)
 }
 
 // lose takes a task back from a worker whose lease has ended. What was reserved
@@ -162,7 +163,7 @@ func (a *act) lose(r *Record) {
 	a.correct(r, used.Total())
 	a.update(r, func(row *pawl.TaskRow) { row.BeLost(a.now, unknown) })
 	if r.State.Ended() {
-		a.emit(pawl.EventEnded, &r.TaskRow)
+		a.over(r, false)
 		return
 	}
 	a.emit(pawl.EventRetried, &r.TaskRow)

@@ -105,7 +105,8 @@ type Tx interface {
 	// to the commit no other transaction adds a task of one of the identities.
 	Adding(a Adding) (Added, error)
 
-	// Held returns tasks without payload and steps, locked: the i-th answer is that
+	// Held returns tasks without payload (input, output, data, next, conversation,
+	// identity) and steps, locked: the i-th answer is that
 	// of ids[i], nil if there is no such task, the same pointer for the same id.
 	// stored says of each step whether it is stored.
 	Held(ids []pawl.ID, steps []StepKey) (records []*Record, stored []bool, err error)
@@ -180,9 +181,9 @@ func (r *Record) Wake() time.Time {
 	switch r.State {
 	case pawl.Running:
 		return r.LeaseUntil
-	case pawl.Scheduled:
+	case pawl.Scheduled, pawl.Blocked:
 		return earlier(r.Due, r.Deadline)
-	case pawl.Pending, pawl.Blocked:
+	case pawl.Pending:
 		return r.Deadline
 	}
 	return time.Time{}
@@ -220,12 +221,13 @@ type Candidate struct {
 type Writes struct {
 	Now time.Time
 
-	Add    []*Record // new tasks, of any state but running, with Seq, Bin and payload
+	Add    []*Record // new tasks, of any state but running, with Seq, Bin and payload, and Output if they have ended
 	Claim  []*Claim  // pending tasks that run now
 	Change []*Record // tasks that have not ended: what of them may change has, but for payload and steps
 	End    []*Record // tasks that have ended now; of the payload, only Output is new
 	Revive []*Record // dead or cancelled tasks that are pending again
 	Input  bool      // the revived ones have a new Input, Identity and Size, and their steps are dropped
+	Moves  []Move    // of those in Change, the ones that another operation goes on with
 	Delete []*Record // ended tasks, with their steps and all messages that nothing refers to any more
 
 	Beats []*Record // only LeaseUntil has changed
@@ -241,6 +243,13 @@ type Writes struct {
 
 	Events []pawl.Event
 	Bell   Bell
+}
+
+// Move is a task that has another Operation, Queue, Limit, MaxAttempts and Bin; From
+// is the bin before.
+type Move struct {
+	*Record
+	From int64
 }
 
 // Step is a step to store.

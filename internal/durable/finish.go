@@ -65,22 +65,38 @@ func (a *act) finish(r *Record, f *pawl.Finish, follow *adder) (lost, err error)
 	if f.Attempt.Calls > 0 || !f.Attempt.Used {
 		a.correct(r, f.Attempt.Usage.Total())
 	}
+	a.finished(r, f)
+	if r.State.Ended() {
+		a.over(r, r.State == pawl.Succeeded && len(f.Follow) > 0)
+	} else {
+		a.emit(pawl.EventRetried, &r.TaskRow)
+	}
+	if r.State != pawl.Succeeded && r.State != pawl.Blocked {
+		return nil, nil
+	}
+	for i := range f.Follow {
+		next := f.Follow[i] // the caller's may be used again
+		r.PassOn(&next.Row)
+		if _, err := follow.add(&next); err != nil {
+			return nil, err
+		}
+	}
+	if r.State == pawl.Blocked && f.Park != nil {
+		return nil, a.park(r, f.Park)
+	}
+	return nil, nil
+}
+
+// finished changes the row of a task whose attempt has ended. Another operation may
+// go on with it, which waits elsewhere.
+func (a *act) finished(r *Record, f *pawl.Finish) {
+	from := r.Bin
 	a.update(r, func(row *pawl.TaskRow) {
 		row.BeFinished(a.now, *f)
 		row.Due = micros(row.Due)
 	})
-	if !r.State.Ended() {
-		a.emit(pawl.EventRetried, &r.TaskRow)
-		return nil, nil
+	if f.Fallback != nil && r.State == pawl.Pending {
+		r.Bin = BinOf(&r.TaskRow)
+		a.w.Moves = append(a.w.Moves, Move{r, from})
 	}
-	a.emit(pawl.EventEnded, &r.TaskRow)
-	if r.State != pawl.Succeeded {
-		return nil, nil
-	}
-	for i := range f.Follow {
-		if _, err := follow.add(&f.Follow[i]); err != nil {
-			return nil, err
-		}
-	}
-	return nil, nil
 }

@@ -43,9 +43,21 @@ func (s *Store) changePart(ctx context.Context, now time.Time, f pawl.Filter, c 
 		if err != nil {
 			return err
 		}
+		a.own(records)
+		may, err := a.changing(records, c)
+		if err != nil {
+			return err
+		}
 		changed = nil
-		for _, r := range records {
-			if a.change(r, c) {
+		for i, r := range records {
+			if may != nil && !may[i] {
+				continue
+			}
+			done, err := a.change(r, c)
+			if err != nil {
+				return err
+			}
+			if done {
 				changed = append(changed, r.ID)
 			}
 		}
@@ -57,28 +69,88 @@ func (s *Store) changePart(ctx context.Context, now time.Time, f pawl.Filter, c 
 	return picked, last, changed, err
 }
 
+// changing reads what else must be known of tasks for a change, and says which of
+// them it may be applied to; nil for all.
+func (a *act) changing(records []*Record, c pawl.Change) (may []bool, err error) {
+	switch c.Do {
+	case pawl.Delete:
+		parents := make([]pawl.ID, 0, len(records))
+		for _, r := range records {
+			if id := r.Parent(); !id.IsZero() {
+				parents = append(parents, id)
+			}
+		}
+		if _, err := a.knownOrHeld(parents); err != nil {
+			return nil, err
+		}
+	case pawl.Signalled:
+		may = make([]bool, len(records))
+		ids, keys := make([]pawl.ID, len(records)), make([]StepKey, len(records))
+		for i, r := range records {
+			ids[i], keys[i] = r.ID, StepKey{r.ID, c.Signal.Step().Key}
+		}
+		_, stored, err := a.held(ids, keys)
+		if err != nil {
+			return nil, err
+		}
+		for i, there := range stored {
+			may[i] = !there
+		}
+	}
+	return may, nil
+}
+
 // change applies c to a task; it reports false if the task's state does not allow it.
-func (a *act) change(r *Record, c pawl.Change) bool {
+func (a *act) change(r *Record, c pawl.Change) (bool, error) {
 	switch c.Do {
 	case pawl.Cancel:
 		if r.State.Ended() || r.Cancelling {
-			return false
+			return false, nil
 		}
 		a.cancel(r)
 	case pawl.Retry:
 		if r.State != pawl.Dead && r.State != pawl.Cancelled {
-			return false
+			return false, nil
 		}
 		a.w.Input = c.Input != nil
 		a.update(r, func(row *pawl.TaskRow) { row.BeRetried(c) }).revived = true
 		a.emit(pawl.EventRetried, &r.TaskRow)
 	case pawl.Delete:
-		if !r.State.Ended() {
-			return false
+		return a.delete(r)
+	case pawl.Signalled:
+		if r.State.Ended() {
+			return false, nil
 		}
-		a.touch(r).deleted = true
+		a.signalled(r, &c.Signal)
 	}
-	return true
+	return true, nil
+}
+
+// delete removes a task that has ended, if nobody is to read its result.
+func (a *act) delete(r *Record) (bool, error) {
+	if !r.State.Ended() {
+		return false, nil
+	}
+	if parent := a.known[r.Parent()]; parent != nil && !parent.State.Ended() {
+		if !r.Awaited() {
+			return false, nil
+		}
+		a.cancel(parent) // it waited for what will never be retried now
+		if err := a.join(); err != nil {
+			return false, err
+		}
+	}
+	a.touch(r).deleted = true
+	return true, nil
+}
+
+// signalled stores a signal as a step of its task.
+func (a *act) signalled(r *Record, s *pawl.Signal) {
+	step := s.Step()
+	step.At = a.now
+	a.w.Steps = append(a.w.Steps, Step{r.ID, step})
+	a.update(r, func(row *pawl.TaskRow) { row.BeSignalled(s.Name) })
+	a.stepped(r, step.Name)
 }
 
 // List implements [pawl.Tasks].

@@ -100,13 +100,18 @@ func (v *saver) save(r *Record, s *pawl.Save) error {
 	}
 	v.w.Nodes = append(v.w.Nodes, s.Nodes...)
 	v.w.Steps = append(v.w.Steps, Step{r.ID, step})
-	if v.types&typesOf(pawl.EventStep) != 0 {
-		v.send(pawl.Event{
-			Type: pawl.EventStep, At: v.now, Task: r.ID, Run: r.Run, Operation: r.Operation,
-			Queue: r.Queue, User: r.User, State: r.State, Attempt: r.Attempt, Step: step.Name,
+	v.stepped(r, step.Name)
+	return nil
+}
+
+// stepped tells that a step was stored.
+func (a *act) stepped(r *Record, name string) {
+	if a.types&typesOf(pawl.EventStep) != 0 {
+		a.send(pawl.Event{
+			Type: pawl.EventStep, At: a.now, Task: r.ID, Run: r.Run, Operation: r.Operation,
+			Queue: r.Queue, User: r.User, State: r.State, Attempt: r.Attempt, Step: name,
 		})
 	}
-	return nil
 }
 
 // settled ends a reserved call. One that is not reserved was settled before.

@@ -55,6 +55,9 @@ func (s *Store) update(ctx context.Context, now time.Time, f func(*act) error) e
 		if err := f(a); err != nil {
 			return nil, err
 		}
+		if err := a.join(); err != nil {
+			return nil, err
+		}
 		posted = len(a.w.Posts) > 0
 		return a.writes()
 	})
@@ -109,6 +112,9 @@ func (s *Store) open(ctx context.Context, now time.Time, f func(*act) error) err
 			b.enter(&read.Posts[i])
 		}
 		if err := f(a); err != nil {
+			return nil, err
+		}
+		if err := a.join(); err != nil {
 			return nil, err
 		}
 		if a.w.Pages, err = b.written(); err != nil {

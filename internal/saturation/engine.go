@@ -93,7 +93,7 @@ func (e *engine) compete(ctx context.Context, st *stage) error {
 func (e *engine) work(ctx context.Context, model llm.Model) error {
 	c := e.client(pawl.Config{Workers: workers, Grace: -1, Patience: scaled(30*time.Second, e.scale)})
 	e.operation().Handle(c, func(ctx context.Context, t *pawl.Task[prompted]) (struct{}, error) {
-		_, err := t.Ask(ctx, model, t.Input.Prompt)
+		_, err := t.Ask(ctx, model, t.Input.Prompt, pawl.NoCache()) // like its rivals: no call continues another
 		return struct{}{}, err
 	})
 	return c.Run(ctx)

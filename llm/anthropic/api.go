@@ -25,7 +25,8 @@ func (API) Measure(body []byte) llm.Size { return llm.Measure(body, "max_tokens"
 
 // Encode builds the body of a request. A field of Extra replaces one that
 // Encode would write: "system" as blocks, for instance. The API demands
-// max_tokens: 0 asks for 4096.
+// max_tokens: 0 asks for 4096. The ends of req.Shared are marked for the prompt
+// cache, unless the request has marks of its own.
 func (API) Encode(model string, req llm.Request) (json.RawMessage, error) {
 	if err := req.Check(); err != nil {
 		return nil, fmt.Errorf("anthropic: encode: %w", err)
@@ -37,10 +38,11 @@ func (API) Encode(model string, req llm.Request) (json.RawMessage, error) {
 		req.MaxTokens = defaultMaxTokens
 	}
 	fields := []llm.Field{{Name: "model", Value: model}, {Name: "max_tokens", Value: req.MaxTokens}}
+	system, messages := marked(req)
 	if req.System != "" {
-		fields = append(fields, llm.Field{Name: "system", Value: req.System})
+		fields = append(fields, llm.Field{Name: "system", Value: system})
 	}
-	fields = append(fields, llm.Field{Name: "messages", Value: req.Messages})
+	fields = append(fields, llm.Field{Name: "messages", Value: messages})
 	body, err := llm.Compose(fields, req.Extra)
 	if err != nil {
 		return nil, fmt.Errorf("anthropic: encode: %w", err)

@@ -15,6 +15,7 @@ import (
 // API is the Chat Completions API.
 type API struct {
 	LegacyMaxTokens bool // write "max_tokens" instead of "max_completion_tokens"
+	CacheKey        bool // write the request's Thread as "prompt_cache_key"
 }
 
 // Name returns "openai".
@@ -40,6 +41,9 @@ func (a API) Encode(model string, req llm.Request) (json.RawMessage, error) {
 	fields := []llm.Field{{Name: "model", Value: model}}
 	if req.MaxTokens > 0 {
 		fields = append(fields, llm.Field{Name: a.maxTokens(), Value: req.MaxTokens})
+	}
+	if a.CacheKey && req.Thread != "" {
+		fields = append(fields, llm.Field{Name: "prompt_cache_key", Value: req.Thread})
 	}
 	messages := req.Messages
 	if req.System != "" {

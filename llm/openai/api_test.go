@@ -106,6 +106,10 @@ func TestEncode(t *testing.T) {
 				`{"role":"assistant","content":null,"tool_calls":[{"id":"c","novel":1}],"refusal":null}],"a":[],"seed":2}`},
 		{"other servers", openai.Config{Model: "m", LegacyMaxTokens: true}, llm.Request{MaxTokens: 9, Messages: hi},
 			`{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"<hi>"}]}`},
+		{"thread", openai.Config{Model: "m"}, llm.Request{Thread: "t", Shared: []int{1}, Messages: hi},
+			`{"model":"m","prompt_cache_key":"t","messages":[{"role":"user","content":"<hi>"}]}`},
+		{"thread, at another server", openai.Config{Model: "m", BaseURL: "http://other"}, llm.Request{Thread: "t", Shared: []int{1}, Messages: hi},
+			`{"model":"m","messages":[{"role":"user","content":"<hi>"}]}`},
 	}
 	for _, test := range tests {
 		got, err := openai.New(test.cfg).Encode(test.req)

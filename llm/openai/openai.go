@@ -35,6 +35,11 @@ type Config struct {
 	// LegacyMaxTokens sends MaxTokens as "max_tokens", for servers that do not
 	// know "max_completion_tokens"; default false.
 	LegacyMaxTokens bool
+
+	// CacheKey sends the name of a conversation as "prompt_cache_key", so that its
+	// calls find the prompt cache of the ones before. Other servers may refuse the
+	// field; default true for OpenAI's own, that is with no BaseURL, else false.
+	CacheKey bool
 }
 
 // Model is one model. It is safe for concurrent use.
@@ -50,7 +55,7 @@ type Model struct {
 // New returns the model that cfg describes. It does not connect.
 func New(cfg Config) *Model {
 	m := &Model{
-		api: API{LegacyMaxTokens: cfg.LegacyMaxTokens}, model: cfg.Model,
+		api: API{LegacyMaxTokens: cfg.LegacyMaxTokens, CacheKey: cfg.CacheKey || cfg.BaseURL == ""}, model: cfg.Model,
 		maxTokens: cfg.MaxTokens, extra: maps.Clone(cfg.Extra), streamOver: cfg.StreamOver,
 	}
 	if m.streamOver == 0 {

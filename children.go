@@ -1,0 +1,158 @@
+package pawl
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// A handler that adds tasks adds branches of its own task: they belong to its run,
+// carry its user and deadline if no other is said, and are stored together with the
+// step that says so. A handler that is run again gets the same tasks, by that step.
+
+// inherited are the options that tasks get from the handler that adds them, before
+// those that the call gives.
+func (a *attempt) inherited(opts []Option) []Option {
+	return append([]Option{User(a.row.User), Deadline(a.row.Deadline)}, opts...)
+}
+
+// addition is what becomes of one task that a handler adds.
+type childAdd struct {
+	task   *NewTask
+	name   string // of the step
+	stored *Added // nil if it is to be added
+}
+
+// child makes a task one of the attempt's own; version and key are those of its identity.
+func (a *attempt) child(task *NewTask, version, key string) (childAdd, error) {
+	content, _, err := identity(&task.Row, version, key, nil)
+	if err != nil {
+		return childAdd{}, err
+	}
+	add := childAdd{task: task, name: "add:" + hex.EncodeToString(content[:16])}
+	return add, a.adopt(&add)
+}
+
+// adopt gives a child the next key of its name.
+func (a *attempt) adopt(add *childAdd) error {
+	step, stored := a.step(add.name)
+	if stored != nil {
+		add.stored = &Added{}
+		if err := json.Unmarshal(stored.Result, add.stored); err != nil {
+			return Permanent(fmt.Errorf("stored step %s: %w", step, err))
+		}
+		a.count(func(t *tally) { t.saved++ })
+		return nil
+	}
+	r := &add.task.Row
+	r.ID, r.Run = ChildID(a.row.ID, step), a.row.Run
+	r.link(func(l *Links) { l.Parent, l.Key, l.Caught = a.row.ID, step, true })
+	add.task.By = a.row.Lease()
+	add.task.Step = &StepRow{Key: step, Name: "add", Attempt: a.row.Attempt}
+	return nil
+}
+
+// addChildren adds what a handler adds, but for what was added before.
+func (a *attempt) addChildren(ctx context.Context, adds []childAdd) ([]Added, error) {
+	answers := make([]Added, len(adds))
+	var tasks []NewTask
+	var at []int
+	for i, add := range adds {
+		if add.stored != nil {
+			answers[i] = *add.stored
+			continue
+		}
+		tasks, at = append(tasks, *add.task), append(at, i)
+	}
+	if len(tasks) == 0 {
+		return answers, nil
+	}
+	added, err := a.client.addAll(ctx, tasks)
+	if err != nil {
+		return nil, err
+	}
+	for j, got := range added {
+		if got.As == AsLost {
+			return nil, ErrLeaseLost
+		}
+		if got.As == AsJoined {
+			own, err := a.isAbove(ctx, got)
+			if err != nil {
+				return nil, err
+			}
+			if own {
+				if got, err = a.addBeside(ctx, &adds[at[j]]); err != nil {
+					return nil, err
+				}
+			}
+		}
+		answers[at[j]] = got
+	}
+	return answers, nil
+}
+
+// isAbove reports whether a task that a new one has joined is above the attempt's own:
+// it waits for this one, so this one must not wait for it.
+func (a *attempt) isAbove(ctx context.Context, twin Added) (bool, error) {
+	if twin.Run != a.row.Run {
+		return false, nil
+	}
+	for r := a.row; ; {
+		if first := r.Branch(); first == twin.ID || first.IsZero() && r.Run == twin.ID {
+			return true, nil
+		}
+		if r.Parent().IsZero() {
+			return false, nil
+		}
+		rows, err := a.client.store.List(ctx, a.client.now, Filter{IDs: []ID{r.Parent()}})
+		if err != nil || len(rows) == 0 {
+			return false, err
+		}
+		r = rows[0]
+	}
+}
+
+// addBeside adds a child that was joined to a task above it once more, as nobody's
+// duplicate.
+func (a *attempt) addBeside(ctx context.Context, add *childAdd) (Added, error) {
+	add.name += ":own"
+	if err := a.adopt(add); err != nil || add.stored != nil {
+		if err != nil {
+			return Added{}, err
+		}
+		return *add.stored, nil
+	}
+	add.task.Duplicates, add.task.Row.Identity = Keep, Hash{}
+	added, err := a.client.addAll(ctx, []NewTask{*add.task})
+	if err != nil {
+		return Added{}, err
+	}
+	if added[0].As == AsLost {
+		return Added{}, ErrLeaseLost
+	}
+	return added[0], nil
+}
+
+// errNotOwn is the failure of a wait for something that is none of the task's branches.
+var errNotOwn = errors.New("not a branch of the task")
+
+// parkPoll is when a handler looks again at a run that is not its own.
+const parkPoll = time.Second
+
+// parkFor has the attempt wait for lines of tasks. Its own branches wake it when they
+// end; others it looks at again.
+func (a *attempt) parkFor(firsts []ID, tails []*TaskRow) error {
+	what := fmt.Sprintf("waits for %d tasks", len(firsts))
+	if len(firsts) == 1 {
+		what = "waits for " + firsts[0].String()
+	}
+	for _, t := range tails {
+		if t.Parent() != a.row.ID {
+			return a.leave(parking{delay: parkPoll, what: what})
+		}
+	}
+	return a.park(Park{Branches: firsts}, nil, 0, what)
+}

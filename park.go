@@ -1,0 +1,176 @@
+package pawl
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// ErrParked is returned by [Await], and by [Run.Wait] inside a handler, when what is
+// waited for takes its time: the task is to wait for it without a worker. Return the
+// error: the handler's context has ended, and the handler is run again when there is
+// something to go on with. Whatever the handler returns then is not recorded.
+var ErrParked = errors.New("pawl: parked; return this error from the handler")
+
+// ErrNoSignal is returned by [Await] when no signal came in time.
+var ErrNoSignal = errors.New("pawl: no signal came in time")
+
+// parking is what an attempt ends with that waits for something.
+type parking struct {
+	park   *Park // nil to wait for nothing but the delay
+	follow []NewTask
+	delay  time.Duration
+	what   string
+}
+
+// park has the attempt end as one that waits; it returns ErrParked.
+func (a *attempt) park(p Park, follow []NewTask, delay time.Duration, what string) error {
+	return a.leave(parking{&p, follow, delay, what})
+}
+
+func (a *attempt) leave(p parking) error {
+	a.mu.Lock()
+	if a.parked == nil {
+		a.parked = &p
+	}
+	a.mu.Unlock()
+	a.cancel(ErrParked)
+	return ErrParked
+}
+
+// parkedAt returns how the attempt waits; nil if it does not.
+func (a *attempt) parkedAt() *parking {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.parked
+}
+
+// finish is the outcome of an attempt that waits.
+func (p *parking) finish(l Lease) Finish {
+	f := Finish{Lease: l, To: Blocked, Park: p.park, Follow: p.follow, Delay: p.delay}
+	if p.park == nil {
+		f.To = Scheduled
+	}
+	f.Attempt.Class, f.Attempt.Message = Parked, p.what
+	return f
+}
+
+// AwaitOption changes one call of [Await]: [Within].
+type AwaitOption interface{ applyTo(*awaiting) }
+
+type awaiting struct{ within time.Duration }
+
+// Within is how long to wait for a signal, counted from when it was first asked for.
+type Within time.Duration
+
+func (w Within) applyTo(a *awaiting) { a.within = time.Duration(w) }
+
+// Await returns the payload of a signal that [Client.Signal] gives the task: an
+// approval, an answer, whatever comes from outside. Until it comes the task is
+// blocked: it holds no worker and no goroutine, and survives restarts. So Await
+// returns [ErrParked] at first; return it. When the signal has come the handler runs
+// again, its stored steps are found, and Await returns the payload.
+//
+// A signal that comes early is kept. The n-th call for a name in a handler gets the
+// n-th signal of that name, those that timed out not counted; after Within without
+// one it returns [ErrNoSignal], then and on every retry.
+func Await[T any](ctx context.Context, name string, opts ...AwaitOption) (T, error) {
+	var out T
+	a, err := attemptFrom(ctx)
+	if err != nil {
+		return out, err
+	}
+	var o awaiting
+	for _, opt := range opts {
+		opt.applyTo(&o)
+	}
+	switch {
+	case name == "" || !isText(name):
+		return out, Permanent(fmt.Errorf("pawl: Await: the name is %q; want UTF-8 without zero bytes", name))
+	case o.within < 0:
+		return out, Permanent(fmt.Errorf("pawl: Await %q: Within is %v; want 0 or more", name, o.within))
+	}
+	payload, err := a.await(name, o.within)
+	if err != nil {
+		return out, err
+	}
+	if err := json.Unmarshal(payload, &out); err != nil {
+		return out, Permanent(fmt.Errorf("payload of signal %q: %w", name, err))
+	}
+	return out, nil
+}
+
+func (a *attempt) await(name string, within time.Duration) (json.RawMessage, error) {
+	_, over := a.step("await-over:" + name)
+	if over != nil {
+		return nil, fmt.Errorf("%q: %w", name, ErrNoSignal)
+	}
+	payload, got := a.nextSignal(name)
+	if payload != nil {
+		return payload, nil
+	}
+	left, err := a.patience(name, within)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.park(Park{Signal: name, After: got}, nil, left, fmt.Sprintf("waits for signal %q", name))
+}
+
+// nextSignal returns the first signal of a name that was not taken yet, or nil and
+// how many there were.
+func (a *attempt) nextSignal(name string) (payload json.RawMessage, got int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i := range a.row.Steps {
+		if s := &a.row.Steps[i]; s.Name == signalPrefix+name {
+			if got == a.taken[name] {
+				if a.taken == nil {
+					a.taken = map[string]int{}
+				}
+				a.taken[name]++
+				return s.Result, got
+			}
+			got++
+		}
+	}
+	return nil, got
+}
+
+// patience returns how long to wait for a signal from now on; 0 for ever. When it is
+// over, that is stored: a signal that comes after it is none for this call.
+func (a *attempt) patience(name string, within time.Duration) (time.Duration, error) {
+	key, asked := a.step("await:" + name)
+	if within == 0 {
+		return 0, nil
+	}
+	now := time.Now()
+	if asked == nil {
+		until, err := now.Add(within).MarshalJSON()
+		if err != nil {
+			return 0, Permanent(fmt.Errorf("pawl: Await %q: Within is %v: %w", name, within, err))
+		}
+		return within, a.save(Save{Step: &StepRow{Key: key, Name: "await", Result: until}})
+	}
+	var until time.Time
+	if err := json.Unmarshal(asked.Result, &until); err != nil {
+		return 0, Permanent(fmt.Errorf("stored step %s: %w", key, err))
+	}
+	if left := until.Sub(now); left > 0 {
+		return left, nil
+	}
+	step := StepRow{Key: "await-over:" + name + "#" + strconv.Itoa(a.asked("await-over:"+name)), Name: "await-over", Result: []byte("null")}
+	if err := a.save(Save{Step: &step}); err != nil {
+		return 0, err
+	}
+	return 0, fmt.Errorf("%q: %w", name, ErrNoSignal)
+}
+
+// asked returns how often a step was asked for in this attempt.
+func (a *attempt) asked(name string) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.seen[name]
+}
