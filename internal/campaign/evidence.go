@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -108,6 +109,9 @@ func (e *evidence) runs() map[pawl.ID][]*pawl.TaskRow {
 	runs := map[pawl.ID][]*pawl.TaskRow{}
 	for _, r := range e.rows {
 		runs[r.Run] = append(runs[r.Run], r)
+	}
+	for _, rows := range runs {
+		slices.SortStableFunc(rows, func(a, b *pawl.TaskRow) int { return a.Added.Compare(b.Added) })
 	}
 	return runs
 }
