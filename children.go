@@ -13,6 +13,9 @@ import (
 // carry its user and deadline if no other is said, and are stored together with the
 // step that says so. A handler that is run again gets the same tasks, by that step.
 
+// stepAdd is the name of the step that says what a handler added.
+const stepAdd = "add"
+
 // inherited are the options that tasks get from the handler that adds them, before
 // those that the call gives.
 func (a *attempt) inherited(opts []Option) []Option {
@@ -51,7 +54,7 @@ func (a *attempt) adopt(add *childAdd) error {
 	r.ID, r.Run = ChildID(a.row.ID, step), a.row.Run
 	r.link(func(l *Links) { l.Parent, l.Key, l.Caught = a.row.ID, step, true })
 	add.task.By = a.row.Lease()
-	add.task.Step = &StepRow{Key: step, Name: "add", Attempt: a.row.Attempt}
+	add.task.Step = &StepRow{Key: step, Name: stepAdd, Attempt: a.row.Attempt}
 	return nil
 }
 
