@@ -48,6 +48,7 @@ type shapes struct {
 	clients []*pawl.Client // that get the handlers
 	seed    uint64
 	rate    float64       // of failures for good
+	tries   int           // of each operation
 	pace    time.Duration // the longest that a handler takes
 	names   int
 
@@ -56,7 +57,14 @@ type shapes struct {
 	runs   map[string]int  // of the handlers, by task and operation
 }
 
-const tries = 3 // of each operation
+// newShapes returns what makes the flows of a seed.
+func newShapes(seed uint64) *shapes {
+	r := rand.New(rand.NewPCG(seed, 7))
+	return &shapes{
+		Rand: r, seed: seed, rate: []float64{0, 0.02, 0.1, 0.3}[r.IntN(4)], tries: 3, pace: 3 * time.Second,
+		mended: map[string]bool{}, runs: map[string]int{},
+	}
+}
 
 // fate is what an operation does with an input.
 type fate struct {
@@ -76,7 +84,7 @@ func (s *shapes) fate(op string, in any) fate {
 	f := fate{sum: r.Uint64(), takes: time.Duration(r.Int64N(int64(s.pace)))}
 	switch p := r.Float64(); {
 	case p < 0.1:
-		f.first = 1 + r.IntN(tries-1)
+		f.first = 1 + r.IntN(2)
 	case s.mended[key]:
 	case p < 0.1+s.rate/2:
 		f.class = llm.Permanent
@@ -151,7 +159,7 @@ func (s *shapes) act(ctx context.Context, t *pawl.Task[any], op string) (fate, e
 func op[Out any](s *shapes, name string, out func(fate) Out) (pawl.Operation[any, Out], eval) {
 	s.names++
 	o := pawl.Operation[any, Out]{
-		Name: fmt.Sprint(name, s.names), Limit: pawl.NoLimit, Attempts: tries,
+		Name: fmt.Sprint(name, s.names), Limit: pawl.NoLimit, Attempts: s.tries,
 		Priority: pawl.Priority(s.IntN(3) - 1), Queue: []string{"", "a", "b"}[s.IntN(3)],
 	}
 	for _, c := range s.clients {
@@ -391,7 +399,7 @@ func (s *shapes) fallback() shape {
 func (s *shapes) agent(of shape, caught bool) shape {
 	strict := caught && s.IntN(2) == 0
 	s.names++
-	o := pawl.Operation[any, any]{Name: fmt.Sprint("agent", s.names), Limit: pawl.NoLimit, Attempts: tries}
+	o := pawl.Operation[any, any]{Name: fmt.Sprint("agent", s.names), Limit: pawl.NoLimit, Attempts: s.tries}
 	inputs := func(f fate) []any {
 		in := make([]any, f.sum%4)
 		for i := range in {

@@ -52,7 +52,7 @@ func (a *attempt) fan(ctx context.Context) (any, error) {
 	}
 	tails := make([]*TaskRow, len(all))
 	if a.row.Attempt > 1 || a.row.Links != nil && a.row.Links.Origin != nil {
-		if tails, err = a.client.tails(ctx, firsts); err != nil {
+		if tails, err = insist(ctx, func(ctx context.Context) ([]*TaskRow, error) { return a.client.tails(ctx, firsts) }); err != nil {
 			return nil, err
 		}
 	}
@@ -95,7 +95,10 @@ func (a *attempt) giveUp(ctx context.Context, failed *TaskRow, tails []*TaskRow)
 		}
 	}
 	for part := range slices.Chunk(ids, listMost) {
-		if _, err := a.client.store.Change(ctx, a.client.now, Filter{IDs: part}, Change{Do: Cancel}); err != nil {
+		_, err := insist(ctx, func(ctx context.Context) ([]ID, error) {
+			return a.client.store.Change(ctx, a.client.now, Filter{IDs: part}, Change{Do: Cancel})
+		})
+		if err != nil {
 			return err
 		}
 	}
