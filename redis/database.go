@@ -109,7 +109,7 @@ func (t *tx) update(f func(durable.Tx) (*durable.Writes, error)) error {
 	committed := false
 	defer func() { t.endTurn(committed) }()
 	w, err := f(t)
-	if err == nil && w == nil && t.trusted {
+	if err == nil && w == nil && (t.trusted || t.guessed) {
 		err = fmt.Errorf("%w: nothing to commit, and so nothing is checked", durable.ErrConflict)
 	}
 	if err == nil && w != nil {
