@@ -165,7 +165,7 @@ func (q *question) key() (string, error) {
 	sum := sha256.New()
 	sum.Write(q.head[:])
 	fmt.Fprintf(sum, "%q\n%s", q.of.path, body)
-	return "ask:" + hex.EncodeToString(sum.Sum(nil)[:16]), nil
+	return callKey("ask", sum.Sum(nil)), nil
 }
 
 // ready encodes the request whole.

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -20,10 +20,16 @@ import (
 func (a *attempt) Govern(ctx context.Context, c llm.Call, send func(context.Context) (*llm.Exchange, error)) (*llm.Exchange, error) {
 	sum := sha256.Sum256(c.Body)
 	exchange, _, err := a.govern(ctx, governed{
-		key: c.Name + ":" + hex.EncodeToString(sum[:16]), name: c.Name, api: c.API,
+		key: callKey(c.Name, sum[:]), name: c.Name, api: c.API,
 		ready: func() (llm.Call, error) { return c, nil }, send: send,
 	})
 	return exchange, err
+}
+
+// callKey names a call by the hash of its content. It is in each of its steps, so
+// it is short: 120 bits, which must differ within one task.
+func callKey(name string, sum []byte) string {
+	return name + ":" + base64.RawURLEncoding.EncodeToString(sum[:15])
 }
 
 // governed is one model call that govern runs.

@@ -12,6 +12,7 @@ import (
 const (
 	packedRaw  = 0
 	packedZstd = 1
+	packedText = 2 // the same with the dictionary, which a frame names
 )
 
 const (
@@ -55,7 +56,7 @@ func Unpack(packed []byte) ([]byte, error) {
 	switch packed[0] {
 	case packedRaw:
 		return packed[1:], nil
-	case packedZstd:
+	case packedZstd, packedText:
 		b, err := decoder().DecodeAll(packed[1:], nil)
 		if err != nil {
 			return nil, fmt.Errorf("unpack: %w", err)
@@ -65,16 +66,18 @@ func Unpack(packed []byte) ([]byte, error) {
 	return nil, errors.New("unpack: not a packed value")
 }
 
-var encoder = sync.OnceValue(func() *zstd.Encoder {
-	e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
+var encoder = sync.OnceValue(func() *zstd.Encoder { return newEncoder() })
+
+func newEncoder(more ...zstd.EOption) *zstd.Encoder {
+	e, err := zstd.NewWriter(nil, append(more, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))...)
 	if err != nil {
 		panic(err) // the options above are wrong
 	}
 	return e
-})
+}
 
 var decoder = sync.OnceValue(func() *zstd.Decoder {
-	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(packMost))
+	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(packMost), zstd.WithDecoderDictRaw(dictionaryID, dictionary))
 	if err != nil {
 		panic(err) // the options above are wrong
 	}
