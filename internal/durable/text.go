@@ -1,11 +1,6 @@
 package durable
 
-import (
-	_ "embed"
-	"sync"
-
-	"github.com/klauspost/compress/zstd"
-)
+import _ "embed" // for the dictionary
 
 // dictionary is what messages and responses often say: the JSON of both APIs and
 // common words. What is packed refers to it, so a change makes stores unreadable: a
@@ -33,13 +28,9 @@ func AppendPackText(dst, b []byte) []byte {
 	if len(b) < textFrom {
 		return AppendPack(dst, b)
 	}
-	packed := textEncoder().EncodeAll(b, append(dst, packedText))
+	packed := textEncoder.EncodeAll(b, append(dst, packedText))
 	if len(packed)-len(dst) < len(b) {
 		return packed
 	}
 	return AppendPack(dst, b)
 }
-
-var textEncoder = sync.OnceValue(func() *zstd.Encoder {
-	return newEncoder(zstd.WithEncoderDictRaw(dictionaryID, dictionary), zstd.WithEncoderCRC(false))
-})
