@@ -13,6 +13,9 @@ import (
 // carry its user and deadline if no other is said, and are stored together with the
 // step that says so. A handler that is run again gets the same tasks, by that step.
 
+// stepAdd is the name of the step that says what a handler added.
+const stepAdd = "add"
+
 // inherited are the options that tasks get from the handler that adds them, before
 // those that the call gives.
 func (a *attempt) inherited(opts []Option) []Option {
@@ -47,11 +50,15 @@ func (a *attempt) adopt(add *childAdd) error {
 		a.count(func(t *tally) { t.saved++ })
 		return nil
 	}
+	if err := a.diverged(stepAdd); err != nil {
+		a.unstep(add.name, step)
+		return err
+	}
 	r := &add.task.Row
 	r.ID, r.Run = ChildID(a.row.ID, step), a.row.Run
-	r.link(func(l *Links) { l.Parent, l.Key, l.Caught = a.row.ID, step, true })
+	r.link(func(l *Links) { l.Parent, l.Key, l.Caught, l.Variant = a.row.ID, step, true, a.row.heritage() })
 	add.task.By = a.row.Lease()
-	add.task.Step = &StepRow{Key: step, Name: "add", Attempt: a.row.Attempt}
+	add.task.Step = &StepRow{Key: step, Name: stepAdd, Attempt: a.row.Attempt}
 	return nil
 }
 

@@ -3,6 +3,7 @@ package pawl
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -34,6 +35,8 @@ type Conversation struct {
 
 	window Window
 	view   view // where the window stood at the last request
+
+	summaries map[span]string // that were made, by the messages that they are of
 }
 
 // own returns the task's own conversation.
@@ -132,7 +135,7 @@ func (c *Conversation) Branch() *Conversation {
 	return &Conversation{
 		attempt: c.attempt, path: c.path + "/" + strconv.Itoa(c.branches), loaded: c.loaded, head: c.head, first: c.first,
 		messages: slices.Clip(c.messages), unsaved: slices.Clip(c.unsaved), chars: c.chars, asked: c.asked,
-		window: c.window, view: seen,
+		window: c.window, view: seen, summaries: maps.Clone(c.summaries),
 	}
 }
 

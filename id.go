@@ -3,8 +3,11 @@ package pawl
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"math/bits"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -42,21 +45,46 @@ func (id ID) String() string { return idPrefix + idEncoding.EncodeToString(id[:]
 
 // FollowID returns the id of the task that follows task id in its flow, once that
 // has succeeded. So a flow can be followed from its first task on, and following
-// twice adds nothing.
-func FollowID(id ID) ID { return derive(id, "follow") }
+// twice adds nothing. The two are neighbours among all ids.
+func FollowID(id ID) ID {
+	sum := sha256.Sum256(append(id[:], "follow"...))
+	copy(id[10:], sum[:])
+	return id
+}
 
 // ChildID returns the id of the first task of the branch that parent has under key.
 // A handler that is run again adds the same branches under the same ids.
-func ChildID(parent ID, key string) ID { return derive(parent, "child:"+key) }
-
-// derive returns an id of its own that sorts among those of its origin's time.
-func derive(from ID, label string) ID {
-	sum := sha256.Sum256(append(from[:], label...))
-	id := from
-	copy(id[6:], sum[:10])
+//
+// The branches of one parent are neighbours among all ids, and sort by the number at
+// the end of their keys: they are added, started and ended about in that order, and a
+// database in which they lie far apart has to touch a page for each.
+func ChildID(parent ID, key string) ID {
+	id := parent
+	of := sha256.Sum256(parent[:])
+	copy(id[6:8], of[:])
+	sum := sha256.Sum256(append(parent[:], "child:"+key...))
+	rest := binary.BigEndian.Uint64(sum[:])
+	if number, length := numberOf(key); length > 0 {
+		rest = number<<(64-length) | rest>>length
+	}
+	binary.BigEndian.PutUint64(id[8:], rest>>2)
 	id[6] = id[6]&0x0f | 0x70 // version 7
 	id[8] = id[8]&0x3f | 0x80 // the variant of RFC 9562
 	return id
+}
+
+// numberOf returns the number at the end of a key as bits that sort as it does: how
+// many digits it has to the base 8, and the digits, so that small ones, of which there
+// are the most, leave room for more of the hash. It has no length if there is none,
+// or one of more than 7 such digits.
+func numberOf(key string) (number uint64, length int) {
+	digits := key[len(strings.TrimRight(key, "0123456789")):]
+	n, err := strconv.ParseUint(digits, 10, 21)
+	if err != nil {
+		return 0, 0
+	}
+	places := (bits.Len64(n) + 2) / 3
+	return uint64(places)<<(3*places) | n, 3 + 3*places
 }
 
 // IsZero reports whether id names no task.

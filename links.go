@@ -32,14 +32,15 @@ type Links struct {
 	Key     string `json:"key,omitempty"`     // of the branch
 	Awaited bool   `json:"awaited,omitempty"` // its parent is blocked until the branch ends
 	Caught  bool   `json:"caught,omitempty"`  // a failure of the branch is its parent's business: the run has not failed
+	InLine  bool   `json:"in_line,omitempty"` // it has not started: it waits for its turn among its parent's branches
 
 	Wait    *Wait          `json:"wait,omitempty"`    // what it waits for; nil unless it is blocked by that
 	Signals map[string]int `json:"signals,omitempty"` // how many signals of each name have come
 	Stored  bool           `json:"stored,omitempty"`  // it may have steps though it was never claimed
 
-	Fallbacks []Fallback                 `json:"fallbacks,omitempty"` // which operations go on with it when it fails
-	Origin    *Origin                    `json:"origin,omitempty"`    // what it was forked from
-	Variant   map[string]json.RawMessage `json:"variant,omitempty"`   // what a fork changed of its calls
+	Fallbacks []Fallback `json:"fallbacks,omitempty"` // which operations go on with it when it fails
+	Origin    *Origin    `json:"origin,omitempty"`    // what it was forked from
+	Variant   Variant    `json:"variant,omitempty"`   // what a fork changed of its calls
 }
 
 // Wait is what a blocked task waits for: branches or a signal. A Due of the task
@@ -203,7 +204,7 @@ func (r *TaskRow) link(change func(*Links)) {
 }
 
 func (l *Links) isZero() bool {
-	return l.Parent.IsZero() && l.Key == "" && !l.Awaited && !l.Caught && l.Wait == nil && l.Signals == nil && !l.Stored &&
+	return l.Parent.IsZero() && l.Key == "" && !l.Awaited && !l.Caught && !l.InLine && l.Wait == nil && l.Signals == nil && !l.Stored &&
 		l.Fallbacks == nil && l.Origin == nil && l.Variant == nil
 }
 
@@ -230,7 +231,10 @@ func (s *Signal) Step() StepRow {
 const signalPrefix = "signal:"
 
 // BeInLine makes a new row wait for its turn among its parent's branches.
-func (r *TaskRow) BeInLine() { r.State, r.Due = Blocked, time.Time{} }
+func (r *TaskRow) BeInLine() {
+	r.State, r.Due = Blocked, time.Time{}
+	r.link(func(l *Links) { l.InLine = true })
+}
 
 // BeSignalled counts a signal of a name. A row that waits for it is pending.
 func (r *TaskRow) BeSignalled(name string) {
@@ -251,6 +255,14 @@ func (r *TaskRow) BeSignalled(name string) {
 func (r *TaskRow) BeReleased() {
 	r.State = Pending
 	r.Due = time.Time{}
+	r.endWait()
+	if r.Links != nil && r.Links.InLine {
+		r.link(func(l *Links) { l.InLine = false })
+	}
+}
+
+// endWait has r, which is blocked no longer, wait for nothing.
+func (r *TaskRow) endWait() {
 	if r.Links != nil && r.Links.Wait != nil {
 		r.link(func(l *Links) { l.Wait = nil })
 	}
@@ -258,9 +270,7 @@ func (r *TaskRow) BeReleased() {
 
 // IsInLine reports whether r is the first of a branch that has not started and waits
 // for its turn among its parent's.
-func (r *TaskRow) IsInLine() bool {
-	return r.State == Blocked && r.Attempt == 0 && (r.Links == nil || r.Links.Wait == nil)
-}
+func (r *TaskRow) IsInLine() bool { return r.State == Blocked && r.Links != nil && r.Links.InLine }
 
 // BeParked makes a row, which is blocked, wait as p says. tails are the last tasks of
 // p's branches so far, nil for one that is not there any more. It returns those that
@@ -275,7 +285,7 @@ func (r *TaskRow) BeParked(p *Park, tails []*TaskRow) (await, start []*TaskRow) 
 		}
 		w.Branches++
 		await = append(await, t)
-		if !t.IsInLine() {
+		if !t.IsInLine() && !t.State.Ended() {
 			underWay++
 		}
 	}
@@ -289,7 +299,7 @@ func (r *TaskRow) BeParked(p *Park, tails []*TaskRow) (await, start []*TaskRow) 
 			if t == nil || !t.IsInLine() {
 				continue
 			}
-			if underWay == p.AtOnce {
+			if underWay >= p.AtOnce {
 				w.Line.Next = i
 				break
 			}
@@ -306,28 +316,41 @@ func (r *TaskRow) isOut(p *Park) bool {
 	return p.Signal != "" && (r.Links == nil || r.Links.Signals[p.Signal] <= p.After)
 }
 
-// BranchHasEnded counts a branch of r's that was Awaited and has ended, well or not.
-// counts is false for a failure that r goes on waiting for, in hope of a retry: then
-// the mark stays. start is the branch that may start now, zero for none.
-func (r *TaskRow) BranchHasEnded(well bool) (counts bool, start ID) {
-	if r.State != Blocked || r.Links == nil || r.Links.Wait == nil {
-		return true, ID{}
+// BranchHasEnded counts a branch of r's that was Awaited and has ended with the task
+// last, well or not. counts is false for a failure that r goes on waiting for, in hope
+// of a retry: then the mark stays. start says that another one may start: that of
+// NextInLine. What ends together is counted first, before anything starts.
+func (r *TaskRow) BranchHasEnded(last *TaskRow) (counts, start bool) {
+	if r.State != Blocked || r.Links == nil || r.Links.Wait == nil || r.Links.Wait.Branches == 0 {
+		return true, false
 	}
-	w := *r.Links.Wait
+	w, well := *r.Links.Wait, last.State == Succeeded
 	if !well && w.All && !r.Caught() {
-		return false, ID{}
+		return false, false
 	}
 	w.Branches--
-	if w.Branches <= 0 || !well && w.All {
+	if w.Branches == 0 || !well && w.All {
 		r.BeReleased()
-		return true, ID{}
-	}
-	if w.Line != nil && w.Line.Next < w.Line.Of {
-		line := *w.Line
-		start = ChildID(r.ID, line.Prefix+strconv.Itoa(line.Next))
-		line.Next++
-		w.Line = &line
+		return true, false
 	}
 	r.link(func(l *Links) { l.Wait = &w })
-	return true, start
+	return true, w.Line != nil && !last.Links.InLine
+}
+
+// NextInLine takes the first one out of the line of r's branches, and returns its id;
+// zero if there is none. If that has ended, or is not there, the next one may start in
+// its place.
+func (r *TaskRow) NextInLine() ID {
+	if r.Links == nil || r.Links.Wait == nil || r.Links.Wait.Line == nil {
+		return ID{}
+	}
+	w, line := *r.Links.Wait, *r.Links.Wait.Line
+	if line.Next == line.Of {
+		return ID{}
+	}
+	start := ChildID(r.ID, line.Prefix+strconv.Itoa(line.Next))
+	line.Next++
+	w.Line = &line
+	r.link(func(l *Links) { l.Wait = &w })
+	return start
 }

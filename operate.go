@@ -36,19 +36,35 @@ func (c *Client) Groups(ctx context.Context, f Filter) ([]Group, error) {
 	return c.store.Groups(ctx, c.now, f)
 }
 
-// Cancel cancels the tasks that f selects and that have not ended, and returns
-// their ids. Those that run are asked to stop: their handlers' contexts end. What
-// follows a cancelled task in a flow is never added.
+// Cancel cancels the tasks that f selects and that have not ended, with their
+// branches, and returns their ids. Those that run are asked to stop: their handlers'
+// contexts end. What follows a cancelled task in a flow is never added, so the
+// Filter of a run cancels what is left of it.
 func (c *Client) Cancel(ctx context.Context, f Filter) ([]ID, error) {
-	return c.store.Change(ctx, c.now, f, Change{Do: Cancel})
+	cancel := Change{Do: Cancel}
+	changed, err := c.store.Change(ctx, c.now, f, cancel)
+	if err != nil {
+		return nil, err
+	}
+	more, err := c.spread(ctx, changed, cancel, c.unfinishedBelow)
+	return append(changed, more...), err
 }
 
 // Retry makes the dead and cancelled tasks that f selects pending again, in
 // their old places and with all their attempts, and returns their ids. Their
 // stored steps are kept: nothing that was answered is asked again. A deadline is
 // dropped.
+//
+// A task that died because one of its branches did ([Broken]) and that branch are
+// retried together, whichever of them f selects: so the run goes on from there.
 func (c *Client) Retry(ctx context.Context, f Filter) ([]ID, error) {
-	return c.store.Change(ctx, c.now, f, Change{Do: Retry})
+	retry := Change{Do: Retry}
+	changed, err := c.store.Change(ctx, c.now, f, retry)
+	if err != nil {
+		return nil, err
+	}
+	more, err := c.spread(ctx, changed, retry, c.brokenWith)
+	return append(changed, more...), err
 }
 
 // RetryWith makes one dead or cancelled task pending again with another input.
@@ -62,6 +78,9 @@ func (c *Client) RetryWith(ctx context.Context, id ID, input any) error {
 	changed, err := c.store.Change(ctx, c.now, Filter{IDs: []ID{id}}, Change{Do: Retry, Input: encoded})
 	if err == nil && len(changed) == 0 {
 		err = fmt.Errorf("retry %s: no dead or cancelled task: %w", id, ErrNotFound)
+	}
+	if err == nil {
+		_, err = c.spread(ctx, changed, Change{Do: Retry}, c.brokenWith)
 	}
 	return err
 }

@@ -26,11 +26,16 @@ func (r *TaskRow) BeAdded(now time.Time, delay time.Duration, seq int64) {
 	if delay > 0 {
 		r.State, r.Due = Scheduled, now.Add(delay)
 	}
+	if len(r.Steps) > 0 {
+		r.link(func(l *Links) { l.Stored = true })
+	}
 }
 
-// BeKept makes the row, which has its output, what a copy of a task is.
+// BeKept makes the row, which has its output, what a copy of a task is. It answers no
+// other task: its result is older than it.
 func (r *TaskRow) BeKept(now time.Time, seq int64) {
 	r.Added, r.Ended, r.Seq, r.State = now, now, seq, Succeeded
+	r.Due, r.Identity = time.Time{}, Hash{}
 }
 
 // BeClaimed gives the row to a worker until lease from now.
@@ -147,6 +152,7 @@ func (r *TaskRow) BeExpired(now time.Time) {
 	r.append(a)
 	r.State, r.Ended, r.Fingerprint = Dead, now, Fingerprint(Expired, r.Operation)
 	r.Due = time.Time{}
+	r.endWait()
 }
 
 // BeCancelled cancels a row that waits; one that runs is only marked.
@@ -156,6 +162,7 @@ func (r *TaskRow) BeCancelled(now time.Time) {
 		return
 	}
 	r.State, r.Ended, r.Due = Cancelled, now, time.Time{}
+	r.endWait()
 }
 
 // BeRetried makes a dead or cancelled row pending again, in its old place. With
@@ -165,7 +172,7 @@ func (r *TaskRow) BeRetried(c Change) {
 	r.Used, r.Deaths, r.NotSent, r.Deadline = 0, 0, 0, time.Time{}
 	if r.Links != nil {
 		r.link(func(l *Links) {
-			l.Wait = nil
+			l.InLine = false
 			if c.Input != nil {
 				l.Signals = nil
 			}

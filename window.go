@@ -70,7 +70,7 @@ const summaryHead = "Summary of the conversation until here:\n\n"
 func (c *Conversation) Window(w Window) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.window, c.view = w, view{}
+	c.window, c.view, c.summaries = w, view{}, nil
 }
 
 // Window sets what is sent of the task's own conversation; see
@@ -189,19 +189,38 @@ func (v view) identity() string {
 	return fmt.Sprintf("%d %q", v.start, v.summary)
 }
 
-// summarized returns the view with a summary of all that it leaves out.
-func (w Window) summarized(ctx context.Context, a *attempt, v view, messages func() []llm.Message) (view, error) {
-	if w.summarize == nil || v.summed == v.start {
+// summarized returns where the window of a call stands, with a summary of all that it
+// leaves out. A summary is asked for once, however many calls of one Ask are tried.
+func (c *Conversation) summarized(ctx context.Context, q *question) (view, error) {
+	v := q.view
+	if q.window.summarize == nil || v.summed == v.start {
 		return v, nil
 	}
-	dropped := slices.Clone(messages()[v.summed:v.start])
+	dropped := slices.Clone(q.all()[v.summed:v.start])
 	if v.summary != "" {
 		dropped = slices.Insert(dropped, 0, summaryMessage(v.summary))
 	}
-	text, err := w.summarize(ctx, a, dropped)
-	if err != nil {
-		return v, fmt.Errorf("summarize %d messages: %w", len(dropped), err)
+	part := span{v.summed, v.start}
+	text, made := c.summary(part)
+	if !made {
+		var err error
+		if text, err = q.window.summarize(ctx, c.attempt, dropped); err != nil {
+			return v, fmt.Errorf("summarize %d messages: %w", len(dropped), err)
+		}
+		c.mu.Lock()
+		if c.summaries == nil {
+			c.summaries = map[span]string{}
+		}
+		c.summaries[part] = text
+		c.mu.Unlock()
 	}
 	v.summary, v.summed = text, v.start
 	return v, nil
+}
+
+func (c *Conversation) summary(part span) (text string, made bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	text, made = c.summaries[part]
+	return text, made
 }

@@ -9,6 +9,7 @@ import (
 // park has a task that is blocked wait for its branches, or for a signal, as
 // [pawl.Links] says.
 func (s *Store) park(now time.Time, t *task, p *pawl.Park) {
+	s.countEnds(now) // what has ended before is not waited for
 	rows := make([]*pawl.TaskRow, len(p.Branches))
 	for i, first := range p.Branches {
 		if tail := s.tail(first); tail != nil {
@@ -39,24 +40,50 @@ func (s *Store) tail(first pawl.ID) *task {
 	return t
 }
 
-// over tells of a task that has ended, and counts it as the end of its branch if
-// that is awaited and nothing follows.
+// over tells of a task that has ended; what waits for its branch learns of it in
+// countEnds, unless another task follows.
 func (s *Store) over(now time.Time, t *task, follows bool) {
 	s.tellEnd(now, t)
-	if !t.row.Awaited() || follows {
+	if t.row.Awaited() && !follows {
+		s.ends = append(s.ends, t)
+	}
+}
+
+// countEnds counts the branches that have ended in this call, and releases what has waited
+// for the last of its own.
+func (s *Store) countEnds(now time.Time) {
+	ends := s.ends
+	s.ends = nil
+	var start []*task // whose next branch may start, each as often
+	for _, t := range ends {
+		parent := s.tasks[t.row.Parent()]
+		counts, more := true, false
+		if parent != nil && parent.row.State == pawl.Blocked {
+			s.update(now, parent, func(r *pawl.TaskRow) { counts, more = r.BranchHasEnded(&t.row) })
+		}
+		if counts {
+			t.row.BeAwaited(false)
+		}
+		if more {
+			start = append(start, parent)
+		}
+	}
+	for _, parent := range start {
+		s.startNext(now, parent)
+	}
+}
+
+// startNext starts the next branch in the line of a parent.
+func (s *Store) startNext(now time.Time, parent *task) {
+	for id := parent.row.NextInLine(); !id.IsZero(); id = parent.row.NextInLine() {
+		next := s.tasks[id]
+		if next == nil || next.row.State.Ended() {
+			continue
+		}
+		if next.row.IsInLine() {
+			s.update(now, next, (*pawl.TaskRow).BeReleased)
+		}
 		return
-	}
-	parent := s.tasks[t.row.Parent()]
-	counts, start := true, pawl.ID{}
-	if parent != nil && parent.row.State == pawl.Blocked {
-		well := t.row.State == pawl.Succeeded
-		s.update(now, parent, func(r *pawl.TaskRow) { counts, start = r.BranchHasEnded(well) })
-	}
-	if counts {
-		t.row.BeAwaited(false)
-	}
-	if next := s.tasks[start]; next != nil && next.row.IsInLine() {
-		s.update(now, next, (*pawl.TaskRow).BeReleased)
 	}
 }
 

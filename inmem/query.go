@@ -149,6 +149,7 @@ func (s *Store) Change(ctx context.Context, now time.Time, f pawl.Filter, c pawl
 			changed = append(changed, t.row.ID)
 		}
 	}
+	s.countEnds(now)
 	return changed, nil
 }
 
@@ -177,6 +178,7 @@ func (s *Store) change(now time.Time, t *task, c pawl.Change) bool {
 		}
 		if parent := s.tasks[t.row.Parent()]; parent != nil && !parent.row.State.Ended() {
 			s.cancel(now, parent) // it waited for what will never be retried now
+			s.countEnds(now)
 		}
 		s.delete(t)
 	case pawl.Signalled:

@@ -40,6 +40,7 @@ type Store struct {
 	ended     chain
 	due       timeline // scheduled tasks; entries that no longer hold are passed over
 	deadlines timeline // of tasks with one; likewise
+	ends      []*task  // awaited branches that have ended in this call, by their last tasks
 
 	watches  map[*watch]struct{}
 	interest eventSet // the types that any watch wants
@@ -132,7 +133,7 @@ func (s *Store) queue(name string) *queue {
 
 // update changes a task's row and puts the task where its state says.
 func (s *Store) update(now time.Time, t *task, change func(*pawl.TaskRow)) {
-	from := t.row.State
+	from, queue := t.row.State, t.row.Queue
 	if t.chain != nil {
 		t.chain.remove(t)
 	}
@@ -144,11 +145,11 @@ func (s *Store) update(now time.Time, t *task, change func(*pawl.TaskRow)) {
 	if from == pawl.Running && !to.Ended() && !t.row.Deadline.IsZero() {
 		s.deadlines.push(t.row.Deadline, t)
 	}
-	if counts := s.queue(t.row.Queue).counts; from != to {
+	if from != to {
 		if from != "" {
-			counts[from]--
+			s.queue(queue).counts[from]--
 		}
-		counts[to]++
+		s.queue(t.row.Queue).counts[to]++
 	}
 	switch to {
 	case pawl.Pending:

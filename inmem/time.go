@@ -151,6 +151,7 @@ func (s *Store) advance(now time.Time) {
 	for _, m := range over {
 		s.lose(now, m.task)
 	}
+	s.countEnds(now)
 }
 
 // lose takes a task back from a worker whose lease has ended. What was reserved

@@ -46,6 +46,11 @@ func BenchmarkStore(b *testing.B) {
 	storetest.Bench(b, func(b *testing.B) pawl.Store { return fresh(b, server) })
 }
 
+func BenchmarkBranches(b *testing.B) {
+	server := durableServer(b)
+	storetest.BenchBranches(b, func(b *testing.B) pawl.Store { return fresh(b, server) })
+}
+
 // BenchmarkClient measures what a user of the public client gets: tasks a second,
 // and from Add to the handler on an idle worker. Each is measured once in a schema
 // of its own.

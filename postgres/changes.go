@@ -56,18 +56,43 @@ func (tx *transaction) writeChanges(w *durable.Writes) ([]call, error) {
 		return nil, nil
 	}
 	change, err := tx.change(w.Change)
-	return []call{change}, err
+	calls := []call{change}
+	if len(w.Moves) > 0 {
+		calls = append(calls, tx.move(w.Moves))
+	}
+	return calls, err
+}
+
+// move is the statement about tasks that another operation goes on with.
+func (tx *transaction) move(moves []durable.Move) call {
+	records := make([]*durable.Record, len(moves))
+	for i, m := range moves {
+		records[i] = m.Record
+	}
+	records = byID(records)
+	n := len(records)
+	bins, mosts := newColumn(pgtype.Int8OID, n, 8), newColumn(pgtype.Int4OID, n, 4)
+	queues, limits, operations := newColumn(pgtype.TextOID, n, 16), newColumn(pgtype.TextOID, n, 16), newColumn(pgtype.TextOID, n, 16)
+	for _, r := range records {
+		bins.int8(r.Bin)
+		queues.text(r.Queue)
+		limits.text(r.Limit)
+		operations.text(r.Operation)
+		mosts.int4(r.MaxAttempts)
+	}
+	return tx.call("moveTasks", idsOf(records), bins.arg(), queues.arg(), limits.arg(), operations.arg(), mosts.arg(), int8Arg(int64(n)))
 }
 
 func (tx *transaction) change(records []*durable.Record) (call, error) {
 	records = byID(records)
 	n := len(records)
-	states, attempts := newColumn(pgtype.Int2OID, n, 2), newColumn(pgtype.Int4OID, n, 4)
+	bins, states, attempts := newColumn(pgtype.Int8OID, n, 8), newColumn(pgtype.Int2OID, n, 2), newColumn(pgtype.Int4OID, n, 4)
 	wakes, started, workers := newColumn(pgtype.Int8OID, n, 8), newColumn(pgtype.Int8OID, n, 8), newColumn(pgtype.TextOID, n, 32)
 	sizes := newSizes(n)
 	costs, shares, classes := newColumn(pgtype.Float8OID, n, 8), newColumn(pgtype.Float8OID, n, 8), newColumn(pgtype.TextOID, n, 16)
 	calls, mores := newColumn(pgtype.ByteaOID, n, 128), newColumn(pgtype.ByteaOID, n, 256)
 	for _, r := range records {
+		bins.int8(r.Bin)
 		states.int2(stateNumbers[r.State])
 		attempts.int4(r.Attempt)
 		wakes.time(r.Wake())
@@ -85,7 +110,7 @@ func (tx *transaction) change(records []*durable.Record) (call, error) {
 		mores.bytes(more)
 	}
 	return tx.call("changeLive", idsOf(records), versionsOf(records), states.arg(), attempts.arg(), wakes.arg(), started.arg(), workers.arg(),
-		sizes[0].arg(), sizes[1].arg(), sizes[2].arg(), costs.arg(), shares.arg(), classes.arg(), calls.arg(), mores.arg(), int8Arg(int64(n))), nil
+		sizes[0].arg(), sizes[1].arg(), sizes[2].arg(), costs.arg(), shares.arg(), classes.arg(), calls.arg(), mores.arg(), int8Arg(int64(n)), bins.arg()), nil
 }
 
 // writeEnds is the statements that move tasks that have ended.

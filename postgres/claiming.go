@@ -54,15 +54,15 @@ func (tx *transaction) Woken(now time.Time, most int) ([]*durable.Record, time.T
 	return records, next, tx.wokenSteps(found)
 }
 
-// wokenSteps reads the steps of tasks that were running: what they used counts.
+// wokenSteps reads the steps of tasks that may have some: what the lost ones used counts.
 func (tx *transaction) wokenSteps(found map[pawl.ID]*durable.Record) error {
-	lost := map[pawl.ID]*pawl.TaskRow{}
+	with := map[pawl.ID]*pawl.TaskRow{}
 	for id, rec := range found {
-		if rec.Attempt > 0 {
-			lost[id] = &rec.TaskRow
+		if rec.MayHaveSteps() {
+			with[id] = &rec.TaskRow
 		}
 	}
-	return tx.readSteps("stepNames", lost)
+	return tx.readSteps("stepNames", with)
 }
 
 // Heads implements [durable.Tx].

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -98,7 +99,7 @@ func collect(into map[pawl.ID]*durable.Record, read func(*row) (*durable.Record,
 
 // name sets the parts of the tasks' bins, and reads those that are not known.
 func (tx *transaction) name(found map[pawl.ID]*durable.Record) error {
-	known := map[int64]durable.Bin{}
+	known, missing := map[int64]durable.Bin{}, 0
 	numbers, ids := newColumn(pgtype.Int8OID, 0, 8), newColumn(pgtype.UUIDOID, 0, 16)
 	for _, rec := range found {
 		bin, ok := known[rec.Bin]
@@ -106,6 +107,7 @@ func (tx *transaction) name(found map[pawl.ID]*durable.Record) error {
 			if bin, ok = tx.bins.get(rec.Bin); !ok {
 				numbers.int8(rec.Bin)
 				ids.uuid(rec.ID)
+				missing++
 			}
 			known[rec.Bin] = bin
 		}
@@ -118,10 +120,14 @@ func (tx *transaction) name(found map[pawl.ID]*durable.Record) error {
 		number := r.int8()
 		known[number] = durable.Bin{Queue: r.text(), Limit: r.text(), Operation: r.text(), User: r.text(), Priority: pawl.Priority(r.int2())}
 		tx.bins.put(number, known[number])
+		missing--
 		return nil
 	}, numbers.arg(), ids.arg())
 	if err := tx.read(read); err != nil {
 		return err
+	}
+	if missing > 0 {
+		return fmt.Errorf("a task has moved since it was read: %w", durable.ErrConflict)
 	}
 	for _, rec := range found {
 		setBin(&rec.TaskRow, known[rec.Bin])

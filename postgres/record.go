@@ -81,6 +81,7 @@ type more struct {
 	Head       string    `json:"head,omitempty"`
 	Attempts   []attempt `json:"attempts,omitempty"`
 	Size       []int     `json:"size,omitempty"` // of a task that has ended; else it has columns
+	Links      []byte    `json:"links,omitempty"`
 }
 
 // attempt is a pawl.Attempt. Of a task that has ended, the worker is left out where
@@ -99,6 +100,8 @@ type attempt struct {
 	Waited  time.Duration `json:"t,omitempty"`
 	Spared  llm.Usage     `json:"p,omitzero"`
 	Used    bool          `json:"x,omitempty"`
+	As      string        `json:"a,omitempty"`
+	Unasked int           `json:"q,omitempty"`
 }
 
 func micro(t time.Time) int64 {
@@ -117,9 +120,14 @@ func timeOf(micros int64) time.Time {
 
 // packMore returns the column more of a row, nil if there is nothing to say.
 func packMore(r *pawl.TaskRow) ([]byte, error) {
+	links, err := durable.PackLinks(r)
+	if err != nil {
+		return nil, err
+	}
 	m := more{
 		Used: r.Used, Deaths: r.Deaths, NotSent: r.NotSent,
 		Due: micro(r.Due), Deadline: micro(r.Deadline), Cancelling: r.Cancelling, Head: r.Head.String(),
+		Links: links,
 	}
 	if r.State.Ended() && r.Size != (limit.Size{}) {
 		m.Size = []int{r.Size.Chars, r.Size.MaxTokens, r.Size.Output}
@@ -132,6 +140,7 @@ func packMore(r *pawl.TaskRow) ([]byte, error) {
 		m.Attempts[i] = attempt{
 			Number: a.Number, Started: micro(a.Started), Ended: micro(a.Ended), Usage: a.Usage, Calls: a.Calls, Saved: a.Saved,
 			Unknown: a.Unknown, Class: a.Class, Message: a.Message, Waited: a.Waited, Spared: a.Spared, Used: a.Used,
+			As: a.As, Unasked: a.Unasked,
 		}
 		if a.Worker != r.Worker || !r.State.Ended() {
 			m.Attempts[i].Worker = &a.Worker
@@ -149,7 +158,7 @@ func packMore(r *pawl.TaskRow) ([]byte, error) {
 
 func (m *more) isZero() bool {
 	return m.Used == 0 && m.Deaths == 0 && m.NotSent == 0 && m.Due == 0 && m.Deadline == 0 && !m.Cancelling &&
-		m.Head == "" && len(m.Attempts) == 0 && len(m.Size) == 0
+		m.Head == "" && len(m.Attempts) == 0 && len(m.Size) == 0 && len(m.Links) == 0
 }
 
 // unpackMore sets what the column says; the row's worker and state are set.
@@ -170,6 +179,9 @@ func unpackMore(packed []byte, r *pawl.TaskRow) error {
 	if len(m.Size) == 3 {
 		r.Size = limit.Size{Chars: m.Size[0], MaxTokens: m.Size[1], Output: m.Size[2]}
 	}
+	if err := durable.UnpackLinks(m.Links, r); err != nil {
+		return err
+	}
 	if len(m.Attempts) > 0 {
 		r.Attempts = make([]pawl.Attempt, len(m.Attempts))
 	}
@@ -178,6 +190,7 @@ func unpackMore(packed []byte, r *pawl.TaskRow) error {
 		r.Attempts[i] = pawl.Attempt{
 			Number: a.Number, Worker: r.Worker, Started: timeOf(a.Started), Ended: timeOf(a.Ended), Usage: a.Usage, Calls: a.Calls, Saved: a.Saved,
 			Unknown: a.Unknown, Class: a.Class, Message: a.Message, Waited: a.Waited, Spared: a.Spared, Used: a.Used,
+			As: a.As, Unasked: a.Unasked,
 		}
 		if a.Worker != nil {
 			r.Attempts[i].Worker = *a.Worker

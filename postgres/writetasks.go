@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -176,28 +177,33 @@ func (tx *transaction) writeClaims(w *durable.Writes) ([]call, error) {
 			return nil, err
 		}
 		calls = append(calls, claim...)
-		if again := claimedBefore(claims[:n]); len(again) > 0 {
-			calls = append(calls, tx.claimSteps(again))
+		if with := withSteps(claims[:n]); len(with) > 0 {
+			calls = append(calls, tx.claimSteps(with))
 		}
 		claims = claims[n:]
 	}
 	return calls, nil
 }
 
-func claimedBefore(claims []*durable.Claim) map[pawl.ID]*durable.Claim {
-	again := map[pawl.ID]*durable.Claim{}
+// withSteps returns the claimed tasks that may have had steps before the claim.
+func withSteps(claims []*durable.Claim) map[pawl.ID]*pawl.TaskRow {
+	with := map[pawl.ID]*pawl.TaskRow{}
 	for _, c := range claims {
-		if c.Attempt > 0 {
-			again[c.ID] = c
+		before := pawl.TaskRow{Attempt: c.Attempt, Links: c.Row.Links}
+		if before.MayHaveSteps() {
+			with[c.ID] = c.Row
 		}
 	}
-	return again
+	return with
 }
 
 // claim is the statements that give tasks to one worker, for one lease.
 func (tx *transaction) claim(w *durable.Writes, claims []*durable.Claim) ([]call, error) {
 	claims = slices.Clone(claims)
 	slices.SortFunc(claims, func(a, b *durable.Claim) int { return compareIDs(a.ID, b.ID) })
+	if err := tx.claimed(claims, w.Now); err != nil {
+		return nil, err
+	}
 	n := len(claims)
 	ids, attempts := newColumn(pgtype.UUIDOID, n, 16), newColumn(pgtype.Int4OID, n, 4)
 	costs, shares, calls := newColumn(pgtype.Float8OID, n, 8), newColumn(pgtype.Float8OID, n, 8), newColumn(pgtype.ByteaOID, n, 0)
@@ -212,36 +218,35 @@ func (tx *transaction) claim(w *durable.Writes, claims []*durable.Claim) ([]call
 	return []call{
 		tx.call("claim", textArg(first.Worker), int8Arg(micro(w.Now)), int8Arg(micro(first.Lease)),
 			ids.arg(), attempts.arg(), costs.arg(), shares.arg(), calls.arg(), int8Arg(int64(n))),
-		tx.payloads(claims, ids.arg(), w.Now),
+		tx.payloads(claims, ids.arg()),
 	}, nil
 }
 
-// payloads is the statement that reads what never changes of claimed tasks. The
-// rest is known, from Heads.
-func (tx *transaction) payloads(claims []*durable.Claim, ids arg, now time.Time) call {
+// claimed sets the rows of claimed tasks to what is known of them, from Heads.
+func (tx *transaction) claimed(claims []*durable.Claim, now time.Time) error {
 	rows := make([]pawl.TaskRow, len(claims))
 	for i, c := range claims {
-		c.Row = &rows[i]
-	}
-	return tx.query("payloads", func(r *row) error {
-		c := claims[r.int8()-1]
-		t := c.Row
+		t := &rows[i]
+		c.Row = t
 		t.ID, t.Run, t.Seq, t.State, t.Size = c.ID, c.Run, c.Seq, pawl.Running, c.Size
 		setBin(t, c.In)
 		t.Attempt, t.Worker, t.Started, t.LeaseUntil = c.Attempt+1, c.Worker, now, c.Lease
 		if err := unpackMore(tx.mores[c.ID], t); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// payloads is the statement that reads what never changes of claimed tasks.
+func (tx *transaction) payloads(claims []*durable.Claim, ids arg) call {
+	return tx.query("payloads", func(r *row) error {
+		t := claims[r.int8()-1].Row
 		t.Added = r.time()
 		return readPayload(r, t)
 	}, ids)
 }
 
-func (tx *transaction) claimSteps(again map[pawl.ID]*durable.Claim) call {
-	tasks, ids := map[pawl.ID]*pawl.TaskRow{}, make([]pawl.ID, 0, len(again))
-	for id, c := range again {
-		tasks[id] = c.Row
-		ids = append(ids, id)
-	}
-	return tx.steps("steps", tasks, ids)
+func (tx *transaction) claimSteps(tasks map[pawl.ID]*pawl.TaskRow) call {
+	return tx.steps("steps", tasks, slices.Collect(maps.Keys(tasks)))
 }

@@ -13,6 +13,10 @@ func BenchmarkStore(b *testing.B) {
 	storetest.Bench(b, func(b *testing.B) pawl.Store { return open(b) })
 }
 
+func BenchmarkBranches(b *testing.B) {
+	storetest.BenchBranches(b, func(b *testing.B) pawl.Store { return open(b) })
+}
+
 // BenchmarkClient measures what a user of the public client gets: tasks a second,
 // and from Add to the handler on an idle worker. Each is measured once on a file
 // of its own.

@@ -61,7 +61,7 @@ func (v *view) addSteps(records []*durable.Record, bare bool) error {
 	of := make(map[int64]*durable.Record, len(records))
 	var seqs []any
 	for _, r := range records {
-		if r.Attempt > 0 { // only what ran has steps
+		if r.MayHaveSteps() {
 			of[r.Seq] = r
 			seqs = append(seqs, r.Seq)
 		}
@@ -91,14 +91,14 @@ func (v *view) addSteps(records []*durable.Record, bare bool) error {
 	})
 }
 
-// complete makes records that were read for a claim whole, by their Seq: with what
-// they were given, and what they have stored.
+// complete makes records that were read for a claim whole, by their Seq, but for
+// their steps.
 func (v *view) complete(records map[int64]*durable.Record) error {
 	all := make([]*durable.Record, 0, len(records))
 	for _, r := range records {
 		all = append(all, r)
 	}
-	err := v.queryMany(v.ctx, "bodies", seqArgs(all), func(rows *sql.Rows) error {
+	return v.queryMany(v.ctx, "bodies", seqArgs(all), func(rows *sql.Rows) error {
 		var seq int64
 		var body []byte
 		if err := rows.Scan(&seq, &body); err != nil {
@@ -106,8 +106,4 @@ func (v *view) complete(records map[int64]*durable.Record) error {
 		}
 		return unpackBody(body, &records[seq].TaskRow)
 	})
-	if err != nil {
-		return err
-	}
-	return v.addSteps(all, false)
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/pawlhq/pawl/llm"
 )
 
-// The tags of a task's body: what never changes.
+// The tags of a task's body: what next to never changes.
 const (
 	bodyInput       = 1
 	bodyAdded       = 2
-	bodyMaxAttempts = 3
+	bodyMaxAttempts = 3 // the last one counts
 	bodyDataName    = 4 // each followed by its value
 	bodyDataValue   = 5
 	bodyNext        = 6 // JSON
@@ -89,6 +89,7 @@ const (
 	restShare      = 14
 	restCalls      = 15 // durable.PackCalls
 	restTry        = 16 // an attempt; once for each
+	restLinks      = 17 // durable.PackLinks
 )
 
 func packRest(r *durable.Record) ([]byte, error) {
@@ -113,7 +114,9 @@ func packRest(r *durable.Record) ([]byte, error) {
 	for i := range r.Attempts {
 		f.bytes(restTry, packTry(&r.Attempts[i]))
 	}
-	return f, nil
+	links, err := durable.PackLinks(&r.TaskRow)
+	f.bytes(restLinks, links)
+	return f, err
 }
 
 func unpackRest(f fields, r *durable.Record) error {
@@ -157,6 +160,8 @@ func unpackRest(f fields, r *durable.Record) error {
 			var a pawl.Attempt
 			a, err = unpackTry(v.data)
 			r.Attempts = append(r.Attempts, a)
+		case restLinks:
+			err = durable.UnpackLinks(v.data, &r.TaskRow)
 		}
 		if err != nil {
 			return err
@@ -180,6 +185,8 @@ const (
 	tryWaited  = 11
 	trySpared  = 12
 	tryUsed    = 13
+	tryAs      = 14
+	tryUnasked = 15
 )
 
 func packTry(a *pawl.Attempt) []byte {
@@ -197,6 +204,8 @@ func packTry(a *pawl.Attempt) []byte {
 	f.number(tryWaited, int64(a.Waited))
 	f.bytes(trySpared, packUsage(a.Spared))
 	f.flag(tryUsed, a.Used)
+	f.text(tryAs, a.As)
+	f.number(tryUnasked, int64(a.Unasked))
 	return f
 }
 
@@ -233,6 +242,10 @@ func unpackTry(f fields) (a pawl.Attempt, err error) {
 			a.Spared, err = unpackUsage(v.data)
 		case tryUsed:
 			a.Used = v.flag()
+		case tryAs:
+			a.As = string(v.data)
+		case tryUnasked:
+			a.Unasked = int(v.n)
 		}
 		if err != nil {
 			return a, err

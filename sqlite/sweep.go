@@ -32,13 +32,8 @@ func (t *tx) delete(w *durable.Writes, d deltas) error {
 			return err
 		}
 	}
-	for bin, tasks := range emptied {
-		if err := t.exec(t.ctx, "empty_bin", tasks, bin); err != nil {
-			return err
-		}
-		if err := t.exec(t.ctx, "drop_bin", bin); err != nil {
-			return err
-		}
+	if err := t.empty(emptied); err != nil {
+		return err
 	}
 	return t.sweep(loose)
 }

@@ -12,7 +12,7 @@ import (
 func (t *tx) write(w *durable.Writes) error {
 	d := deltas{}
 	for _, step := range []func(*durable.Writes, deltas) error{
-		t.add, t.claim, t.change, t.end, t.revive, t.record, t.delete,
+		t.add, t.claim, t.change, t.move, t.end, t.revive, t.record, t.delete,
 	} {
 		if err := step(w, d); err != nil {
 			return err
@@ -64,7 +64,7 @@ func (t *tx) add(w *durable.Writes, d deltas) error {
 	tasks := make([]any, 0, 2*len(w.Add))
 	statuses := make([]any, 0, 12*len(w.Add))
 	var seq int64
-	filled := map[int64]*filling{}
+	filled := fillings{}
 	for _, r := range w.Add {
 		seq = max(seq, r.Seq)
 		body, err := packBody(r)
@@ -81,10 +81,7 @@ func (t *tx) add(w *durable.Writes, d deltas) error {
 		if err := t.prune(&r.Identity); err != nil {
 			return err
 		}
-		if filled[r.Bin] == nil {
-			filled[r.Bin] = &filling{of: r}
-		}
-		filled[r.Bin].tasks++
+		filled.add(r)
 		d.move(r)
 	}
 	if err := t.execMany(t.ctx, "add_task", 2, tasks); err != nil {
@@ -93,23 +90,22 @@ func (t *tx) add(w *durable.Writes, d deltas) error {
 	if err := t.execMany(t.ctx, "add_status", 12, statuses); err != nil {
 		return err
 	}
+	if err := t.outputs(w.Add); err != nil {
+		return err
+	}
 	if err := t.exec(t.ctx, "set_counter", seq+1, "seq"); err != nil {
 		return err
 	}
 	return t.fill(filled)
 }
 
-// filling is how many tasks come into a bin; of is one of them.
-type filling struct {
-	of    *durable.Record
-	tasks int
-}
-
-func (t *tx) fill(bins map[int64]*filling) error {
-	for number, f := range bins {
-		r := f.of
-		err := t.exec(t.ctx, "fill_bin", number, r.Queue, r.Limit, int64(r.Priority), r.User, r.Operation, f.tasks)
-		if err != nil {
+// outputs stores those of new tasks that have ended.
+func (t *tx) outputs(records []*durable.Record) error {
+	for _, r := range records {
+		if !r.State.Ended() || r.Output == nil {
+			continue
+		}
+		if err := t.exec(t.ctx, "set_output", durable.Pack(r.Output), r.ID[:]); err != nil {
 			return err
 		}
 	}
@@ -134,10 +130,14 @@ func (t *tx) claim(w *durable.Writes, d deltas) error {
 		return nil
 	}
 	records := make(map[int64]*durable.Record, len(w.Claim))
+	var with []*durable.Record // those that may have steps
 	for _, c := range w.Claim {
 		r := t.seen[c.ID]
 		if r == nil {
 			return fmt.Errorf("claim of %s, which was not among the first of its bin", c.ID)
+		}
+		if r.MayHaveSteps() {
+			with = append(with, r)
 		}
 		r.BeClaimed(w.Now, c.Worker, c.Lease.Sub(w.Now))
 		r.Bin, r.Queue, r.Limit, r.Priority, r.User, r.Operation = c.Bin, c.In.Queue, c.In.Limit, c.In.Priority, c.In.User, c.In.Operation
@@ -152,7 +152,10 @@ func (t *tx) claim(w *durable.Writes, d deltas) error {
 		d.move(r)
 		records[r.Seq], c.Row = r, &r.TaskRow
 	}
-	return t.complete(records)
+	if err := t.complete(records); err != nil {
+		return err
+	}
+	return t.addSteps(with, false)
 }
 
 func (t *tx) change(w *durable.Writes, d deltas) error {

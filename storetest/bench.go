@@ -23,9 +23,8 @@ const (
 func Bench(b *testing.B, open func(b *testing.B) pawl.Store) {
 	for _, waiting := range []int{0, 10_000, 1_000_000} {
 		b.Run(fmt.Sprint("waiting=", waiting), func(b *testing.B) {
-			s := open(b)
-			defer s.Close()
-			m := meter{B: b, store: s, input: []byte(`"` + strings.Repeat("x", 1022) + `"`)}
+			m := newMeter(b, open(b))
+			defer m.store.Close()
 			for m.added < waiting {
 				m.add(m.batch(min(1000, waiting-m.added)))
 			}
@@ -48,6 +47,10 @@ type meter struct {
 	input []byte
 	added int
 	spent [3]time.Duration
+}
+
+func newMeter(b *testing.B, s pawl.Store) *meter {
+	return &meter{B: b, store: s, input: []byte(`"` + strings.Repeat("x", 1022) + `"`)}
 }
 
 // round adds a batch and claims, finishes and deletes one, so that as many tasks

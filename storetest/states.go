@@ -14,6 +14,11 @@ type move struct{ from, to pawl.State }
 var moves = map[move]func(*trial, pawl.ID){
 	{"", pawl.Scheduled}:             func(*trial, pawl.ID) {},
 	{"", pawl.Pending}:               func(*trial, pawl.ID) {},
+	{"", pawl.Blocked}:               func(*trial, pawl.ID) {},
+	{"", pawl.Succeeded}:             func(*trial, pawl.ID) {},
+	{pawl.Blocked, pawl.Pending}:     func(t *trial, id pawl.ID) { t.signal(id, "go", "1") },
+	{pawl.Blocked, pawl.Dead}:        func(t *trial, _ pawl.ID) { t.pass(time.Hour) },
+	{pawl.Blocked, pawl.Cancelled}:   func(t *trial, id pawl.ID) { t.one(pawl.Cancel, id) },
 	{pawl.Scheduled, pawl.Pending}:   func(t *trial, _ pawl.ID) { t.pass(2 * time.Hour) },
 	{pawl.Scheduled, pawl.Dead}:      func(t *trial, _ pawl.ID) { t.pass(time.Hour) },
 	{pawl.Scheduled, pawl.Cancelled}: func(t *trial, id pawl.ID) { t.one(pawl.Cancel, id) },
@@ -21,6 +26,7 @@ var moves = map[move]func(*trial, pawl.ID){
 	{pawl.Pending, pawl.Dead}:        func(t *trial, _ pawl.ID) { t.pass(time.Hour) },
 	{pawl.Pending, pawl.Cancelled}:   func(t *trial, id pawl.ID) { t.one(pawl.Cancel, id) },
 	{pawl.Running, pawl.Succeeded}:   func(t *trial, id pawl.ID) { t.finish(t.row(id), pawl.Succeeded) },
+	{pawl.Running, pawl.Blocked}:     func(t *trial, id pawl.ID) { t.await(t.row(id), "go", 0) },
 	{pawl.Running, pawl.Scheduled}:   func(t *trial, id pawl.ID) { t.finish(t.row(id), pawl.Scheduled) },
 	{pawl.Running, pawl.Pending}:     func(t *trial, id pawl.ID) { t.finish(t.row(id), pawl.Pending) },
 	{pawl.Running, pawl.Dead}:        func(t *trial, id pawl.ID) { t.finish(t.row(id), pawl.Dead) },
@@ -29,14 +35,10 @@ var moves = map[move]func(*trial, pawl.ID){
 	{pawl.Cancelled, pawl.Pending}:   func(t *trial, id pawl.ID) { t.one(pawl.Retry, id) },
 }
 
-// stateRules are a case for each legal change of state but those of blocked
-// tasks, which nothing adds yet.
+// stateRules are a case for each legal change of state.
 func stateRules() []rule {
 	rules := []rule{}
 	for _, change := range pawl.Transitions() {
-		if change.From == pawl.Blocked || change.To == pawl.Blocked {
-			continue
-		}
 		m := move{change.From, change.To}
 		name := string(m.from) + " to " + string(m.to)
 		if m.from == "" {
@@ -56,6 +58,10 @@ func (m move) run(t *trial) {
 	switch {
 	case m == move{"", pawl.Scheduled}:
 		id = t.put(delay(time.Hour))
+	case m == move{"", pawl.Blocked}:
+		id = t.put(inLine)
+	case m == move{"", pawl.Succeeded}:
+		id = t.put(kept)
 	case m.from == "":
 		id = t.put()
 	case m.to == pawl.Dead && m.from != pawl.Running:
@@ -92,6 +98,8 @@ func (t *trial) reach(s pawl.State, with ...change) pawl.ID {
 	switch s {
 	case pawl.Running:
 		t.take()
+	case pawl.Blocked:
+		t.await(t.take(), "go", 0)
 	case pawl.Succeeded, pawl.Dead:
 		t.finish(t.take(), s)
 	case pawl.Cancelled:
@@ -104,8 +112,10 @@ func (t *trial) reach(s pawl.State, with ...change) pawl.ID {
 func insane(r *pawl.TaskRow) string {
 	s := r.State
 	switch {
-	case r.Due.IsZero() == (s == pawl.Scheduled):
-		return "Due is set if and only if it is scheduled"
+	case r.Due.IsZero() == (s == pawl.Scheduled) && s != pawl.Blocked:
+		return "Due is set if and only if it is scheduled, or perhaps if it is blocked"
+	case r.Links != nil && r.Links.Wait != nil && s != pawl.Blocked:
+		return "Wait is set and it is not blocked"
 	case r.LeaseUntil.IsZero() == (s == pawl.Running):
 		return "LeaseUntil is set if and only if it runs"
 	case r.Ended.IsZero() == s.Ended():

@@ -169,6 +169,8 @@ func outcome(r *pawl.TaskRow, to pawl.State) pawl.Finish {
 		f.Attempt.Class, f.Attempt.Message, f.Attempt.Used = "throttled", "slow down", false
 	case pawl.Cancelled:
 		f.Attempt.Class, f.Attempt.Message = pawl.Stopped, "stopped"
+	case pawl.Blocked:
+		f.Attempt.Class, f.Attempt.Used = pawl.Parked, false
 	}
 	return f
 }

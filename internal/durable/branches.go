@@ -5,6 +5,9 @@ import "github.com/pawlhq/pawl"
 // park has a task that is blocked wait for its branches, or for a signal, as
 // [pawl.Links] says. The branches that come with it are added.
 func (a *act) park(r *Record, p *pawl.Park) error {
+	if err := a.join(); err != nil { // what has ended before is not waited for
+		return err
+	}
 	tails, err := a.tails(p.Branches)
 	if err != nil {
 		return err
@@ -89,7 +92,7 @@ func (a *act) over(r *Record, follows bool) {
 }
 
 // join counts the branches that have ended in this act, and releases what has waited
-// for the last of its own. It comes last of all that an act decides.
+// for the last of its own.
 func (a *act) join() error {
 	for len(a.ends) > 0 {
 		ends := a.ends
@@ -102,33 +105,53 @@ func (a *act) join() error {
 		if err != nil {
 			return err
 		}
-		var start []pawl.ID
+		var start []*Record // whose next branch may start, each as often
 		for i, r := range ends {
-			if next := a.count(parents[i], r); !next.IsZero() {
-				start = append(start, next)
+			if a.count(parents[i], r) {
+				start = append(start, parents[i])
 			}
 		}
-		started, err := a.knownOrHeld(start)
-		if err != nil {
+		if err := a.start(start); err != nil {
 			return err
-		}
-		for _, r := range started {
-			if r != nil && r.IsInLine() {
-				a.update(r, (*pawl.TaskRow).BeReleased)
-			}
 		}
 	}
 	return nil
 }
 
-// count counts one ended branch of a parent, and returns the branch that may start.
-func (a *act) count(parent, r *Record) (start pawl.ID) {
+// count counts one ended branch of a parent, and reports whether the next may start.
+func (a *act) count(parent, r *Record) (start bool) {
 	counts := true
 	if parent != nil && parent.State == pawl.Blocked {
-		a.update(parent, func(row *pawl.TaskRow) { counts, start = row.BranchHasEnded(r.State == pawl.Succeeded) })
+		a.update(parent, func(row *pawl.TaskRow) { counts, start = row.BranchHasEnded(&r.TaskRow) })
 	}
 	if counts && !a.touch(r).deleted {
 		r.BeAwaited(false)
 	}
 	return start
+}
+
+// start starts the next branch in the line of each parent.
+func (a *act) start(parents []*Record) error {
+	for len(parents) > 0 {
+		ids := make([]pawl.ID, len(parents))
+		for i, p := range parents {
+			a.update(p, func(row *pawl.TaskRow) { ids[i] = row.NextInLine() })
+		}
+		next, err := a.knownOrHeld(ids)
+		if err != nil {
+			return err
+		}
+		left := parents[:0]
+		for i, r := range next {
+			switch {
+			case ids[i].IsZero():
+			case r == nil || r.State.Ended():
+				left = append(left, parents[i])
+			case r.IsInLine():
+				a.update(r, (*pawl.TaskRow).BeReleased)
+			}
+		}
+		parents = left
+	}
+	return nil
 }

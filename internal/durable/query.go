@@ -50,7 +50,14 @@ func (s *Store) changePart(ctx context.Context, now time.Time, f pawl.Filter, c 
 		}
 		changed = nil
 		for i, r := range records {
-			if (may == nil || may[i]) && a.change(r, c) {
+			if may != nil && !may[i] {
+				continue
+			}
+			done, err := a.change(r, c)
+			if err != nil {
+				return err
+			}
+			if done {
 				changed = append(changed, r.ID)
 			}
 		}
@@ -67,7 +74,6 @@ func (s *Store) changePart(ctx context.Context, now time.Time, f pawl.Filter, c 
 func (a *act) changing(records []*Record, c pawl.Change) (may []bool, err error) {
 	switch c.Do {
 	case pawl.Delete:
-		may = make([]bool, len(records))
 		parents := make([]pawl.ID, 0, len(records))
 		for _, r := range records {
 			if id := r.Parent(); !id.IsZero() {
@@ -76,10 +82,6 @@ func (a *act) changing(records []*Record, c pawl.Change) (may []bool, err error)
 		}
 		if _, err := a.knownOrHeld(parents); err != nil {
 			return nil, err
-		}
-		for i, r := range records {
-			parent := a.known[r.Parent()]
-			may[i] = parent == nil || parent.State.Ended() || r.Awaited()
 		}
 	case pawl.Signalled:
 		may = make([]bool, len(records))
@@ -99,35 +101,47 @@ func (a *act) changing(records []*Record, c pawl.Change) (may []bool, err error)
 }
 
 // change applies c to a task; it reports false if the task's state does not allow it.
-func (a *act) change(r *Record, c pawl.Change) bool {
+func (a *act) change(r *Record, c pawl.Change) (bool, error) {
 	switch c.Do {
 	case pawl.Cancel:
 		if r.State.Ended() || r.Cancelling {
-			return false
+			return false, nil
 		}
 		a.cancel(r)
 	case pawl.Retry:
 		if r.State != pawl.Dead && r.State != pawl.Cancelled {
-			return false
+			return false, nil
 		}
 		a.w.Input = c.Input != nil
 		a.update(r, func(row *pawl.TaskRow) { row.BeRetried(c) }).revived = true
 		a.emit(pawl.EventRetried, &r.TaskRow)
 	case pawl.Delete:
-		if !r.State.Ended() {
-			return false
-		}
-		if parent := a.known[r.Parent()]; parent != nil && !parent.State.Ended() {
-			a.cancel(parent) // it waited for what will never be retried now
-		}
-		a.touch(r).deleted = true
+		return a.delete(r)
 	case pawl.Signalled:
 		if r.State.Ended() {
-			return false
+			return false, nil
 		}
 		a.signalled(r, &c.Signal)
 	}
-	return true
+	return true, nil
+}
+
+// delete removes a task that has ended, if nobody is to read its result.
+func (a *act) delete(r *Record) (bool, error) {
+	if !r.State.Ended() {
+		return false, nil
+	}
+	if parent := a.known[r.Parent()]; parent != nil && !parent.State.Ended() {
+		if !r.Awaited() {
+			return false, nil
+		}
+		a.cancel(parent) // it waited for what will never be retried now
+		if err := a.join(); err != nil {
+			return false, err
+		}
+	}
+	a.touch(r).deleted = true
+	return true, nil
 }
 
 // signalled stores a signal as a step of its task.

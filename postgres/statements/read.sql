@@ -103,9 +103,10 @@ cross join lateral (
 ) t
 
 -- name: bins
+-- Of a task that waits elsewhere by now, nothing.
 select i.bin, t.queue, t.limits, t.operation, t.person, t.priority
 from unnest($1::bigint[], $2::uuid[]) i (bin, id)
-cross join lateral (select t.queue, t.limits, t.operation, t.person, t.priority from pawl.task t where t.id = i.id offset 0) t
+cross join lateral (select t.queue, t.limits, t.operation, t.person, t.priority from pawl.task t where t.id = i.id and t.bin = i.bin offset 0) t
 
 -- name: steps
 select s.task, s.key, s.name, s.call, s.usage, s.head, s.at, s.took, s.attempt, s.result

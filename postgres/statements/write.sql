@@ -47,18 +47,31 @@ select pawl.expect(count(*), $9) from claimed where seq <> 0
 -- name: changeLive
 with changed as (
   insert into pawl.live as l (id, seq, bin, state, attempt, wake, started, worker, chars, max_tokens, output, cost, share, class, calls, more)
-  select c.id, 0, 0, c.state, c.attempt, c.wake, c.started, c.worker, c.chars, c.max_tokens, c.output, c.cost, c.share, c.class, c.calls, c.more
+  select c.id, 0, c.bin, c.state, c.attempt, c.wake, c.started, c.worker, c.chars, c.max_tokens, c.output, c.cost, c.share, c.class, c.calls, c.more
   from unnest($1::uuid[], $3::smallint[], $4::int[], $5::bigint[], $6::bigint[], $7::text[], $8::int[], $9::int[], $10::int[],
-    $11::float8[], $12::float8[], $13::text[], $14::bytea[], $15::bytea[])
-    c (id, state, attempt, wake, started, worker, chars, max_tokens, output, cost, share, class, calls, more)
+    $11::float8[], $12::float8[], $13::text[], $14::bytea[], $15::bytea[], $17::bigint[])
+    c (id, state, attempt, wake, started, worker, chars, max_tokens, output, cost, share, class, calls, more, bin)
   on conflict (id) do update
-  set state = excluded.state, attempt = excluded.attempt, wake = excluded.wake, started = excluded.started, worker = excluded.worker,
+  set bin = excluded.bin, state = excluded.state, attempt = excluded.attempt, wake = excluded.wake, started = excluded.started, worker = excluded.worker,
     chars = excluded.chars, max_tokens = excluded.max_tokens, output = excluded.output, cost = excluded.cost, share = excluded.share,
     class = excluded.class, calls = excluded.calls, more = excluded.more
   where l.xmin = any($2::xid[])
   returning l.seq
 )
 select pawl.expect(count(*), $16) from changed where seq <> 0
+
+-- name: moveTasks
+-- What another operation has of tasks that it goes on with. Their rows in live are
+-- changed before, so that nobody else changes these.
+with moved as (
+  insert into pawl.task as t (id, run, seq, bin, added, queue, limits, operation, person, priority, max_attempts)
+  select m.id, m.id, 0, m.bin, 0, m.queue, m.limits, m.operation, '', 0, m.max_attempts
+  from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::int[]) m (id, bin, queue, limits, operation, max_attempts)
+  on conflict (id) do update
+  set bin = excluded.bin, queue = excluded.queue, limits = excluded.limits, operation = excluded.operation, max_attempts = excluded.max_attempts
+  returning t.seq
+)
+select pawl.expect(count(*), $7) from moved where seq <> 0
 
 -- name: beat
 with beaten as (

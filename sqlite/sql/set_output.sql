@@ -1,0 +1,1 @@
+UPDATE status SET output = ? WHERE id = ?
