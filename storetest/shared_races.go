@@ -171,9 +171,6 @@ var raceRules = []sharedRule{
 		}
 		is(s.b, "tasks to claim", len(s.b.claim(100).Tasks), 20)
 	}},
-	{"waits", "branches of one task that end at both processes at once release it once, and not before the last has ended", func(s *shared) {
-		doJoins(s.a.T, []pawl.Store{s.a.store, s.b.store}, 30)
-	}},
 	{"removals", "processes that remove what is old at the same moment remove each task once", func(s *shared) {
 		chain := s.a.nodes(pawl.Hash{}, "a", "b")
 		s.a.putMany(200, talk(chain))
