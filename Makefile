@@ -25,10 +25,10 @@ ENGINE = for store in polled sqlite: \
 	done
 
 .NOTPARALLEL:
-.PHONY: help check test services fuzz soak campaign fsync bench bench-peers demo fmt cover format vet staticcheck tidy race-ready
+.PHONY: help check test services fuzz soak campaign campaign-loops fsync bench bench-peers demo fmt cover format vet staticcheck tidy race-ready
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 # A count, because a duration can end in the middle of a call, which Go 1.26
 # reports as a failure. The tests come last, so that their summary ends the output.
@@ -57,7 +57,7 @@ soak: ## the random runs in virtual time, SEEDS of each (500)
 	PAWL_SEEDS=$(SEEDS) $(GO) test -v -run '$(RANDOM_RUNS)' -timeout 0 .
 
 # The order is that of docs/reliability.md. The small disk takes root.
-campaign: bin/campaign ## real processes and kill -9: workers, servers, a full disk, fsync; about 20 minutes
+campaign: bin/campaign campaign-loops ## real processes and kill -9: workers, servers, agent loops, a full disk, fsync; about 30 minutes
 	@set -ex; \
 	for store in sqlite postgres redis cluster; do bin/campaign -store $$store -kills 25; done; \
 	for store in postgres redis cluster; do bin/campaign -store $$store -kills 5 -server-kills 5; done; \
@@ -66,11 +66,21 @@ campaign: bin/campaign ## real processes and kill -9: workers, servers, a full d
 	bin/campaign full -store redis -appendfsync always; \
 	bin/campaign fsync
 
+campaign-loops: bin/campaign bin/sdkloop ## agent loops of 200 calls that are killed, of each kind on each store; about 6 minutes
+	@set -e; for kind in ask step sdk; do \
+		bin/campaign loops -kind $$kind -store sqlite -kills 100; \
+		for store in postgres redis; do bin/campaign loops -kind $$kind -store $$store -kills 20; done; \
+	done
+
 fsync: bin/campaign ## each acknowledged SQLite write is synced before it is acknowledged, as strace sees it
 	bin/campaign fsync
 
 bin/campaign: FORCE
 	@$(GO) build -o $@ ./internal/campaign
+
+# An agent written with a provider's own SDK is in the module that has the SDK.
+bin/sdkloop: FORCE
+	@cd internal/sdktest && $(GO) build -o ../../$@ ./loop
 
 bench: ## every benchmark, then the programs under internal/bench
 	$(GO) test -run '^$$' -bench . -benchmem -timeout 0 ./...

@@ -112,6 +112,42 @@ func TestAHandlerIsNotKeptByTheStepsOfOthers(t *testing.T) {
 	})
 }
 
+// fragile is a store whose first Save panics.
+type fragile struct {
+	pawl.Store
+	saves int
+}
+
+func (f *fragile) Save(ctx context.Context, now time.Time, saves []pawl.Save) ([]error, error) {
+	if f.saves++; f.saves == 1 {
+		panic("a fault of the store")
+	}
+	return f.Store.Save(ctx, now, saves)
+}
+
+// The handler whose step it was fails, and may be tried again; the steps of others
+// go on.
+func TestAStoreThatPanicsKeepsNoStepsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &fragile{Store: newStore(t)}
+		c := newClient(store, pawl.Config{Workers: 1})
+		sum.Handle(c, func(ctx context.Context, task *pawl.Task[point]) (int, error) {
+			return pawl.Step(ctx, "s", func(context.Context) (int, error) { return task.Input.X, nil })
+		})
+		start(t, c)
+		runs, err := sum.AddMany(t.Context(), c, []point{{1, 0}, {2, 0}})
+		must(t, err)
+		for i, run := range runs {
+			if got := result(t, run); got != i+1 {
+				t.Errorf("result = %d; want %d", got, i+1)
+			}
+		}
+		if store.saves != 3 {
+			t.Errorf("%d saves; want 3, the one that panicked again", store.saves)
+		}
+	})
+}
+
 func TestAddReturnsWhenItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClient(&slow{Store: newStore(t)}, pawl.Config{})

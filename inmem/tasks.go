@@ -31,7 +31,7 @@ func (s *Store) Add(ctx context.Context, now time.Time, tasks []pawl.NewTask) ([
 }
 
 // addBy adds a task. If a handler adds it, the addition is stored as a step of the
-// handler's task.
+// handler's task; if that is stored already, it is the answer.
 func (s *Store) addBy(now time.Time, t *task, n *pawl.NewTask) (pawl.Added, error) {
 	if n.By == (pawl.Lease{}) || s.tasks[n.Row.ID] != nil {
 		return s.add(now, t, n), nil
@@ -40,8 +40,18 @@ func (s *Store) addBy(now time.Time, t *task, n *pawl.NewTask) (pawl.Added, erro
 	if err != nil || by.row.Cancelling {
 		return pawl.Added{ID: n.Row.ID, Run: n.Row.Run, As: pawl.AsLost}, nil
 	}
+	if n.Step == nil {
+		return s.add(now, t, n), nil
+	}
+	if stored := stepOf(&by.row, n.Step.Key); stored != nil {
+		var added pawl.Added
+		if err := json.Unmarshal(stored.Result, &added); err != nil {
+			return added, fmt.Errorf("step %s: %w", stored.Key, err)
+		}
+		return added, nil
+	}
 	added := s.add(now, t, n)
-	if n.Step == nil || added.As == pawl.AsRejected {
+	if added.As == pawl.AsRejected {
 		return added, nil
 	}
 	step := *n.Step
@@ -67,6 +77,7 @@ func (s *Store) add(now time.Time, t *task, n *pawl.NewTask) pawl.Added {
 	s.talks.refer(n.Row.Conversation)
 	s.seq++
 	t.row = n.Row
+	t.row.State = ""
 	s.tasks[t.row.ID] = t
 	if t.row.Run != t.row.ID || s.runs[t.row.Run] != nil {
 		s.join(t)
@@ -228,13 +239,16 @@ func (s *Store) save(now time.Time, v *pawl.Save) error {
 	return nil
 }
 
-func hasStep(r *pawl.TaskRow, key string) bool {
+func hasStep(r *pawl.TaskRow, key string) bool { return stepOf(r, key) != nil }
+
+// stepOf returns a stored step, nil if there is none of the key.
+func stepOf(r *pawl.TaskRow, key string) *pawl.StepRow {
 	for i := range r.Steps {
 		if r.Steps[i].Key == key {
-			return true
+			return &r.Steps[i]
 		}
 	}
-	return false
+	return nil
 }
 
 // Finish implements [pawl.Tasks].

@@ -1,11 +1,15 @@
 package redis_test
 
 import (
+	"context"
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/measure"
 	"github.com/pawlhq/pawl/internal/services"
+	"github.com/pawlhq/pawl/redis"
 	"github.com/pawlhq/pawl/storetest"
 )
 
@@ -55,4 +59,56 @@ func BenchmarkStart(b *testing.B) {
 	}
 	b.ReportMetric(float64(l.P50.Microseconds()), "p50-µs")
 	b.ReportMetric(float64(l.P99.Microseconds()), "p99-µs")
+}
+
+// BenchmarkPark is one task that adds 10,000 branches of 1 KiB and waits for them. How long
+// the server answers nobody else is its longest command.
+func BenchmarkPark(b *testing.B) {
+	url := services.Redis(b)
+	s, c := open(b, url), client(b, url)
+	if err := c.ConfigSet(b.Context(), "slowlog-log-slower-than", "1000").Err(); err != nil {
+		b.Fatal(err)
+	}
+	defer c.ConfigSet(context.WithoutCancel(b.Context()), "slowlog-log-slower-than", "10000")
+	var took, longest time.Duration
+	for b.Loop() {
+		c.Do(b.Context(), "slowlog", "reset")
+		_, _, d := parked(b, s, many)
+		took += d
+		for _, slow := range c.SlowLogGet(b.Context(), -1).Val() {
+			longest = max(longest, slow.Duration)
+		}
+		drain(b, []*redis.Store{s}, many, 1000)
+		claim(b, s, 1) // the parent
+	}
+	b.ReportMetric(float64(took.Milliseconds())/float64(b.N), "ms/park")
+	b.ReportMetric(float64(longest.Microseconds())/1000, "longest-ms")
+}
+
+// BenchmarkBranches is how fast 10,000 branches of one task are handled by one process
+// or two, beside as many tasks that have nothing to do with each other.
+func BenchmarkBranches(b *testing.B) {
+	for _, workers := range []int{1, 2} {
+		for _, kind := range []string{"plain", "branches"} {
+			b.Run(fmt.Sprintf("%s/%d", kind, workers), func(b *testing.B) {
+				var took time.Duration
+				for b.Loop() {
+					url := services.Redis(b)
+					stores := make([]*redis.Store, workers)
+					for i := range stores {
+						stores[i] = open(b, url)
+					}
+					if kind == "branches" {
+						parked(b, stores[0], many)
+					} else if _, err := stores[0].Add(b.Context(), time.Time{}, branches(pawl.ID{}, many)); err != nil {
+						b.Fatal(err)
+					}
+					began := time.Now()
+					drain(b, stores, many, 500)
+					took += time.Since(began)
+				}
+				b.ReportMetric(float64(many*b.N)/took.Seconds(), "tasks/s")
+			})
+		}
+	}
 }

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 
 	"github.com/redis/go-redis/v9"
@@ -15,15 +14,16 @@ import (
 type claims struct {
 	parts []*claimPart
 	open  map[bucket]*claimPart
-	again []*durable.Claim // those that were claimed before, and may have steps
+	bins  bins
+	again []*durable.Claim // those that may have steps
 }
 
 type claimPart struct {
-	bucket            bucket
-	claims            []*durable.Claim
-	payloads          []string // their fields
-	leases            []string
-	ids, wants, lease list
+	bucket     bucket
+	claims     []*durable.Claim
+	payloads   []string // their fields
+	leases     []string
+	ids, lease list
 }
 
 // claimsAtOnce is how many rows one command of commit.lua writes; each is two arguments.
@@ -45,7 +45,7 @@ func (w *writer) claim() error {
 		}
 		w.scratch = lease
 		w.claims.add(c, head, lease)
-		from := place{bin: c.Bin, member: string(appendMember(nil, head)), state: w.t.keys.state(pawl.Pending, r.Queue)}
+		from := place{state: w.t.keys.state(pawl.Pending, r.Queue)} // the script takes it out of its bin
 		if head.flags&hasDeadline != 0 {
 			from.wake = 1
 		}
@@ -69,23 +69,53 @@ func (cs *claims) add(c *durable.Claim, head *candidate, lease []byte) {
 	p.claims = append(p.claims, c)
 	p.payloads = append(p.payloads, payloadField(c.ID, head.flags&hasNewInput != 0))
 	p.ids.bytes(c.ID[:])
-	p.wants.bytes(binary.BigEndian.AppendUint32([]byte{stateCode(pawl.Pending)}, uint32(c.Attempt)))
 	p.leases = append(p.leases, string(lease))
 	p.lease.bytes(lease)
-	if c.Attempt > 0 {
+	cs.bins.add(c.Bin, head)
+	if head.flags&hasSteps != 0 {
 		cs.again = append(cs.again, c)
 	}
 }
 
-// claims appends them, and the keys of their steps, to a program.
+// bins are where claimed tasks stand, as they were read: what a claim is decided by. A
+// pending task that changes stands there as another member.
+type bins struct {
+	parts []*binPart
+	open  map[int64]*binPart
+}
+
+type binPart struct {
+	bin     int64
+	members list
+}
+
+func (bs *bins) add(bin int64, c *candidate) {
+	p := bs.open[bin]
+	if p == nil || p.members.n >= mostArguments {
+		if bs.open == nil {
+			bs.open = map[int64]*binPart{}
+		}
+		p = &binPart{bin: bin}
+		bs.open[bin] = p
+		bs.parts = append(bs.parts, p)
+	}
+	p.members.bytes(appendMember(nil, c))
+}
+
+// claims appends them, their places, and the keys of their steps, to a program.
 func (p *program) claims(k *keys, cs *claims) {
 	p.array(len(cs.parts))
 	for _, part := range cs.parts {
-		p.array(4)
+		p.array(3)
 		p.text(p.key(k.row(part.bucket)))
-		for _, l := range []*list{&part.ids, &part.wants, &part.lease} {
-			p.list(l)
-		}
+		p.list(&part.ids)
+		p.list(&part.lease)
+	}
+	p.array(len(cs.bins.parts))
+	for _, part := range cs.bins.parts {
+		p.array(2)
+		p.text(p.key(k.bin(part.bin)))
+		p.list(&part.members)
 	}
 	p.array(len(cs.again))
 	for _, c := range cs.again {

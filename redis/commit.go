@@ -52,7 +52,7 @@ func (w *writer) finish(answer any, payloads []any) error {
 		if err != nil {
 			return err
 		}
-		return w.conflict(answers[3])
+		return w.conflict(answers[3:])
 	}
 	t.known.forget(w.ended...)
 	for _, k := range w.known {
@@ -70,15 +70,31 @@ func (w *writer) finish(answer any, payloads []any) error {
 	return w.claimed(answers[3], answers[4], payloads)
 }
 
-func (w *writer) conflict(what any) error {
+// conflict says what was no longer as it was read. Where it is rows alone, these are all
+// that the next try has to read again.
+func (w *writer) conflict(what []any) error {
 	t := w.t
-	if what == "now" {
+	switch what[0] {
+	case "rows":
+		ids, err := texts(what[1])
+		if err != nil {
+			return err
+		}
+		for _, id := range idsOf(ids) {
+			t.known.forget(id)
+			if was := t.was[id]; was != nil && was.state != pawl.Running {
+				t.crowds.met(id)
+			}
+		}
+		t.changed = true
+	case "now":
 		t.clock.doubt()
+	default:
+		if t.guessed {
+			t.guess.wrong()
+		}
 	}
-	if t.guessed {
-		t.guess.wrong()
-	}
-	return fmt.Errorf("%w: %v", durable.ErrConflict, what)
+	return fmt.Errorf("%w: %q", durable.ErrConflict, what)
 }
 
 // nextSeq returns the number after those of the tasks that were added.
@@ -95,9 +111,9 @@ func (w *writer) program() (*program, error) {
 	t, k := w.t, &w.t.keys
 	p := &program{pack: w.memory.program[:0]}
 	w.main()
-	p.array(13)
+	p.array(14)
 	if t.assumed {
-		p.text(strconv.FormatInt(micros(t.at), 10))
+		p.text(strconv.FormatInt(micros(t.at.Add(time.Since(t.begun))), 10))
 	} else {
 		p.no()
 	}
@@ -135,6 +151,9 @@ func (w *writer) main() {
 	t, key := w.t, w.t.keys.main
 	if t.hasTypes {
 		t.expect(key, "interest", t.watched.types)
+	}
+	if t.turn != "" {
+		w.set(key, "turn", nil)
 	}
 	if t.guessed && len(w.w.Add) > 0 {
 		w.set(key, "seq", strconv.AppendInt(nil, w.nextSeq()-1, 10))

@@ -27,6 +27,7 @@ type database struct {
 	interest interest
 	known    known
 	hints    hints
+	crowds   crowds
 	book     atomic.Int64 // the version of the book that was seen last
 	dialled  atomic.Int64 // connections that were made
 	sure     atomic.Int64 // dialled, when the whole book was read
@@ -70,13 +71,15 @@ func (d *database) Update(ctx context.Context, book bool, f func(durable.Tx) (*d
 			d.drop(ctx, orphans)
 		}
 	}()
+	careful := false
 	for tries := 0; ; tries++ {
-		t := &tx{view: view{database: d, ctx: ctx}, withBook: book, careful: tries > 0}
+		t := &tx{view: view{database: d, ctx: ctx}, withBook: book, careful: careful}
 		err := t.update(f)
 		orphans = append(orphans, t.orphans...)
 		if err == nil || !errors.Is(err, durable.ErrConflict) {
 			return err
 		}
+		careful = !t.changed || tries > mostTrust
 		if tries > 1 { // the first retry reads what the first try guessed
 			if err := sleep(ctx, jitter(time.Duration(min(tries, 10))*bookWaitMin)); err != nil {
 				return err
@@ -87,6 +90,9 @@ func (d *database) Update(ctx context.Context, book bool, f func(durable.Tx) (*d
 		}
 	}
 }
+
+// mostTrust is how often a transaction that met changed rows reads only those again.
+const mostTrust = 5
 
 func jitter(most time.Duration) time.Duration { return rand.N(most) + time.Microsecond }
 
@@ -107,16 +113,19 @@ func (t *tx) update(f func(durable.Tx) (*durable.Writes, error)) error {
 		}
 	}
 	if t.withBook {
-		err = errors.Join(err, t.unlock())
+		t.unlock("lock", t.token)
+	}
+	if t.turn != "" {
+		t.unlock("turn", t.turn)
 	}
 	return err
 }
 
-func (t *tx) unlock() error {
+// unlock gives up what the transaction has; if it fails, that ends by itself.
+func (t *tx) unlock(what, token string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), bookMost)
 	defer cancel()
-	_, _ = t.run(ctx, scriptUnlock, []string{t.keys.main}, t.token) // else the lock ends by itself
-	return nil
+	_, _ = t.run(ctx, scriptUnlock, []string{t.keys.main}, what, token)
 }
 
 // View implements [durable.Database].

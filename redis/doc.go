@@ -50,18 +50,20 @@
 // lock says for how long, by the server's clock. If its holder dies or stalls, the next
 // one opens the book when that time is over, and the late one's commit is refused,
 // for the lock is no longer its own. Nothing rests on the lock: the version of the
-// book is checked besides.
+// book is checked besides. Processes that end branches of one task take turns in much
+// the same way, once they have met there: see turn.go.
 //
 // # Keys
 //
 // All keys begin with the prefix in braces, {pawl}: by default, and so are in one
 // slot of a Cluster: see docs/decisions/0013-redis-one-slot.md. Every script gets
 // all keys that it touches. Tasks are kept by bucket, the quarter of a second in which
-// their ids were made, so that a batch of many is few commands and no key grows large.
+// their ids were made, so that a batch of many is few commands and no key grows large. All
+// branches of a task are in its bucket.
 //
 //	main                 hash: what there is once: seq (of the last task), version and opened
-//	                     (of the book), lock and locked (until), interest and interested
-//	                     (until), happened (of the last event)
+//	                     (of the book), lock and locked (until), turn and turned (until),
+//	                     interest and interested (until), happened (of the last event)
 //	row:B                hash, by id: the row of each task of bucket B; see row.go
 //	payload:B            hash, by id: input and what else never changes
 //	output:B             hash, by id: the outcome of those that succeeded

@@ -19,6 +19,7 @@ type candidate struct {
 const (
 	hasDeadline = 1 << iota
 	hasNewInput // see payloadField
+	hasSteps    // it may have some
 )
 
 // Heads implements [durable.Tx].

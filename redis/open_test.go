@@ -48,7 +48,11 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	server := services.Redis(t)
 	addr := server[strings.LastIndex(server, "@")+1:]
 	newer := services.Redis(t)
-	if err := client(t, newer).Set(t.Context(), "{pawl}:format", 2, 0).Err(); err != nil {
+	if err := client(t, newer).Set(t.Context(), "{pawl}:format", 3, 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	older := services.Redis(t)
+	if err := client(t, older).Set(t.Context(), "{pawl}:format", 1, 0).Err(); err != nil {
 		t.Fatal(err)
 	}
 	foreign := services.Redis(t)
@@ -62,6 +66,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		{"wrong password", "redis://:wrong@" + addr, "password in the URL is wrong"},
 		{"no such database", "redis://" + server[len("redis://"):strings.LastIndex(server, "/")] + "/100000", "no database of this number"},
 		{"newer data", newer, "use a newer version of the program"},
+		{"older data", older, "was never released"},
 		{"foreign key", foreign, "choose another prefix"},
 		{"one node of a cluster", node, "name two of its nodes"},
 		{"no cluster", "redis+cluster://" + strings.TrimPrefix(server[:strings.LastIndex(server, "/")], "redis://"), "cluster support disabled"},

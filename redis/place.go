@@ -33,6 +33,9 @@ func (d *database) placeOf(r *durable.Record) place {
 		if newInput(r.Token) {
 			c.flags |= hasNewInput
 		}
+		if r.MayHaveSteps() {
+			c.flags |= hasSteps
+		}
 		p.member = string(appendMember(nil, &c))
 		p.wake = micros(r.Wake())
 	case r.State.Ended():

@@ -73,7 +73,9 @@ func appendRow(b buffer, r *durable.Record, version uint64) (buffer, error) {
 	for i := range r.Attempts {
 		b.attempt(&r.Attempts[i])
 	}
-	return b, nil
+	links, err := durable.PackLinks(&r.TaskRow)
+	b.bytes(links)
+	return b, err
 }
 
 // appendLease appends the beginning of a row, with the lease.
@@ -131,8 +133,12 @@ func readRow(id pawl.ID, row string) (*durable.Record, error) {
 			r.attempt(&rec.Attempts[i])
 		}
 	}
+	links := r.bytes()
 	if r.err == nil {
 		r.err = lease.lease(rec)
+	}
+	if r.err == nil {
+		r.err = durable.UnpackLinks(links, &rec.TaskRow)
 	}
 	if r.err != nil {
 		return nil, fmt.Errorf("row of task %s: %w", id, r.err)
@@ -173,6 +179,7 @@ func (b *buffer) attempt(a *pawl.Attempt) {
 	b.int(int64(a.Saved))
 	b.int(int64(a.Unknown))
 	b.text(string(a.Class))
+	b.text(a.As)
 	b.text(a.Message)
 	b.int(int64(a.Waited))
 	b.usage(a.Spared)
@@ -189,6 +196,7 @@ func (r *reader) attempt(a *pawl.Attempt) {
 	a.Saved = int(r.int())
 	a.Unknown = int(r.int())
 	a.Class = llm.Class(r.text())
+	a.As = r.text()
 	a.Message = r.text()
 	a.Waited = r.duration()
 	a.Spared = r.usage()

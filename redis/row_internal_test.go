@@ -23,10 +23,15 @@ func fill(t *testing.T, r *rand.Rand, v reflect.Value) {
 		v.SetString(string(states[1+r.IntN(len(states)-1)]))
 	case v.Type() == reflect.TypeFor[pawl.Priority]():
 		v.SetInt(int64(pawl.High))
+	case v.Type() == reflect.TypeFor[pawl.Stage](): // a stage holds stages
+		v.Set(reflect.ValueOf(pawl.Stage{Operation: text(r), Queue: text(r), MaxAttempts: 1 + r.IntN(9), All: []pawl.Branch{{Name: text(r)}}}))
 	case v.Kind() == reflect.Struct:
 		for i := range v.NumField() {
 			fill(t, r, v.Field(i))
 		}
+	case v.Kind() == reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(t, r, v.Elem())
 	case v.Type() == reflect.TypeFor[json.RawMessage](), v.Type() == reflect.TypeFor[[]byte]():
 		v.SetBytes([]byte(`"` + text(r) + `"`))
 	case v.Kind() == reflect.Slice, v.Kind() == reflect.Array:
@@ -36,8 +41,10 @@ func fill(t *testing.T, r *rand.Rand, v reflect.Value) {
 		for i := range v.Len() {
 			fill(t, r, v.Index(i))
 		}
+	case v.Type() == reflect.TypeFor[map[string]int]():
+		v.Set(reflect.ValueOf(map[string]int{text(r): 1 + r.IntN(9)}))
 	case v.Kind() == reflect.Map:
-		v.Set(reflect.ValueOf(map[string]json.RawMessage{"k": []byte("1"), "": nil}))
+		v.Set(reflect.ValueOf(map[string]json.RawMessage{"k": []byte("1"), "": []byte("2")}))
 	case v.Kind() == reflect.String:
 		v.SetString(text(r))
 	case v.Kind() == reflect.Bool:
@@ -62,6 +69,7 @@ func filled(t *testing.T, test func(next func() *durable.Record, r *rand.Rand)) 
 		test(func() *durable.Record {
 			rec := &durable.Record{}
 			fill(t, r, reflect.ValueOf(rec).Elem())
+			rec.Data["nothing"] = nil
 			return rec
 		}, r)
 		if t.Failed() {

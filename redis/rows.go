@@ -129,12 +129,11 @@ func (v *view) fill(records []*durable.Record, steps bool) ([]*durable.Record, e
 	return kept, err
 }
 
-// fillSteps reads the steps of tasks, of which only those have any that were
-// claimed before.
+// fillSteps reads the steps of tasks.
 func (v *view) fillSteps(all []*durable.Record, results bool) error {
 	var records []*durable.Record
 	for _, r := range all {
-		if r.Attempt > 0 {
+		if r.MayHaveSteps() {
 			records = append(records, r)
 		}
 	}

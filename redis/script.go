@@ -33,6 +33,7 @@ var (
 	scriptCommit       = newScript("commit")
 	scriptOpen         = newScript("open")
 	scriptUnlock       = newScript("unlock")
+	scriptTurn         = newScript("turn")
 	scriptRead         = newScript("read")
 	scriptInterest     = newScript("interest")
 	scriptConversation = newScript("conversation")

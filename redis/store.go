@@ -20,12 +20,13 @@ type Store struct {
 	db *database
 }
 
-// format is the number of the form in which this program stores data.
-const format = 1
+// format is the number of the form in which this program stores data. Form 2 has a
+// task's links in its row; no release has written form 1.
+const format = 2
 
 // Open opens the store that a URL names; see the package's documentation for the
-// URLs. It logs what [Store.Check] finds wrong. Data of a form that is newer than
-// the program is an error.
+// URLs. It logs what [Store.Check] finds wrong. Data of a form that the program
+// does not know is an error.
 func Open(ctx context.Context, url string) (*Store, error) {
 	o, err := parse(url)
 	if err != nil {
@@ -72,8 +73,11 @@ func (d *database) checkFormat(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the key %s holds %q; want a number: is it another program's? Then choose another prefix in the URL", d.keys.format, text)
 	}
-	if found > format {
+	switch {
+	case found > format:
 		return fmt.Errorf("the data is of form %d, and this program knows forms up to %d: use a newer version of the program", found, format)
+	case found < format:
+		return fmt.Errorf("the data is of form %d, which was never released: choose another prefix in the URL, or delete it", found)
 	}
 	return nil
 }

@@ -25,7 +25,8 @@ type tx struct {
 	opened  opened
 	hasRead bool // whether the transaction has read the book
 
-	assumed  bool // whether at was not asked of the server
+	assumed  bool      // whether at was not asked of the server
+	begun    time.Time // when that was, by this process's clock
 	watched  watched
 	hasTypes bool // whether watched is known
 
@@ -35,7 +36,9 @@ type tx struct {
 	expected []expectation
 	stored   []pawl.Hash            // conversations that must be stored
 	heads    map[pawl.ID]*candidate // pending tasks that were read
+	turn     string                 // the token of the turn that it has; see turn.go
 	trusted  bool                   // whether rows were not read because they are known
+	changed  bool                   // whether it was refused because of rows that have changed, and nothing else is in doubt
 	orphans  []*durable.Record      // tasks that were not added, and have payloads
 }
 
@@ -43,6 +46,7 @@ type tx struct {
 type was struct {
 	*durable.Record
 	version uint64
+	queue   string
 	state   pawl.State
 	place   place
 }
@@ -75,7 +79,7 @@ func (t *tx) Now() (time.Time, error) {
 		return t.at, nil
 	}
 	if at, ok := t.clock.now(); ok && !t.careful {
-		t.at, t.assumed = at, true
+		t.at, t.assumed, t.begun = at, true, time.Now()
 		return at, nil
 	}
 	return t.at, t.ask()
@@ -163,7 +167,7 @@ func (t *tx) remember(records []*durable.Record) {
 			records[i] = w.Record
 			continue
 		}
-		w := &was{Record: r, version: uint64(r.Token), state: r.State, place: t.placeOf(r)}
+		w := &was{Record: r, version: uint64(r.Token), queue: r.Queue, state: r.State, place: t.placeOf(r)}
 		t.was[r.ID] = w
 		t.order = append(t.order, w)
 	}
@@ -172,6 +176,9 @@ func (t *tx) remember(records []*durable.Record) {
 // Held implements [durable.Tx].
 func (t *tx) Held(ids []pawl.ID, steps []durable.StepKey) ([]*durable.Record, []bool, error) {
 	unique, places := compact(ids)
+	if err := t.takeTurn(unique); err != nil {
+		return nil, nil, fmt.Errorf("wait for the turn: %w", err)
+	}
 	read, err := t.recordsKnown(unique)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read tasks: %w", err)

@@ -85,6 +85,16 @@ func (w *writer) count(queue string, from, to pawl.State) {
 	}
 }
 
+// countMove counts a task that another queue may have now.
+func (w *writer) countMove(old *was, r *durable.Record) {
+	if old.queue == r.Queue {
+		w.count(r.Queue, old.state, r.State)
+		return
+	}
+	w.count(old.queue, old.state, "")
+	w.count(r.Queue, "", r.State)
+}
+
 // row writes a task's row.
 func (w *writer) row(r *durable.Record) error {
 	row, err := appendRow(w.scratch[:0], r, w.version|uint64(r.Token&1))
@@ -108,6 +118,13 @@ func (w *writer) set(key, field string, value []byte) {
 	c.bytes(value)
 }
 
+// output writes a task's outcome, if it has one.
+func (w *writer) output(r *durable.Record) {
+	if r.Output != nil {
+		w.set(w.t.keys.output(bucketOf(r.ID)), string(r.ID[:]), durable.Pack(r.Output))
+	}
+}
+
 // before returns a task as it was read.
 func (w *writer) before(r *durable.Record) (*was, error) {
 	if old := w.t.was[r.ID]; old != nil {
@@ -123,7 +140,7 @@ func (w *writer) put(r *durable.Record) (*was, error) {
 		return nil, err
 	}
 	w.move(r.ID, old.place, w.t.placeOf(r))
-	w.count(r.Queue, old.state, r.State)
+	w.countMove(old, r)
 	return old, w.row(r)
 }
 
@@ -136,6 +153,7 @@ func (w *writer) add() error {
 		if err := w.fresh.add(r); err != nil {
 			return err
 		}
+		w.output(r)
 		w.move(r.ID, place{}, w.t.placeOf(r))
 		w.count(r.Queue, "", r.State)
 		if r.Run != r.ID {
@@ -161,9 +179,7 @@ func (w *writer) end() error {
 		if _, err := w.put(r); err != nil {
 			return err
 		}
-		if r.Output != nil {
-			w.set(w.t.keys.output(bucketOf(r.ID)), string(r.ID[:]), durable.Pack(r.Output))
-		}
+		w.output(r)
 		what := "ended"
 		if r.State == pawl.Succeeded {
 			what = "succeeded"
@@ -219,9 +235,9 @@ func (w *writer) delete() error {
 	return nil
 }
 
-// dropSteps removes a task's steps. It has none if it was never claimed.
+// dropSteps removes a task's steps.
 func (w *writer) dropSteps(r *durable.Record) {
-	if r.Attempt == 0 {
+	if !r.MayHaveSteps() {
 		return
 	}
 	k := &w.t.keys

@@ -77,7 +77,7 @@ var importRules = []importRule{
 		Why: "a saturated account is watched from the provider's side; the store is only a URL"},
 	{Package: "internal/bench/...", May: []string{"..."},
 		Why: "benchmarks measure everything, and nothing imports them"},
-	{Package: "internal/campaign", May: []string{".", "limit", "llm/...", "llmsim", "stores", "internal/services"},
+	{Package: "internal/campaign/...", May: []string{"internal/campaign/...", ".", "limit", "llm/...", "llmsim", "stores", "internal/services"},
 		Why: "a campaign sees the whole from the outside, as its users and its provider do; the store is only a URL"},
 	{Package: "internal/services/...", May: []string{"internal/services/..."},
 		Why: "servers for tests, which know nothing of what is tested; only tests, campaigns and benchmarks may import it"},

@@ -11,12 +11,20 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/campaign/worker"
+	"github.com/pawlhq/pawl/llmsim"
 	"github.com/pawlhq/pawl/stores"
 )
+
+// places is how many handlers a worker runs at once: more than there is to do, so
+// that a task that may run again does not wait for others.
+const places = 48
 
 // A campaign is a plan that is being carried out.
 type campaign struct {
 	plan
+	sim      llmsim.Config                            // the provider
+	about    func(*llmsim.Call) (number int, ok bool) // what its calls are about
 	dir      string
 	place    *place
 	provider *provider
@@ -31,16 +39,25 @@ type campaign struct {
 
 // run carries the plan out. It returns an error if the promise was broken.
 func (p plan) run(ctx context.Context) (r *report, err error) {
-	c := &campaign{plan: p}
+	c := &campaign{plan: p, sim: badDay(p.Seed), about: documentOf}
+	err = c.within(ctx, func() error {
+		r, err = c.carryOut(ctx)
+		return err
+	})
+	return r, err
+}
+
+// within opens what a campaign needs, does something, and closes it.
+func (c *campaign) within(ctx context.Context, do func() error) (err error) {
 	if c.dir, err = os.MkdirTemp("", "pawl-campaign-"); err != nil {
-		return nil, err
+		return err
 	}
-	progress("%s, seed %d, files in %s", p.Store, p.Seed, c.dir)
+	progress("%s, seed %d, files in %s", c.Store, c.Seed, c.dir)
 	defer func() { err = c.end(err) }()
 	if err := c.open(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	return c.carryOut(ctx)
+	return do()
 }
 
 // open starts all but the workers.
@@ -68,7 +85,7 @@ func (c *campaign) open(ctx context.Context) (err error) {
 		return err
 	}
 	c.closers = append(c.closers, c.log.Close)
-	if c.provider, err = startProvider(c.Seed); err != nil {
+	if c.provider, err = startProvider(c.sim, c.about); err != nil {
 		return err
 	}
 	c.closers = append(c.closers, c.provider.stop)
@@ -133,7 +150,7 @@ func (c *campaign) carryOut(ctx context.Context) (r *report, err error) {
 	defer cancel()
 	ended := watchEndings(ctx, c.client)
 	defer ended.stop()
-	crew := newCrew(c.dir, job{URL: c.place.url, Provider: c.provider.url, Lease: c.Lease})
+	crew := newCrew(c.dir, worker.Job{URL: c.place.url, Provider: c.provider.url, Lease: c.Lease, Places: places})
 	defer func() { err = errors.Join(err, crew.dismiss(time.Minute)) }()
 	for range c.Workers {
 		if err := crew.hire(); err != nil {

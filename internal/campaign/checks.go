@@ -6,6 +6,7 @@ import (
 	"maps"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/campaign/worker"
 )
 
 // The ways in which the promise can be broken.
@@ -34,20 +35,35 @@ func (b *breaches) add(what, format string, args ...any) {
 	*b = append(*b, breach{what, fmt.Sprintf(format, args...)})
 }
 
+// count returns how many there are of a kind.
+func (b breaches) count(what string) (n int) {
+	for _, x := range b {
+		if x.What == what {
+			n++
+		}
+	}
+	return n
+}
+
 // check returns all that is wrong.
 func (e *evidence) check() breaches {
 	var b breaches
 	e.checkAdded(&b)
-	e.checkEnds(&b)
-	e.checkAcks(&b)
 	e.checkPayments(&b)
-	e.checkCounts(&b)
+	e.checkStore(&b)
+	return b
+}
+
+// checkStore looks at what does not depend on what the tasks are about.
+func (e *evidence) checkStore(b *breaches) {
+	e.checkEnds(b)
+	e.checkAcks(b)
+	e.checkCounts(b)
 	for _, l := range e.limits {
 		if l.State.InFlight != 0 {
 			b.add(leaked, "limit %s has %d", l.Name, l.State.InFlight)
 		}
 	}
-	return b
 }
 
 // checkAdded looks for each run that a user was promised, and at its result.
@@ -139,7 +155,7 @@ func (e *evidence) checkAcks(b *breaches) {
 	for _, r := range e.rows {
 		rows[r.ID] = r
 	}
-	outcomes := map[pawl.ID]ack{}
+	outcomes := map[pawl.ID]worker.Ack{}
 	for _, a := range e.acks {
 		r := rows[a.Task]
 		switch {

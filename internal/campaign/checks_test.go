@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/campaign/worker"
 	"github.com/pawlhq/pawl/limit"
 	"github.com/pawlhq/pawl/llmsim"
 )
@@ -18,7 +19,7 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 func good() *evidence {
 	first, second := pawl.NewID(), pawl.NewID()
 	call := func(n int) pawl.StepRow {
-		return pawl.StepRow{Key: "ask:1#1", Name: "ask", Call: true, At: noon, Result: fmt.Appendf(nil, "{}\n{\"id\":\"msg_%016x0000\"}", n)}
+		return pawl.StepRow{Key: fmt.Sprintf("ask:%d#1", n), Name: "ask", Call: true, At: noon, Result: fmt.Appendf(nil, `{"id":"msg_%016x0000"}`, n)}
 	}
 	stamp := func(s string) pawl.StepRow {
 		return pawl.StepRow{Key: "step:stamp#1", Name: stampStep, Result: []byte(`"` + s + `"`)}
@@ -40,7 +41,7 @@ func good() *evidence {
 		added: map[int][]promise{7: {{Run: first}, {Run: first}}},
 		rows:  rows,
 		ended: map[pawl.ID]int{first: 1, second: 1},
-		acks: []ack{
+		acks: []worker.Ack{
 			{Task: first, Attempt: 2, Step: rows[0].Steps[0].Key}, {Task: first, Attempt: 2, To: pawl.Succeeded},
 			{Task: second, Attempt: 1, To: pawl.Succeeded},
 		},
@@ -83,7 +84,7 @@ func TestEachBreachIsFound(t *testing.T) {
 		"an end is not told":              {func(e *evidence) { e.ended[e.rows[0].ID] = 0 }, []string{twoOutcomes}},
 		"two attempts succeed":            {func(e *evidence) { e.rows[0].Attempts[0].Class = "" }, []string{twoOutcomes}},
 		"an attempt is recorded twice":    {func(e *evidence) { e.rows[0].Attempts[0].Number = 2 }, []string{lostWrite, twoOutcomes}},
-		"two outcomes are acknowledged":   {func(e *evidence) { e.acks[0] = ack{Task: e.rows[0].ID, Attempt: 1, To: pawl.Dead} }, []string{lostWrite, twoOutcomes}},
+		"two outcomes are acknowledged":   {func(e *evidence) { e.acks[0] = worker.Ack{Task: e.rows[0].ID, Attempt: 1, To: pawl.Dead} }, []string{lostWrite, twoOutcomes}},
 		"another outcome is acknowledged": {func(e *evidence) { e.acks[2].To = pawl.Dead }, []string{twoOutcomes}},
 		"a flow goes on twice": {func(e *evidence) {
 			third := *e.rows[1]

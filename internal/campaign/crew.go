@@ -14,14 +14,37 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/campaign/loop"
+	"github.com/pawlhq/pawl/internal/campaign/worker"
+	"github.com/pawlhq/pawl/llm/anthropic"
 )
+
+// workerCommand makes this program a worker. Its standard input is one line, its
+// job, and then stays open: its end is the end of the work.
+const workerCommand = "worker"
+
+// workerProcess works on documents, or on loops if its job names a kind of these.
+func workerProcess(ctx context.Context, in io.Reader, out io.Writer) error {
+	return worker.Run(ctx, in, out, func(c *pawl.Client, j worker.Job) error {
+		model := anthropic.New(anthropic.Config{Model: loop.Model, BaseURL: j.Provider, MaxTokens: loop.MaxTokens})
+		if j.Kind != "" {
+			return loop.Handle(c, j.Kind, model)
+		}
+		handle(c, model)
+		return nil
+	})
+}
 
 // A crew is the worker processes that are alive. One that is killed is replaced
 // by a new one; one that ends by itself is a failure of the campaign.
 type crew struct {
-	job  job // of each, but for its name and its witness
-	dir  string
-	lost chan error // why members ended by themselves
+	job     worker.Job // of each, but for its witness; its name is how those of the members begin
+	program []string   // that a member is, with its arguments; this one by default
+	dir     string
+	lost    chan error      // why members ended by themselves
+	claims  chan<- struct{} // told of members' claims, if it has room; nil for nobody
 
 	alive []*member
 	all   []*member
@@ -41,34 +64,38 @@ type member struct {
 	leaving bool // whether it has been told to end, or killed
 }
 
-func newCrew(dir string, j job) *crew {
+func newCrew(dir string, j worker.Job) *crew {
 	return &crew{job: j, dir: dir, lost: make(chan error, 1)}
 }
 
 // hire starts a worker.
 func (c *crew) hire() error {
-	name := fmt.Sprintf("worker-%02d", len(c.all)+1)
+	name := fmt.Sprintf("%sworker-%02d", c.job.Name, len(c.all)+1)
 	m := &member{name: name, acks: filepath.Join(c.dir, name+".acks"), ready: make(chan struct{}), gone: make(chan struct{})}
 	j := c.job
 	j.Name, j.Acks = name, m.acks
-	if err := m.start(filepath.Join(c.dir, name+".log"), j, c.lost); err != nil {
+	if err := c.start(m, j, filepath.Join(c.dir, name+".log")); err != nil {
 		return fmt.Errorf("start %s: %w", name, err)
 	}
 	c.alive, c.all = append(c.alive, m), append(c.all, m)
 	return nil
 }
 
-func (m *member) start(log string, j job, lost chan<- error) error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
+func (c *crew) start(m *member, j worker.Job, log string) error {
+	program := c.program
+	if len(program) == 0 {
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		program = []string{self, workerCommand}
 	}
 	said, err := os.Create(log)
 	if err != nil {
 		return err
 	}
 	defer said.Close()
-	m.cmd = exec.Command(self, workerCommand)
+	m.cmd = exec.Command(program[0], program[1:]...)
 	m.cmd.Stderr = said
 	out, err1 := m.cmd.StdoutPipe()
 	in, err2 := m.cmd.StdinPipe()
@@ -76,16 +103,22 @@ func (m *member) start(log string, j job, lost chan<- error) error {
 		return err
 	}
 	m.line = in
-	go m.attend(out, log, lost)
+	go c.attend(m, out, log)
 	return json.NewEncoder(in).Encode(j)
 }
 
 // attend waits for a member's end.
-func (m *member) attend(out io.Reader, log string, lost chan<- error) {
+func (c *crew) attend(m *member, out io.Reader, log string) {
 	defer close(m.gone)
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if lines.Text() == readyLine {
+		switch lines.Text() {
+		case worker.Ready:
 			close(m.ready)
+		case worker.Claimed:
+			select {
+			case c.claims <- struct{}{}:
+			default:
+			}
 		}
 	}
 	err := m.cmd.Wait()
@@ -96,7 +129,7 @@ func (m *member) attend(out io.Reader, log string, lost chan<- error) {
 		return
 	}
 	select {
-	case lost <- fmt.Errorf("%s ended by itself: %v; see %s", m.name, err, log):
+	case c.lost <- fmt.Errorf("%s ended by itself: %v; see %s", m.name, err, log):
 	default: // one is enough
 	}
 }
@@ -174,10 +207,10 @@ func (c *crew) deaths() map[string]time.Time {
 }
 
 // acks returns all that stores acknowledged to members.
-func (c *crew) acks() ([]ack, error) {
-	var all []ack
+func (c *crew) acks() ([]worker.Ack, error) {
+	var all []worker.Ack
 	for _, m := range c.all {
-		acks, err := readAcks(m.acks)
+		acks, err := worker.ReadAcks(m.acks)
 		if err != nil {
 			return nil, err
 		}

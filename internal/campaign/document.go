@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/llmsim"
 )
 
 // document is what a run of the flow works on.
@@ -39,8 +40,8 @@ func newOrder(n int, r *rand.Rand) order {
 // it the provider's calls are told apart.
 const beginning = "Document %d. "
 
-// numberOf returns the document of a conversation that begins with text.
-func numberOf(text string) (number int, ok bool) {
-	n, err := fmt.Sscanf(text, beginning, &number)
+// documentOf returns the document that a call is about.
+func documentOf(c *llmsim.Call) (number int, ok bool) {
+	n, err := fmt.Sscanf(c.Messages[0].Text, beginning, &number)
 	return number, n == 1 && err == nil
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/campaign/worker"
 )
 
 // evidence is all that is known of a campaign when it is over. The store's word
@@ -17,7 +20,7 @@ type evidence struct {
 	rows   []*pawl.TaskRow   // every task of the store, with its steps
 	ended  map[pawl.ID]int   // how often each task ended, by its events
 	gaps   int               // times that events may have been missed
-	acks   []ack             // what was acknowledged to workers
+	acks   []worker.Ack      // what was acknowledged to workers
 	bills  map[int]*bill     // what the provider was asked and paid, by document
 	limits []pawl.LimitStatus
 	queues []pawl.QueueStatus
@@ -32,31 +35,45 @@ type counts struct {
 }
 
 func (c *campaign) gather(ctx context.Context, adds *adding, ended *endings, crew *crew) (e *evidence, err error) {
-	e = &evidence{added: adds.acked, deaths: crew.deaths()}
-	if e.rows, err = c.everything(ctx); err != nil {
+	e = &evidence{added: adds.acked}
+	if err := e.gather(ctx, c, ended, crew); err != nil {
 		return nil, err
+	}
+	sums := c.provider.sim.Stats()
+	e.counts = counts{FailedAdds: adds.failed, Joined: adds.joined, Requests: sums.Requests, PaidTwice: sums.PaidTwice}
+	for _, runs := range adds.acked {
+		e.counts.Adds += len(runs)
+	}
+	return e, nil
+}
+
+// gather asks all but the users.
+func (e *evidence) gather(ctx context.Context, c *campaign, ended *endings, crews ...*crew) (err error) {
+	if e.rows, err = c.everything(ctx); err != nil {
+		return err
 	}
 	ended.settle(ctx, e.rows)
 	ended.stop()
 	e.ended, e.gaps = ended.times, ended.gaps
-	if e.acks, err = crew.acks(); err != nil {
-		return nil, err
+	e.deaths = map[string]time.Time{}
+	for _, crew := range crews {
+		acks, err := crew.acks()
+		if err != nil {
+			return err
+		}
+		e.acks = append(e.acks, acks...)
+		maps.Copy(e.deaths, crew.deaths())
 	}
 	status, err := again(ctx, func() (pawl.Status, error) { return c.client.Status(ctx) })
 	if err != nil {
-		return nil, err
+		return err
 	}
 	e.limits, e.queues = status.Limits, status.Queues
 	for c.provider.sim.Stats().Open > 0 && ctx.Err() == nil {
 		pause(ctx, 50*time.Millisecond) // of calls whose worker is gone
 	}
 	e.bills = c.provider.bills()
-	sums := c.provider.sim.Stats()
-	e.counts = counts{FailedAdds: adds.failed, Joined: adds.joined, Requests: sums.Requests, PaidTwice: sums.PaidTwice}
-	for _, runs := range adds.acked {
-		e.counts.Adds += len(runs)
-	}
-	return e, ctx.Err()
+	return ctx.Err()
 }
 
 // everything returns all tasks with their steps, page by page.
@@ -92,6 +109,9 @@ func (e *evidence) runs() map[pawl.ID][]*pawl.TaskRow {
 	runs := map[pawl.ID][]*pawl.TaskRow{}
 	for _, r := range e.rows {
 		runs[r.Run] = append(runs[r.Run], r)
+	}
+	for _, rows := range runs {
+		slices.SortStableFunc(rows, func(a, b *pawl.TaskRow) int { return a.Added.Compare(b.Added) })
 	}
 	return runs
 }

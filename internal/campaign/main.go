@@ -5,6 +5,7 @@
 //
 //	go run ./internal/campaign -store sqlite|postgres|redis|cluster -kills 25
 //	go run ./internal/campaign -store postgres -kills 0 -server-kills 5
+//	go run ./internal/campaign loops -kind ask       # agent loops of 200 calls; step and sdk are others
 //	go run ./internal/campaign full -store sqlite    # the disk fills up, and has room again
 //	go run ./internal/campaign fsync                 # strace sees each acknowledged write synced
 //
@@ -53,10 +54,12 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 		return fsync(ctx, args, out)
 	case writesCommand: // how fsync starts this program
 		return writesProcess(ctx, args)
+	case "loops":
+		return loops(ctx, args, out)
 	case workerCommand: // how this program starts itself
 		return workerProcess(ctx, in, out)
 	}
-	return fmt.Errorf("no command %q; want kills (the default), full or fsync", command)
+	return fmt.Errorf("no command %q; want kills (the default), loops, full or fsync", command)
 }
 
 // progress tells the person who waits; figures go to the standard output.

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
+	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -70,7 +68,7 @@ func (e *evidence) accounts() (map[int]*account, error) {
 			if !s.Call {
 				continue
 			}
-			hash, err := bodyOf(&s)
+			hash, err := answered(s.Result)
 			if err != nil {
 				return all, fmt.Errorf("%s: %w", r.ID, err)
 			}
@@ -81,17 +79,16 @@ func (e *evidence) accounts() (map[int]*account, error) {
 	return all, nil
 }
 
-// bodyOf returns the hash of the body that a stored answer is for, as the
-// provider's ledger has it: the provider makes the answer's id of it.
-func bodyOf(s *pawl.StepRow) (uint64, error) {
-	var answer struct{ ID string }
-	_, body, _ := bytes.Cut(s.Result, []byte("\n"))
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return 0, fmt.Errorf("the stored answer %s is not JSON: %w", s.Key, err)
+// answerID is how the simulated provider names its answers: by the body that it
+// answered.
+var answerID = regexp.MustCompile(`"id":"msg_([0-9a-f]{16})[0-9a-f]{4,}"`)
+
+// answered returns the hash of the body that a stored answer is to, as the
+// provider's ledger has it.
+func answered(answer []byte) (uint64, error) {
+	id := answerID.FindSubmatch(answer)
+	if id == nil {
+		return 0, fmt.Errorf("the stored answer %.200q does not name itself", answer)
 	}
-	hex, ok := strings.CutPrefix(answer.ID, "msg_")
-	if !ok || len(hex) < 16 {
-		return 0, fmt.Errorf("the id of a stored answer is %q; want msg_ and a hash", answer.ID)
-	}
-	return strconv.ParseUint(hex[:16], 16, 64)
+	return strconv.ParseUint(string(id[1]), 16, 64)
 }

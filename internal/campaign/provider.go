@@ -18,28 +18,34 @@ var faults = llmsim.Faults{
 	llmsim.CutStream: 0.02, llmsim.StreamError: 0.02, llmsim.Slow: 0.02,
 }
 
+// badDay is a provider with these faults.
+func badDay(seed uint64) llmsim.Config {
+	return llmsim.Config{
+		Latency: llmsim.Latency{FirstToken: 100 * time.Millisecond, TokensPerSecond: 400, Spread: 0.8, Slow: 1500 * time.Millisecond},
+		Faults:  faults, Seed: seed,
+		Reply: func(c *llmsim.Call) string {
+			return strings.Repeat(fmt.Sprintf("This is noted, after %d messages. ", len(c.Messages)), 3)
+		},
+	}
+}
+
 // provider is the simulated provider, which outlives all workers, and knows
 // which document each body is about.
 type provider struct {
-	sim  *llmsim.Server
-	url  string
-	stop func() error
+	sim   *llmsim.Server
+	url   string
+	stop  func() error
+	about func(*llmsim.Call) (number int, ok bool) // tells the document of a call
 
 	mu     sync.Mutex
 	number map[uint64]int // the document of a body, by the body's hash
 }
 
 // startProvider serves on a free port of the loopback interface.
-func startProvider(seed uint64) (*provider, error) {
-	p := &provider{number: map[uint64]int{}}
-	p.sim = llmsim.New(llmsim.Config{
-		Latency: llmsim.Latency{FirstToken: 100 * time.Millisecond, TokensPerSecond: 400, Spread: 0.8, Slow: 1500 * time.Millisecond},
-		Faults:  faults, Seed: seed, Log: 1 << 20,
-		Decide: p.note,
-		Reply: func(c *llmsim.Call) string {
-			return strings.Repeat(fmt.Sprintf("This is noted, after %d messages. ", len(c.Messages)), 3)
-		},
-	})
+func startProvider(cfg llmsim.Config, about func(*llmsim.Call) (int, bool)) (*provider, error) {
+	p := &provider{about: about, number: map[uint64]int{}}
+	cfg.Log, cfg.Decide = 1<<20, p.note
+	p.sim = llmsim.New(cfg)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("start the provider: %w", err)
@@ -54,7 +60,7 @@ func startProvider(seed uint64) (*provider, error) {
 
 // note writes down what a call is about. It has no opinion on its fate.
 func (p *provider) note(c *llmsim.Call) llmsim.Fault {
-	if number, ok := numberOf(c.Messages[0].Text); ok {
+	if number, ok := p.about(c); ok {
 		p.mu.Lock()
 		p.number[c.Hash] = number
 		p.mu.Unlock()

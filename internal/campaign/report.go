@@ -79,15 +79,6 @@ func (r *report) verdict() error {
 	return errors.Join(errs...)
 }
 
-func (r *report) count(what string) (n int) {
-	for _, b := range r.breaches {
-		if b.What == what {
-			n++
-		}
-	}
-	return n
-}
-
 // markdown writes the figures as a table.
 func (r *report) markdown(out io.Writer) error {
 	var b strings.Builder
@@ -105,7 +96,7 @@ func (r *report) markdown(out io.Writer) error {
 	row("calls", "%d sent, %d billed, %d answers stored, %d recorded as unknown", r.counts.Requests, r.billed, r.stored, r.unknown)
 	row("answers paid twice, each within a recorded unknown", "%d", r.counts.PaidTwice)
 	for _, what := range []string{lostTask, lostWrite, unfinished, twoOutcomes, wrongResult, paidAgain, leaked, miscounted, late} {
-		row("**"+what+"**", "%d", r.count(what))
+		row("**"+what+"**", "%d", r.breaches.count(what))
 	}
 	if n := len(r.recoveries); n > 0 {
 		missed := time.Duration(0)

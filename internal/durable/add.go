@@ -32,19 +32,53 @@ func (s *Store) Add(ctx context.Context, now time.Time, tasks []pawl.NewTask) ([
 	return added, nil
 }
 
-// byLeases reads the tasks whose handlers add tasks.
-func (a *act) byLeases(tasks []pawl.NewTask) error {
+// byLeases reads the tasks whose handlers add tasks, and what their steps say of the
+// additions that took place before.
+func (a *act) byLeases(tasks []pawl.NewTask) (map[StepKey]pawl.Added, error) {
 	var ids []pawl.ID
+	var keys []StepKey
 	for i := range tasks {
-		if by := tasks[i].By.Task; !by.IsZero() && (len(ids) == 0 || ids[len(ids)-1] != by) {
+		by, step := tasks[i].By.Task, tasks[i].Step
+		if !by.IsZero() && (len(ids) == 0 || ids[len(ids)-1] != by) {
 			ids = append(ids, by)
 		}
+		if !by.IsZero() && step != nil {
+			keys = append(keys, StepKey{by, step.Key})
+		}
 	}
+	said := map[StepKey]pawl.Added{}
 	if len(ids) == 0 {
-		return nil
+		return said, nil
 	}
-	_, err := a.knownOrHeld(ids)
-	return err
+	_, stored, err := a.held(ids, keys)
+	if err != nil {
+		return nil, err
+	}
+	for i, there := range stored {
+		if !there {
+			continue
+		}
+		if said[keys[i]], err = a.said(keys[i]); err != nil {
+			return nil, err
+		}
+	}
+	return said, nil
+}
+
+// said returns what a stored step says of an addition.
+func (a *act) said(k StepKey) (added pawl.Added, err error) {
+	found, err := a.Find(pawl.Filter{IDs: []pawl.ID{k.Task}, Steps: true}, a.now)
+	if err != nil || len(found) == 0 {
+		return added, err
+	}
+	i := slices.IndexFunc(found[0].Steps, func(s pawl.StepRow) bool { return s.Key == k.Key })
+	if i < 0 {
+		return added, nil
+	}
+	if err := json.Unmarshal(found[0].Steps[i].Result, &added); err != nil {
+		return added, fmt.Errorf("step %s: %w", k.Key, err)
+	}
+	return added, nil
 }
 
 // adder adds tasks within an act, one after the other: a task may be the twin of
@@ -52,12 +86,14 @@ func (a *act) byLeases(tasks []pawl.NewTask) error {
 type adder struct {
 	*act
 	found Added
-	runs  map[pawl.ID][]*Record // as far as they were needed
+	runs  map[pawl.ID][]*Record  // as far as they were needed
+	said  map[StepKey]pawl.Added // by the steps of the handlers that add
 }
 
 // adding reads what must be known of tasks that are to be added.
 func (a *act) adding(tasks []pawl.NewTask) (*adder, error) {
-	if err := a.byLeases(tasks); err != nil {
+	said, err := a.byLeases(tasks)
+	if err != nil {
 		return nil, err
 	}
 	ask := Adding{IDs: make([]pawl.ID, len(tasks))}
@@ -98,7 +134,7 @@ func (a *act) adding(tasks []pawl.NewTask) (*adder, error) {
 	if known.Twins == nil {
 		known.Twins = map[pawl.Hash][]*Twin{}
 	}
-	return &adder{act: a, found: known, runs: map[pawl.ID][]*Record{}}, nil
+	return &adder{act: a, found: known, runs: map[pawl.ID][]*Record{}, said: said}, nil
 }
 
 func (d *adder) add(n *pawl.NewTask) (pawl.Added, error) {
@@ -111,9 +147,14 @@ func (d *adder) add(n *pawl.NewTask) (pawl.Added, error) {
 		if r := d.known[by.Task]; r == nil || !r.Holds(by) || r.Cancelling {
 			return pawl.Added{ID: id, Run: n.Row.Run, As: pawl.AsLost}, nil
 		}
+		if n.Step != nil {
+			if added, ok := d.said[StepKey{by.Task, n.Step.Key}]; ok {
+				return added, nil
+			}
+		}
 	}
 	added, err := d.addNew(n)
-	if err == nil && n.Step != nil && added.As != pawl.AsRejected {
+	if err == nil && n.Step != nil && n.By != (pawl.Lease{}) && added.As != pawl.AsRejected {
 		err = d.addStep(n, added)
 	}
 	return added, err
@@ -127,6 +168,7 @@ func (d *adder) addStep(n *pawl.NewTask, added pawl.Added) error {
 	}
 	step := *n.Step
 	step.Result, step.At = result, d.now
+	d.said[StepKey{n.By.Task, step.Key}] = added
 	d.w.Steps = append(d.w.Steps, Step{n.By.Task, step})
 	d.stepped(d.known[n.By.Task], step.Name)
 	return nil

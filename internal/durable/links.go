@@ -17,7 +17,9 @@ const (
 )
 
 // marks are the links that are a bit of the second byte.
-func marks(l *pawl.Links) [3]*bool { return [...]*bool{&l.Awaited, &l.Caught, &l.Stored} }
+func marks(l *pawl.Links) [4]*bool {
+	return [...]*bool{&l.Awaited, &l.Caught, &l.Stored, &l.InLine}
+}
 
 // PackLinks returns a task's links as they are stored with it; nil for none, as most
 // tasks have. Those of a branch are a few bytes and no JSON: a flow may have thousands

@@ -1,4 +1,6 @@
-package main
+// Package worker is the worker process of a campaign. It may be killed at any
+// moment, and what its store acknowledged to it by then is in a file.
+package worker
 
 import (
 	"bufio"
@@ -13,41 +15,39 @@ import (
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/limit"
-	"github.com/pawlhq/pawl/llm/anthropic"
 	"github.com/pawlhq/pawl/stores"
 )
 
-// workerCommand makes this program a worker. Its standard input is one line, its
-// job, and then stays open: its end is the end of the work.
-const workerCommand = "worker"
+// The lines that a worker prints.
+const (
+	Ready   = "ready"   // once, when it is at work
+	Claimed = "claimed" // each time that it was given tasks
+)
 
-// readyLine is what a worker prints when it is at work.
-const readyLine = "ready"
-
-// job is what a worker is told.
-type job struct {
+// Job is what a worker is told.
+type Job struct {
 	Name     string
 	URL      string // of the store
 	Provider string // where its provider listens
 	Acks     string // the file of its witness
 	Lease    time.Duration
+	Places   int      // handlers that it may run at once
+	Queues   []string // that it works on; empty for all
+	Kind     string   // of the loops that it works on; "" if it works on documents
 }
 
 // generous is a limit that is always open and counts the calls in flight.
 var generous = map[string]limit.Config{"default": {Requests: 1e6, InFlight: 1000}}
 
-// places is how many handlers a worker runs at once: more than there is to do, so
-// that a task that may run again does not wait for others.
-const places = 48
-
-// workerProcess works until in ends.
-func workerProcess(ctx context.Context, in io.Reader, out io.Writer) (err error) {
+// Run works until in ends, with the handlers that handle gives its client. The
+// first line of in is the job.
+func Run(ctx context.Context, in io.Reader, out io.Writer, handle func(*pawl.Client, Job) error) error {
 	lines := bufio.NewReader(in)
 	line, err := lines.ReadBytes('\n')
 	if err != nil {
 		return fmt.Errorf("read the job: %w", err)
 	}
-	var j job
+	var j Job
 	if err := json.Unmarshal(line, &j); err != nil {
 		return fmt.Errorf("read the job: %w", err)
 	}
@@ -57,10 +57,10 @@ func workerProcess(ctx context.Context, in io.Reader, out io.Writer) (err error)
 		io.Copy(io.Discard, lines) // an error is an end too
 		stop()
 	}()
-	return j.work(ctx, out)
+	return j.work(ctx, out, handle)
 }
 
-func (j job) work(ctx context.Context, out io.Writer) (err error) {
+func (j Job) work(ctx context.Context, out io.Writer, handle func(*pawl.Client, Job) error) (err error) {
 	acks, err := os.OpenFile(j.Acks, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -71,11 +71,13 @@ func (j job) work(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	seen := &witness{Store: store, file: acks, ready: func() { fmt.Fprintln(out, readyLine) }}
+	seen := &witness{Store: store, file: acks, say: func(line string) { fmt.Fprintln(out, line) }}
 	client := pawl.New(seen, pawl.Config{
-		Name: j.Name, Workers: places, Lease: j.Lease, Limits: generous,
+		Name: j.Name, Workers: j.Places, Queues: j.Queues, Lease: j.Lease, Limits: generous,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
-	handle(client, anthropic.New(anthropic.Config{Model: "sim-1", BaseURL: j.Provider, MaxTokens: 100}))
+	if err := handle(client, j); err != nil {
+		return err
+	}
 	return client.Run(ctx)
 }

@@ -1,4 +1,4 @@
-package main
+package worker
 
 import (
 	"bytes"
@@ -14,8 +14,8 @@ import (
 	"github.com/pawlhq/pawl"
 )
 
-// An ack is something that a store told a worker was done.
-type ack struct {
+// Ack is something that a store told a worker was done.
+type Ack struct {
 	Task    pawl.ID    `json:"task"`
 	Attempt int        `json:"attempt"`
 	Step    string     `json:"step,omitempty"` // the key of a stored step
@@ -26,7 +26,7 @@ type ack struct {
 // before the worker knows of it. What was written outlives the worker.
 type witness struct {
 	pawl.Store
-	ready func() // called once the worker has claimed
+	say func(line string) // called with Ready and Claimed
 
 	mu   sync.Mutex
 	file *os.File
@@ -37,7 +37,10 @@ type witness struct {
 func (w *witness) Claim(ctx context.Context, now time.Time, c pawl.Claim) (pawl.Claimed, error) {
 	claimed, err := w.Store.Claim(ctx, now, c)
 	if err == nil {
-		w.once.Do(w.ready)
+		w.once.Do(func() { w.say(Ready) })
+	}
+	if len(claimed.Tasks) > 0 {
+		w.say(Claimed)
 	}
 	return claimed, err
 }
@@ -48,10 +51,10 @@ func (w *witness) Save(ctx context.Context, now time.Time, saves []pawl.Save) ([
 	if err != nil {
 		return errs, err
 	}
-	var acks []ack
+	var acks []Ack
 	for i, s := range saves {
 		if errs[i] == nil && s.Step != nil {
-			acks = append(acks, ack{Task: s.Lease.Task, Attempt: s.Lease.Attempt, Step: s.Step.Key})
+			acks = append(acks, Ack{Task: s.Lease.Task, Attempt: s.Lease.Attempt, Step: s.Step.Key})
 		}
 	}
 	return errs, w.write(acks)
@@ -63,16 +66,16 @@ func (w *witness) Finish(ctx context.Context, now time.Time, finishes []pawl.Fin
 	if err != nil {
 		return errs, err
 	}
-	var acks []ack
+	var acks []Ack
 	for i, f := range finishes {
 		if errs[i] == nil {
-			acks = append(acks, ack{Task: f.Lease.Task, Attempt: f.Lease.Attempt, To: f.To})
+			acks = append(acks, Ack{Task: f.Lease.Task, Attempt: f.Lease.Attempt, To: f.To})
 		}
 	}
 	return errs, w.write(acks)
 }
 
-func (w *witness) write(acks []ack) error {
+func (w *witness) write(acks []Ack) error {
 	var lines bytes.Buffer
 	encoder := json.NewEncoder(&lines)
 	for _, a := range acks {
@@ -86,9 +89,9 @@ func (w *witness) write(acks []ack) error {
 	return err
 }
 
-// readAcks reads what a worker's witness wrote, but for a last line that the
+// ReadAcks reads what a worker's witness wrote, but for a last line that the
 // worker died on.
-func readAcks(file string) ([]ack, error) {
+func ReadAcks(file string) ([]Ack, error) {
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // it died before it had begun
@@ -97,9 +100,9 @@ func readAcks(file string) ([]ack, error) {
 		return nil, err
 	}
 	text = text[:bytes.LastIndexByte(text, '\n')+1]
-	var acks []ack
+	var acks []Ack
 	for line := range bytes.Lines(text) {
-		var a ack
+		var a Ack
 		if err := json.Unmarshal(line, &a); err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
