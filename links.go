@@ -38,9 +38,9 @@ type Links struct {
 	Signals map[string]int `json:"signals,omitempty"` // how many signals of each name have come
 	Stored  bool           `json:"stored,omitempty"`  // it may have steps though it was never claimed
 
-	Fallbacks []Fallback                 `json:"fallbacks,omitempty"` // which operations go on with it when it fails
-	Origin    *Origin                    `json:"origin,omitempty"`    // what it was forked from
-	Variant   map[string]json.RawMessage `json:"variant,omitempty"`   // what a fork changed of its calls
+	Fallbacks []Fallback `json:"fallbacks,omitempty"` // which operations go on with it when it fails
+	Origin    *Origin    `json:"origin,omitempty"`    // what it was forked from
+	Variant   Variant    `json:"variant,omitempty"`   // what a fork changed of its calls
 }
 
 // Wait is what a blocked task waits for: branches or a signal. A Due of the task
