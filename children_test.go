@@ -305,6 +305,48 @@ func TestADeadChildBreaksItsParent(t *testing.T) {
 	}
 }
 
+// hasty is a store whose changes are followed by a moment in which all workers run.
+type hasty struct{ pawl.Store }
+
+func (h hasty) Change(ctx context.Context, now time.Time, f pawl.Filter, c pawl.Change) ([]pawl.ID, error) {
+	ids, err := h.Store.Change(ctx, now, f, c)
+	time.Sleep(time.Second)
+	return ids, err
+}
+
+// What is retried runs at once, before the retry has come to all that belongs to it: so
+// it begins with what the others wait for.
+func TestARetryBeginsBelow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(hasty{newStore(t)}, pawl.Config{})
+		middle := pawl.Operation[[]int, int]{Name: "middle", Limit: pawl.NoLimit}
+		var mended atomic.Bool
+		hand.Handle(c, func(ctx context.Context, t *pawl.Task[int]) (int, error) {
+			if mended.Load() {
+				return 3, nil
+			}
+			return handing(ctx, t)
+		})
+		middle.Handle(c, func(ctx context.Context, t *pawl.Task[[]int]) (int, error) { return sumOf(ctx, c, t.Input) })
+		boss.Handle(c, func(ctx context.Context, t *pawl.Task[[]int]) (int, error) {
+			run, err := middle.Add(ctx, c, t.Input)
+			if err != nil {
+				return 0, err
+			}
+			return run.Wait(ctx)
+		})
+		start(t, c)
+		run := add(t, c, boss, []int{-1, -2})
+		dead(t, run)
+		mended.Store(true)
+		ids, err := c.Retry(t.Context(), pawl.Filter{IDs: []pawl.ID{run.ID}})
+		must(t, err)
+		if got := result(t, run); got != 6 || len(ids) != 4 {
+			t.Errorf("Wait = %d after %d tasks were retried; want 6 after 4", got, len(ids))
+		}
+	})
+}
+
 // A handler may make do without a child that failed, whichever it was.
 func TestAParentMakesDoWithoutAChild(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
