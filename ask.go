@@ -65,23 +65,89 @@ func (t *Task[In]) Ask(ctx context.Context, model llm.Model, prompt string, opts
 // The request asks the provider to cache it, and reads what the calls before have
 // cached; see [NoCache].
 func (c *Conversation) Ask(ctx context.Context, model llm.Model, prompt string, opts ...AskOption) (*llm.Response, error) {
+	all := choices(model)
+	if len(all) > 1 {
+		if q, key, err := c.answered(ctx, all, prompt, opts); err != nil {
+			return nil, err
+		} else if q != nil {
+			return c.ask(ctx, q, key)
+		}
+	}
+	for i := range all {
+		q, key, err := c.pose(ctx, &all[i], prompt, opts)
+		if err != nil {
+			return nil, err
+		}
+		response, err := c.ask(ctx, q, key)
+		if err == nil || !all[i].passesOn(ctx, err) {
+			return response, err
+		}
+	}
+	panic("unreachable: the failure of the last model is passed on to none")
+}
+
+// answered returns the call, of those to models that may be asked, whose response is
+// stored; nil if none is.
+func (c *Conversation) answered(ctx context.Context, all []choice, prompt string, opts []AskOption) (*question, string, error) {
+	for i := range all {
+		q, key, err := c.pose(ctx, &all[i], prompt, opts)
+		if err != nil {
+			return nil, "", err
+		}
+		if c.attempt.isStored(key) {
+			return q, key, nil
+		}
+	}
+	return nil, "", nil
+}
+
+// pose returns a call to one of the models that may be asked, and its key: with what a
+// fork has changed, if it is made anew.
+func (c *Conversation) pose(ctx context.Context, to *choice, prompt string, opts []AskOption) (*question, string, error) {
+	q, key, err := c.poseAs(ctx, to, prompt, opts)
+	if err != nil {
+		return nil, "", err
+	}
+	e, any, err := c.attempt.edit()
+	if err != nil || !any || c.attempt.isStored(key) {
+		return q, key, err
+	}
+	edited := prompt != "" && e.Prompt != nil
+	if edited {
+		prompt = *e.Prompt
+	}
+	q, key, err = c.poseAs(ctx, to, prompt, append(slices.Clip(opts), editOption(e)))
+	if err == nil {
+		q.edited = edited
+	}
+	return q, key, err
+}
+
+func (c *Conversation) poseAs(ctx context.Context, to *choice, prompt string, opts []AskOption) (*question, string, error) {
 	q, err := c.question(ctx, prompt)
 	if err != nil {
-		return nil, fmt.Errorf("ask: %w", err)
+		return nil, "", fmt.Errorf("ask: %w", err)
 	}
-	q.model, q.opts = model, opts
+	q.model, q.limit, q.nth, q.opts = to.model, to.limit, to.nth, opts
 	key, err := q.key()
 	if err != nil {
-		return nil, Permanent(fmt.Errorf("ask: %w", err))
+		return nil, "", Permanent(fmt.Errorf("ask: %w", err))
 	}
+	return q, key, nil
+}
+
+func (c *Conversation) ask(ctx context.Context, q *question, key string) (*llm.Response, error) {
 	exchange, stored, err := c.attempt.govern(ctx, governed{
-		key: key, name: "ask", api: model.API(), ready: q.ready, send: q.send, with: q.save,
+		key: key, name: "ask", api: q.model.API(), limit: q.limit, ready: q.ready, send: q.send, with: q.save,
 	})
 	if err != nil {
 		return nil, err
 	}
+	if q.edited {
+		c.attempt.tookPrompt()
+	}
 	if stored != nil {
-		if q.response, err = model.API().Decode(exchange.Body); err != nil {
+		if q.response, err = q.model.API().Decode(exchange.Body); err != nil {
 			return nil, Permanent(fmt.Errorf("stored response: %w", err))
 		}
 		q.answered = stored.Head
@@ -94,6 +160,9 @@ func (c *Conversation) Ask(ctx context.Context, model llm.Model, prompt string, 
 type question struct {
 	of       *Conversation
 	model    llm.Model
+	limit    string // that it goes through; "" for the task's
+	nth      int    // how many models were asked before, of those that the call may go to
+	edited   bool   // a fork has changed the prompt
 	opts     []AskOption
 	messages []llm.Message // all, the prompt included
 	said     []Node        // those that are not stored
@@ -165,6 +234,9 @@ func (q *question) key() (string, error) {
 	sum := sha256.New()
 	sum.Write(q.head[:])
 	fmt.Fprintf(sum, "%q\n%s", q.of.path, body)
+	if q.nth > 0 {
+		fmt.Fprintf(sum, "\n%d", q.nth) // another account may know a model by the same name
+	}
 	return "ask:" + hex.EncodeToString(sum.Sum(nil)[:16]), nil
 }
 

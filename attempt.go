@@ -18,6 +18,7 @@ type attempt struct {
 	client *Client
 	row    *TaskRow
 	cancel context.CancelCauseFunc
+	strict bool      // see Operation.Strict
 	beaten time.Time // when the lease was last prolonged, by this machine's clock; guarded by worker.mu
 
 	mu       sync.Mutex
@@ -34,6 +35,9 @@ type attempt struct {
 	data     Data                  // what the handler set; nil if nothing
 	taken    map[string]int        // how many signals of each name the handler has got
 	parked   *parking              // what the task waits for; nil if it does not
+	prompted bool                  // a call was made with the prompt of the task's Variant
+	asked    map[string]bool       // stored steps that the handler asked for
+	outside  bool                  // the latest failure was of a call through another limit than the task's
 }
 
 // attemptFrom returns the attempt whose handler has ctx. An attempt is the
@@ -70,8 +74,9 @@ func (w *worker) start(rows []*TaskRow, asked time.Time) {
 func (w *worker) enlist(rows []*TaskRow, asked time.Time) []*handlerContext {
 	contexts := make([]*handlerContext, len(rows))
 	for i, row := range rows {
-		a := &attempt{client: w.Client, row: row, beaten: asked}
-		contexts[i] = newHandlerContext(a, w.handlers[row.Operation].spec.Timeout)
+		spec := &w.handlers[row.Operation].spec
+		a := &attempt{client: w.Client, row: row, strict: spec.Strict, beaten: asked}
+		contexts[i] = newHandlerContext(a, spec.Timeout)
 	}
 	w.ended.Add(len(rows))
 	w.mu.Lock()
@@ -127,10 +132,10 @@ func recovered(err *error) {
 	}
 }
 
-func (a *attempt) lastFailure() *llm.Error {
+func (a *attempt) lastFailure() (call *llm.Error, outside bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.last
+	return a.last, a.outside
 }
 
 // tally is what an attempt has used so far; see [Attempt].

@@ -50,9 +50,13 @@ func (a *attempt) adopt(add *childAdd) error {
 		a.count(func(t *tally) { t.saved++ })
 		return nil
 	}
+	if err := a.diverged(stepAdd); err != nil {
+		a.unstep(add.name, step)
+		return err
+	}
 	r := &add.task.Row
 	r.ID, r.Run = ChildID(a.row.ID, step), a.row.Run
-	r.link(func(l *Links) { l.Parent, l.Key, l.Caught = a.row.ID, step, true })
+	r.link(func(l *Links) { l.Parent, l.Key, l.Caught, l.Variant = a.row.ID, step, true, a.row.heritage() })
 	add.task.By = a.row.Lease()
 	add.task.Step = &StepRow{Key: step, Name: stepAdd, Attempt: a.row.Attempt}
 	return nil

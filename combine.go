@@ -170,20 +170,6 @@ func Try[In, Out any](part Part[In, Out]) Flow[In, Result[Out]] {
 	return Flow[In, Result[Out]]{[]node{n}}
 }
 
-// WithFallback returns the flow that runs an operation, and has another one go on
-// with the same task if the first fails for good with one of classes, or with any
-// class if none is named. The second gets the same input and conversation, and the
-// steps that the first has stored; the task keeps all attempts. Fallbacks of
-// fallbacks come in their order. What was cancelled or has expired has none.
-func WithFallback[In, Out any](first Part[In, Out], next Operation[In, Out], classes ...llm.Class) Flow[In, Out] {
-	nodes := append([]node{}, first.plan()...)
-	if len(nodes) != 1 || nodes[0].isOwn() || nodes[0].choose != nil {
-		return Flow[In, Out]{[]node{{err: fmt.Errorf("pawl: WithFallback to %s is of a flow; want an operation, or one with fallbacks", next.Name)}}}
-	}
-	nodes[0].fallbacks = append(append([]fallback{}, nodes[0].fallbacks...), fallback{classes, node{spec: next.spec()}})
-	return Flow[In, Out]{nodes}
-}
-
 // list joins words for people: "a, b or c".
 func list(words []string) string {
 	if len(words) < 2 {

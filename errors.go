@@ -60,6 +60,7 @@ const (
 	Snoozed  llm.Class = "snoozed"  // the handler asked to be called later: no attempt is used
 	Stopped  llm.Class = "stopped"  // cancelled on request while it ran
 	Parked   llm.Class = "parked"   // it waits for other tasks or a signal: no attempt is used
+	Changed  llm.Class = "changed"  // the handler of a Strict operation is not the one that stored its steps: a dead letter
 	Broken   llm.Class = "broken"   // a task that it waited for failed for good or was cancelled: a dead letter
 )
 

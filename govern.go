@@ -18,12 +18,17 @@ import (
 
 // Govern makes the attempt the governor of calls through [llm.Transport].
 func (a *attempt) Govern(ctx context.Context, c llm.Call, send func(context.Context) (*llm.Exchange, error)) (*llm.Exchange, error) {
-	sum := sha256.Sum256(c.Body)
 	exchange, _, err := a.govern(ctx, governed{
-		key: c.Name + ":" + hex.EncodeToString(sum[:16]), name: c.Name, api: c.API,
+		key: callKey(c), name: c.Name, api: c.API,
 		ready: func() (llm.Call, error) { return c, nil }, send: send,
 	})
 	return exchange, err
+}
+
+// callKey identifies a call within its task by its name and body.
+func callKey(c llm.Call) string {
+	sum := sha256.Sum256(c.Body)
+	return c.Name + ":" + hex.EncodeToString(sum[:16])
 }
 
 // governed is one model call that govern runs.
@@ -31,6 +36,7 @@ type governed struct {
 	key   string // identifies it within the task, but for how often it was made before
 	name  string
 	api   llm.API
+	limit string                   // that it goes through; "" for the task's
 	ready func() (llm.Call, error) // what it is on the wire, if it must be sent
 	send  func(context.Context) (*llm.Exchange, error)
 	with  func(*Save, *llm.Exchange) error // adds to the write that stores the response; nil for nothing
@@ -61,29 +67,34 @@ func (a *attempt) govern(ctx context.Context, c governed) (exchange *llm.Exchang
 		})
 		return exchange, stored, nil
 	}
+	if err := a.diverged(c.name); err != nil {
+		a.unstep(c.key, key)
+		return nil, nil, err
+	}
 	ready, err := c.ready()
 	if err != nil {
 		a.unstep(c.key, key)
 		return nil, nil, Permanent(fmt.Errorf("%s: %w", c.name, err))
 	}
 	settle := Settlement{Key: key + "/" + strconv.Itoa(a.row.Attempt)}
-	if err := a.reserve(ctx, settle.Key, ready); err != nil {
+	limit := cmp.Or(c.limit, a.row.Limit)
+	if err := a.reserve(ctx, settle.Key, limit, ready); err != nil {
 		a.unstep(c.key, key)
-		return nil, nil, a.fail(c.key, c.api.Name(), err)
+		return nil, nil, a.fail(c, err)
 	}
 	sent := time.Now()
 	exchange, err = c.send(ctx)
 	settle.SentAgo = time.Since(sent)
 	if err != nil {
 		a.unstep(c.key, key)
-		return nil, nil, a.unanswered(c.key, c.api.Name(), settle, err)
+		return nil, nil, a.unanswered(c, settle, err)
 	}
 	a.answered(began, func(s *tally) {
 		s.calls++
 		s.usage = s.usage.Add(exchange.Usage)
 	})
 	if err := a.store(key, c, exchange, settle); err != nil {
-		return nil, nil, a.fail(c.key, c.api.Name(), err)
+		return nil, nil, a.fail(c, err)
 	}
 	return exchange, nil, nil
 }
@@ -104,8 +115,8 @@ func (a *attempt) store(key string, c governed, exchange *llm.Exchange, settle S
 }
 
 // unanswered settles a call that failed and returns the failure.
-func (a *attempt) unanswered(name, api string, settle Settlement, err error) error {
-	failed := a.fail(name, api, err)
+func (a *attempt) unanswered(c governed, settle Settlement, err error) error {
+	failed := a.fail(c, err)
 	var call *llm.Error
 	if !errors.As(failed, &call) {
 		// The context ended before anything was sent.
@@ -150,13 +161,13 @@ func outcomeOf(e *llm.Error) CallOutcome {
 // fail remembers a call's failure, so that it is not sent again in this attempt
 // and so that the attempt is judged by it even if the handler's error does not
 // wrap it, as those of providers' own SDKs do not.
-func (a *attempt) fail(name, api string, err error) error {
+func (a *attempt) fail(c governed, err error) error {
 	var call *llm.Error
 	if !errors.As(err, &call) {
 		if errors.Is(err, ErrLeaseLost) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 			return err
 		}
-		call = &llm.Error{Class: llm.Transient, API: api, Message: err.Error(), Err: err}
+		call = &llm.Error{Class: llm.Transient, API: c.api.Name(), Message: err.Error(), Err: err}
 		err = call
 	}
 	a.mu.Lock()
@@ -164,7 +175,8 @@ func (a *attempt) fail(name, api string, err error) error {
 	if a.failed == nil {
 		a.failed = map[string]*llm.Error{}
 	}
-	a.failed[name], a.last = call, call
+	a.failed[c.key], a.last = call, call
+	a.outside = c.limit != "" && c.limit != a.row.Limit
 	a.clock++
 	a.failedAt = a.clock
 	return err
@@ -198,14 +210,14 @@ func (a *attempt) answered(began int, change func(*tally)) {
 }
 
 // reserve takes a call's cost from the limit and waits for its turn.
-func (a *attempt) reserve(ctx context.Context, key string, call llm.Call) error {
+func (a *attempt) reserve(ctx context.Context, key, through string, call llm.Call) error {
 	began := time.Now()
 	defer func() {
 		if waited := time.Since(began); waited > time.Millisecond {
 			a.count(func(s *tally) { s.waited += waited })
 		}
 	}()
-	ask := Reservation{Lease: a.row.Lease(), Key: key, Limit: a.row.Limit}
+	ask := Reservation{Lease: a.row.Lease(), Key: key, Limit: through}
 	ask.Size = limit.Size{Chars: call.Size.Chars, MaxTokens: call.Size.MaxTokens, Output: a.row.Size.Output}
 	for {
 		ask.Patience = a.client.config.Patience - time.Since(began)
@@ -222,11 +234,11 @@ func (a *attempt) reserve(ctx context.Context, key string, call llm.Call) error 
 			}
 			return nil
 		case grant.Gate.Name == gateHeld:
-			return a.shut(call, llm.Blocked, grant)
+			return a.shut(call, through, llm.Blocked, grant)
 		case grant.Gate.Name == gateTooLarge:
-			return a.tooLarge(call, grant)
+			return a.tooLarge(call, through, grant)
 		case grant.Wait > ask.Patience || ask.Patience <= 0:
-			return a.shut(call, llm.Throttled, grant)
+			return a.shut(call, through, llm.Throttled, grant)
 		}
 		// The limit keeps a call's turn for two seconds.
 		wait(ctx, opened, min(ask.Patience, time.Second))
@@ -243,11 +255,11 @@ const (
 )
 
 // tooLarge is the failure of a call that the provider would never let in.
-func (a *attempt) tooLarge(call llm.Call, g Grant) error {
+func (a *attempt) tooLarge(call llm.Call, through string, g Grant) error {
 	return &llm.Error{
 		Class: llm.Permanent, API: call.API.Name(),
 		Message: fmt.Sprintf("the call needs %.0f %s and limit %s allows %.0f in all; make it smaller, or lower its maximum of output",
-			g.Gate.Need, g.Gate.Reason, cmp.Or(g.Gate.Limit, a.row.Limit), g.Gate.Level),
+			g.Gate.Need, g.Gate.Reason, cmp.Or(g.Gate.Limit, through), g.Gate.Level),
 	}
 }
 
@@ -256,10 +268,10 @@ func (a *attempt) giveBack(key string) error {
 	return a.save(Save{Settle: &Settlement{Key: key, Outcome: CallNotSent}})
 }
 
-func (a *attempt) shut(call llm.Call, class llm.Class, g Grant) error {
+func (a *attempt) shut(call llm.Call, through string, class llm.Class, g Grant) error {
 	return &llm.Error{
 		Class: class, API: call.API.Name(), RetryAfter: g.Wait,
-		Message: fmt.Sprintf("limit %s is closed: %s %s", a.row.Limit, g.Gate.Name, g.Gate.Reason),
+		Message: fmt.Sprintf("limit %s is closed: %s %s", through, g.Gate.Name, g.Gate.Reason),
 	}
 }
 

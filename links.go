@@ -38,9 +38,9 @@ type Links struct {
 	Signals map[string]int `json:"signals,omitempty"` // how many signals of each name have come
 	Stored  bool           `json:"stored,omitempty"`  // it may have steps though it was never claimed
 
-	Fallbacks []Fallback                 `json:"fallbacks,omitempty"` // which operations go on with it when it fails
-	Origin    *Origin                    `json:"origin,omitempty"`    // what it was forked from
-	Variant   map[string]json.RawMessage `json:"variant,omitempty"`   // what a fork changed of its calls
+	Fallbacks []Fallback `json:"fallbacks,omitempty"` // which operations go on with it when it fails
+	Origin    *Origin    `json:"origin,omitempty"`    // what it was forked from
+	Variant   Variant    `json:"variant,omitempty"`   // what a fork changed of its calls
 }
 
 // Wait is what a blocked task waits for: branches or a signal. A Due of the task
@@ -338,8 +338,8 @@ func (r *TaskRow) BranchHasEnded(last *TaskRow) (counts, start bool) {
 }
 
 // NextInLine takes the first one out of the line of r's branches, and returns its id;
-// zero if there is none. If that has ended, or is not there, the next one may start in
-// its place.
+// zero if there is none. If that has ended, is not there or is not Awaited, the next one
+// may start in its place; if it is under way already, it has the place.
 func (r *TaskRow) NextInLine() ID {
 	if r.Links == nil || r.Links.Wait == nil || r.Links.Wait.Line == nil {
 		return ID{}

@@ -24,6 +24,12 @@ type Operation[In, Out any] struct {
 	Duplicates Duplicates    // what becomes of an identical task; default Join
 	Reuse      time.Duration // for how long after its success a result answers identical tasks; default 0
 	Tokens     int           // output tokens that a call is expected to use, for its first reservation; default: unknown
+
+	// Strict makes a retry a dead letter, before it does anything new, if the handler
+	// then takes another way than the one that stored the task's steps: its code has
+	// changed. Without it that is told, in the log and in Attempt.Unasked. It is for
+	// handlers that do one thing after the other.
+	Strict bool
 }
 
 // NoLimit is the limit of operations that call no model: nothing gates them.
@@ -48,6 +54,7 @@ type spec struct {
 	Duplicates Duplicates
 	Reuse      time.Duration
 	Tokens     int
+	Strict     bool
 }
 
 // spec returns the operation with its defaults filled in.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pawlhq/pawl/llm"
@@ -82,14 +83,30 @@ func (w *worker) finish(o *outcome) (f Finish, ok bool) {
 	}
 	if o.err != nil {
 		backoff := w.handlers[a.row.Operation].spec.Backoff
-		f = judge(a.row, backoff, failure{o.err, o.cause, a.lastFailure()}, time.Now(), jitter())
+		call, outside := a.lastFailure()
+		f = judge(a.row, backoff, failure{o.err, o.cause, call, outside}, time.Now(), jitter())
 	}
 	a.report(&f.Attempt)
+	if f.To == Succeeded {
+		w.tellUnasked(a, &f.Attempt)
+	}
 	if f.To == Dead {
 		w.log.Warn("task is dead", "task", a.row.ID, "operation", a.row.Operation, "queue", a.row.Queue,
 			"attempt", a.row.Attempt, "class", f.Attempt.Class, "error", f.Attempt.Message)
 	}
 	return f, true
+}
+
+// tellUnasked tells of stored steps that an attempt that succeeded did not ask for. A
+// fallback asks for what it likes.
+func (w *worker) tellUnasked(a *attempt, end *Attempt) {
+	left := a.unasked()
+	if len(left) == 0 || slices.ContainsFunc(a.row.Attempts, func(t Attempt) bool { return t.As != "" }) {
+		return
+	}
+	end.Unasked = len(left)
+	w.log.Warn("the handler did not ask for steps that earlier attempts stored: its code or its data has changed",
+		"task", a.row.ID, "operation", a.row.Operation, "attempt", a.row.Attempt, "steps", len(left), "first", left[0].Name)
 }
 
 // success is the outcome of a handler that returned an output: with the task

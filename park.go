@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 )
 
@@ -104,7 +103,7 @@ func Await[T any](ctx context.Context, name string, opts ...AwaitOption) (T, err
 }
 
 func (a *attempt) await(name string, within time.Duration) (json.RawMessage, error) {
-	_, over := a.step("await-over:" + name)
+	end, over := a.step("await-over:" + name)
 	if over != nil {
 		return nil, fmt.Errorf("%q: %w", name, ErrNoSignal)
 	}
@@ -112,7 +111,7 @@ func (a *attempt) await(name string, within time.Duration) (json.RawMessage, err
 	if payload != nil {
 		return payload, nil
 	}
-	left, err := a.patience(name, within)
+	left, err := a.patience(name, end, within)
 	if err != nil {
 		return nil, err
 	}
@@ -140,8 +139,8 @@ func (a *attempt) nextSignal(name string) (payload json.RawMessage, got int) {
 }
 
 // patience returns how long to wait for a signal from now on; 0 for ever. When it is
-// over, that is stored: a signal that comes after it is none for this call.
-func (a *attempt) patience(name string, within time.Duration) (time.Duration, error) {
+// over, that is stored under end: a signal that comes after it is none for this call.
+func (a *attempt) patience(name, end string, within time.Duration) (time.Duration, error) {
 	key, asked := a.step("await:" + name)
 	if within == 0 {
 		return 0, nil
@@ -161,16 +160,8 @@ func (a *attempt) patience(name string, within time.Duration) (time.Duration, er
 	if left := until.Sub(now); left > 0 {
 		return left, nil
 	}
-	step := StepRow{Key: "await-over:" + name + "#" + strconv.Itoa(a.asked("await-over:"+name)), Name: "await-over", Result: []byte("null")}
-	if err := a.save(Save{Step: &step}); err != nil {
+	if err := a.save(Save{Step: &StepRow{Key: end, Name: "await-over", Result: []byte("null")}}); err != nil {
 		return 0, err
 	}
 	return 0, fmt.Errorf("%q: %w", name, ErrNoSignal)
-}
-
-// asked returns how often a step was asked for in this attempt.
-func (a *attempt) asked(name string) int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.seen[name]
 }

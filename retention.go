@@ -11,7 +11,9 @@ import (
 // else refers to. Zero keeps them for ever.
 //
 // What is removed answers nobody: neither a Wait for its run, nor an identical
-// task within a reuse window. So keep tasks longer than the longest of both.
+// task within a reuse window. So keep tasks longer than the longest of both. The
+// result of a branch is kept in any case until its parent has ended. With a dead
+// letter that a run waits for in hope of a retry, the run is given up: cancelled.
 type Retention struct {
 	Succeeded time.Duration
 	Cancelled time.Duration
@@ -87,7 +89,12 @@ func (w *worker) remove(ctx context.Context, k kept) error {
 			return err
 		}
 		if len(removed) < retainMost {
-			return nil
+			// Some may have been passed over, whose results are still to be read.
+			passed, err := w.store.List(ctx, w.now, old)
+			if err != nil || len(passed) < retainMost {
+				return err
+			}
+			old.After = passed[len(passed)-1].ID
 		}
 		if err := sleep(ctx, max(time.Since(began), retainPause)); err != nil {
 			return err

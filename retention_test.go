@@ -216,3 +216,39 @@ func TestRetentionRemovesConversations(t *testing.T) {
 		}
 	})
 }
+
+// The results that a list still needs are kept, and do not keep others from being
+// removed.
+func TestRetentionKeepsWhatIsStillToBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(newStore(t), pawl.Config{Retention: pawl.Retention{Succeeded: time.Minute}})
+		approve := pawl.Operation[int, int]{Name: "approve", Limit: pawl.NoLimit}
+		approve.Handle(c, func(ctx context.Context, t *pawl.Task[int]) (int, error) {
+			if t.Input > 0 {
+				return t.Input, nil
+			}
+			return pawl.Await[int](ctx, "go")
+		})
+		start(t, c)
+		numbers := make([]int, 1200)
+		for i := range numbers {
+			numbers[i] = i
+		}
+		run, err := pawl.Each(approve).Add(t.Context(), c, numbers)
+		must(t, err)
+		others, err := approve.AddMany(t.Context(), c, numbers[1:])
+		must(t, err)
+		time.Sleep(time.Hour)
+		if n := counts(t, c)[pawl.Succeeded]; n != 1199 {
+			t.Errorf("%d succeeded tasks are kept; want the 1199 of the list, and none of the %d others", n, len(others))
+		}
+		must(t, run.Signal(t.Context(), "go", 5))
+		if got := result(t, run); len(got) != 1200 || got[0] != 5 {
+			t.Errorf("Wait = %d elements; want 1200", len(got))
+		}
+		time.Sleep(time.Hour)
+		if n := counts(t, c); len(n) != 0 {
+			t.Errorf("%v are kept after the run; want none", n)
+		}
+	})
+}

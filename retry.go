@@ -54,6 +54,8 @@ type failure struct {
 	err   error      // what the handler returned
 	cause error      // why its context had ended; nil if it had not
 	call  *llm.Error // its latest call's failure; nil if that was answered, or there was none
+
+	outside bool // that call went through another limit than the task's
 }
 
 // judge decides what becomes of a task whose attempt failed: it returns the
@@ -74,11 +76,11 @@ func judge(row *TaskRow, b Backoff, f failure, now time.Time, random float64) Fi
 	case llm.Throttled, llm.Blocked:
 		// The limit is what waits; the task stays in its place behind it.
 		out.To = Pending
-		if f.call == nil || row.Limit == NoLimit {
+		if f.call == nil || f.outside || row.Limit == NoLimit {
 			// No limit knows of it, so the task itself must wait.
 			out.To, out.Delay = Scheduled, b.Delay(row.Attempt, random)
 		}
-	case llm.Permanent, Expired, Broken:
+	case llm.Permanent, Expired, Broken, Changed:
 		out.To = Dead
 	case llm.NotSent:
 		out.To, out.NotSent = Scheduled, true

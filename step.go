@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -30,6 +31,10 @@ func Step[T any](ctx context.Context, name string, fn func(context.Context) (T, 
 			return out, Permanent(fmt.Errorf("stored step %q: %w", name, err))
 		}
 		return out, nil
+	}
+	if err := a.diverged(name); err != nil {
+		a.unstep("step:"+name, key)
+		return out, err
 	}
 	began := time.Now()
 	if out, err = fn(ctx); err != nil {
@@ -61,13 +66,67 @@ func (a *attempt) step(name string) (key string, stored *StepRow) {
 		a.seen[name]++
 		key = name + "#" + strconv.Itoa(a.seen[name])
 	}
+	if stored = a.storedSteps()[key]; stored != nil {
+		if a.asked == nil {
+			a.asked = make(map[string]bool, len(a.stored))
+		}
+		a.asked[key] = true
+	}
+	return key, stored
+}
+
+// storedSteps returns the steps of earlier attempts by key. The caller has a.mu.
+func (a *attempt) storedSteps() map[string]*StepRow {
 	if a.stored == nil && len(a.row.Steps) > 0 {
 		a.stored = make(map[string]*StepRow, len(a.row.Steps))
 		for i := range a.row.Steps {
 			a.stored[a.row.Steps[i].Key] = &a.row.Steps[i]
 		}
 	}
-	return key, a.stored[key]
+	return a.stored
+}
+
+// isStored reports whether the next step with this name is stored.
+func (a *attempt) isStored(name string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	key := name + "#" + strconv.Itoa(a.seen[name]+1)
+	if free := a.free[name]; len(free) > 0 {
+		key = free[0]
+	}
+	return a.storedSteps()[key] != nil
+}
+
+// unasked returns the stored steps, oldest first, that the handler has not asked for:
+// it is no longer the code, or has no longer the data, of the attempts that stored
+// them. Signals wait to be asked for.
+func (a *attempt) unasked() []*StepRow {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.asked) == len(a.row.Steps) {
+		return nil
+	}
+	var left []*StepRow
+	for i := range a.row.Steps {
+		s := &a.row.Steps[i]
+		if !a.asked[s.Key] && !strings.HasPrefix(s.Name, signalPrefix) {
+			left = append(left, s)
+		}
+	}
+	return left
+}
+
+// diverged reports, for operations that are Strict, a step that no earlier attempt
+// stored while one that was stored has not been asked for.
+func (a *attempt) diverged(name string) error {
+	if !a.strict {
+		return nil
+	}
+	if left := a.unasked(); len(left) > 0 {
+		return &verdict{class: Changed, err: fmt.Errorf("step %q is new, and stored step %q was not asked for: the handler is not the one that stored it; "+
+			"fork the run to keep what it should, or retry with an input to begin anew", name, left[0].Name)}
+	}
+	return nil
 }
 
 // unstep gives back a key under which nothing was stored: the next step with

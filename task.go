@@ -144,6 +144,7 @@ type Attempt struct {
 	Message string        `json:"message,omitempty"` // of the error
 	Waited  time.Duration `json:"waited,omitempty"`  // for limits, inside the attempt
 	Spared  llm.Usage     `json:"spared,omitzero"`   // tokens that were not paid again, thanks to stored calls
+	Unasked int           `json:"unasked,omitempty"` // stored steps that it did not ask for, though it succeeded: its code or its data has changed
 	Used    bool          `json:"used,omitempty"`    // whether it counts against MaxAttempts
 }
 

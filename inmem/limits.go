@@ -44,7 +44,7 @@ func (s *Store) Reserve(ctx context.Context, now time.Time, calls []pawl.Reserva
 // it is claimed again; else it would be claimed, and turned away, over and over.
 func (s *Store) turnAway(r pawl.Reservation) {
 	s.hungry = true
-	if t, err := s.held(r.Lease); err == nil {
+	if t, err := s.held(r.Lease); err == nil && t.row.Limit == r.Limit {
 		t.row.Size = s.table.TaskSize(asks(t, &r))
 	}
 }

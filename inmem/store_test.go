@@ -84,3 +84,7 @@ func TestCompare(t *testing.T) {
 func TestLateWorkersDoNotOvershoot(t *testing.T) {
 	storetest.Interleave(t, func(*testing.T) pawl.Store { return inmem.New() }, 200)
 }
+
+func TestEachWaitEndsOnce(t *testing.T) {
+	storetest.RunJoins(t, func(*testing.T) pawl.Store { return inmem.New() }, 100)
+}

@@ -2,6 +2,7 @@ package llm
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 )
 
@@ -29,6 +30,13 @@ type Exchange struct {
 // queue puts one in the context of every handler.
 type Governor interface {
 	Govern(ctx context.Context, call Call, send func(context.Context) (*Exchange, error)) (*Exchange, error)
+}
+
+// Adapter is implemented by a [Governor] that may have a call say something else than
+// it does.
+type Adapter interface {
+	// Adapt returns the body that the call is made with.
+	Adapt(call Call) (json.RawMessage, error)
 }
 
 type governorKey struct{}

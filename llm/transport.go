@@ -45,6 +45,12 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	call := Call{API: t.API, Name: r.Method + " " + r.URL.Path, Body: body, Size: t.API.Measure(body)}
+	if a, ok := governor.(Adapter); ok {
+		if body, err = a.Adapt(call); err != nil {
+			return nil, err
+		}
+		call.Body, call.Size = body, t.API.Measure(body)
+	}
 	var last *received
 	exchange, err := governor.Govern(r.Context(), call, func(ctx context.Context) (*Exchange, error) {
 		var err error

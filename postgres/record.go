@@ -101,6 +101,7 @@ type attempt struct {
 	Spared  llm.Usage     `json:"p,omitzero"`
 	Used    bool          `json:"x,omitempty"`
 	As      string        `json:"a,omitempty"`
+	Unasked int           `json:"q,omitempty"`
 }
 
 func micro(t time.Time) int64 {
@@ -139,7 +140,7 @@ func packMore(r *pawl.TaskRow) ([]byte, error) {
 		m.Attempts[i] = attempt{
 			Number: a.Number, Started: micro(a.Started), Ended: micro(a.Ended), Usage: a.Usage, Calls: a.Calls, Saved: a.Saved,
 			Unknown: a.Unknown, Class: a.Class, Message: a.Message, Waited: a.Waited, Spared: a.Spared, Used: a.Used,
-			As: a.As,
+			As: a.As, Unasked: a.Unasked,
 		}
 		if a.Worker != r.Worker || !r.State.Ended() {
 			m.Attempts[i].Worker = &a.Worker
@@ -189,7 +190,7 @@ func unpackMore(packed []byte, r *pawl.TaskRow) error {
 		r.Attempts[i] = pawl.Attempt{
 			Number: a.Number, Worker: r.Worker, Started: timeOf(a.Started), Ended: timeOf(a.Ended), Usage: a.Usage, Calls: a.Calls, Saved: a.Saved,
 			Unknown: a.Unknown, Class: a.Class, Message: a.Message, Waited: a.Waited, Spared: a.Spared, Used: a.Used,
-			As: a.As,
+			As: a.As, Unasked: a.Unasked,
 		}
 		if a.Worker != nil {
 			r.Attempts[i].Worker = *a.Worker

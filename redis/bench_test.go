@@ -112,3 +112,7 @@ func BenchmarkBranches(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkStoreBranches(b *testing.B) {
+	storetest.BenchBranches(b, func(b *testing.B) pawl.Store { return open(b, services.Redis(b)) })
+}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/services"
 	"github.com/pawlhq/pawl/redis"
 )
 
@@ -129,5 +130,24 @@ func TestTenThousandBranches(t *testing.T) {
 				t.Fatalf("claimed %d tasks after the branches; want the one that waited for them, once", len(last))
 			}
 		})
+	}
+}
+
+// However many identities share a hash, no command gets more arguments than Lua passes on.
+func TestManyIdentitiesOfOneHash(t *testing.T) {
+	s := open(t, services.Redis(t))
+	tasks := branches(pawl.ID{}, many)
+	for i := range tasks {
+		tasks[i].Row.Identity = pawl.Hash{1, byte(i >> 8), byte(i), 1}
+	}
+	if _, err := s.Add(t.Context(), time.Time{}, tasks); err != nil {
+		t.Fatal(err)
+	}
+	drain(t, []*redis.Store{s}, many, many)
+	again := branches(pawl.ID{}, 1)
+	again[0].Row.Identity, again[0].Reuse = tasks[many-1].Row.Identity, time.Hour
+	added, err := s.Add(t.Context(), time.Time{}, again)
+	if err != nil || added[0].ID != tasks[many-1].Row.ID || added[0].As != pawl.AsReused {
+		t.Errorf("Add = %+v, %v; want the last task's result", added, err)
 	}
 }

@@ -28,9 +28,10 @@ type database struct {
 	known    known
 	hints    hints
 	crowds   crowds
-	book     atomic.Int64 // the version of the book that was seen last
-	dialled  atomic.Int64 // connections that were made
-	sure     atomic.Int64 // dialled, when the whole book was read
+	turns    chan struct{} // holds one while a transaction of this process has the turn, or asks for it
+	book     atomic.Int64  // the version of the book that was seen last
+	dialled  atomic.Int64  // connections that were made
+	sure     atomic.Int64  // dialled, when the whole book was read
 	bell     bell
 
 	closing context.Context // ends with Close
@@ -39,7 +40,9 @@ type database struct {
 }
 
 func newDatabase(o options) *database {
-	d := &database{keys: newKeys(o.prefix), events: o.events, name: fmt.Sprintf("%016x", rand.Uint64())}
+	d := &database{
+		keys: newKeys(o.prefix), events: o.events, name: fmt.Sprintf("%016x", rand.Uint64()), turns: make(chan struct{}, 1),
+	}
 	d.families = append(append([]string{}, d.keys.nodes[:]...), d.keys.texts[:]...)
 	d.client = o.client(func() { d.dialled.Add(1) })
 	d.closing, d.close = context.WithCancel(context.Background())
@@ -103,20 +106,20 @@ func (t *tx) update(f func(durable.Tx) (*durable.Writes, error)) error {
 			return fmt.Errorf("open the book: %w", err)
 		}
 	}
+	committed := false
+	defer func() { t.endTurn(committed) }()
 	w, err := f(t)
-	if err == nil && w == nil && t.trusted {
+	if err == nil && w == nil && (t.trusted || t.guessed) {
 		err = fmt.Errorf("%w: nothing to commit, and so nothing is checked", durable.ErrConflict)
 	}
 	if err == nil && w != nil {
 		if err = t.commit(w); err == nil {
+			committed = true
 			return nil
 		}
 	}
 	if t.withBook {
 		t.unlock("lock", t.token)
-	}
-	if t.turn != "" {
-		t.unlock("turn", t.turn)
 	}
 	return err
 }

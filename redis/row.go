@@ -184,6 +184,7 @@ func (b *buffer) attempt(a *pawl.Attempt) {
 	b.int(int64(a.Waited))
 	b.usage(a.Spared)
 	b.bool(a.Used)
+	b.int(int64(a.Unasked))
 }
 
 func (r *reader) attempt(a *pawl.Attempt) {
@@ -201,6 +202,7 @@ func (r *reader) attempt(a *pawl.Attempt) {
 	a.Waited = r.duration()
 	a.Spared = r.usage()
 	a.Used = r.bool()
+	a.Unasked = int(r.int())
 }
 
 func (b *buffer) usage(u llm.Usage) {

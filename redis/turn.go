@@ -63,10 +63,21 @@ func (c *crowds) any(ids []pawl.ID) bool {
 }
 
 // takeTurn waits for the turn, if it is to be taken for one of ids and this transaction
-// does not have it.
+// does not have it. Those of this process queue up for it, and only the first of them
+// asks the server.
 func (t *tx) takeTurn(ids []pawl.ID) error {
-	if t.turn != "" || !t.crowds.any(ids) {
+	if t.queued || !t.crowds.any(ids) {
 		return nil
+	}
+	patience := time.NewTimer(turnMost)
+	defer patience.Stop()
+	select {
+	case t.turns <- struct{}{}:
+		t.queued = true
+	case <-patience.C:
+		return nil
+	case <-t.ctx.Done():
+		return t.ctx.Err()
 	}
 	token := fmt.Sprintf("%016x", rand.Uint64())
 	for began := time.Now(); time.Since(began) < turnMost; {
@@ -88,4 +99,14 @@ func (t *tx) takeTurn(ids []pawl.ID) error {
 		}
 	}
 	return nil
+}
+
+// endTurn gives up the turn, which a commit has given up already on the server.
+func (t *tx) endTurn(committed bool) {
+	if t.turn != "" && !committed {
+		t.unlock("turn", t.turn)
+	}
+	if t.queued {
+		<-t.turns
+	}
 }

@@ -8,25 +8,28 @@ import (
 
 // twins are what tasks are to their identities from now on, by key; see commit.lua.
 type twins struct {
-	order []string
-	by    map[string]*twinPart
+	parts []*twinPart
+	open  map[string]*twinPart
 }
 
-type twinPart struct{ identities, what, ids, ended list }
+type twinPart struct {
+	key                          string
+	identities, what, ids, ended list
+}
 
 func (ts *twins) add(k *keys, r *durable.Record, what string) {
 	if r.Identity.IsZero() || what == "new" && r.State.Ended() {
 		return
 	}
 	key := k.twins(r.Identity)
-	p := ts.by[key]
-	if p == nil {
-		if ts.by == nil {
-			ts.by = map[string]*twinPart{}
+	p := ts.open[key]
+	if p == nil || p.ids.n >= mostArguments {
+		if ts.open == nil {
+			ts.open = map[string]*twinPart{}
 		}
-		p = &twinPart{}
-		ts.by[key] = p
-		ts.order = append(ts.order, key)
+		p = &twinPart{key: key}
+		ts.open[key] = p
+		ts.parts = append(ts.parts, p)
 	}
 	p.identities.bytes(r.Identity[:])
 	p.what.text(what)
@@ -36,11 +39,10 @@ func (ts *twins) add(k *keys, r *durable.Record, what string) {
 
 // twins appends them to a program.
 func (p *program) twins(ts *twins) {
-	p.array(len(ts.order))
-	for _, key := range ts.order {
-		part := ts.by[key]
+	p.array(len(ts.parts))
+	for _, part := range ts.parts {
 		p.array(5)
-		p.text(p.key(key))
+		p.text(p.key(part.key))
 		for _, l := range []*list{&part.identities, &part.what, &part.ids, &part.ended} {
 			p.list(l)
 		}

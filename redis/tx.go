@@ -36,7 +36,8 @@ type tx struct {
 	expected []expectation
 	stored   []pawl.Hash            // conversations that must be stored
 	heads    map[pawl.ID]*candidate // pending tasks that were read
-	turn     string                 // the token of the turn that it has; see turn.go
+	queued   bool                   // whether it stands first in this process's queue for the turn
+	turn     string                 // the token of the turn, if it has it; see turn.go
 	trusted  bool                   // whether rows were not read because they are known
 	changed  bool                   // whether it was refused because of rows that have changed, and nothing else is in doubt
 	orphans  []*durable.Record      // tasks that were not added, and have payloads

@@ -186,6 +186,7 @@ const (
 	trySpared  = 12
 	tryUsed    = 13
 	tryAs      = 14
+	tryUnasked = 15
 )
 
 func packTry(a *pawl.Attempt) []byte {
@@ -204,6 +205,7 @@ func packTry(a *pawl.Attempt) []byte {
 	f.bytes(trySpared, packUsage(a.Spared))
 	f.flag(tryUsed, a.Used)
 	f.text(tryAs, a.As)
+	f.number(tryUnasked, int64(a.Unasked))
 	return f
 }
 
@@ -242,6 +244,8 @@ func unpackTry(f fields) (a pawl.Attempt, err error) {
 			a.Used = v.flag()
 		case tryAs:
 			a.As = string(v.data)
+		case tryUnasked:
+			a.Unasked = int(v.n)
 		}
 		if err != nil {
 			return a, err

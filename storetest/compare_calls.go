@@ -22,6 +22,9 @@ func (p *pair) add() {
 		if len(rows) > 0 && p.chance(5) {
 			n.Row.Run = oneOf(p, rows...).Run
 		}
+		if p.chance(4) {
+			p.linked(&n)
+		}
 		tasks = append(tasks, n)
 	}
 	if len(p.added) > 0 && p.chance(6) {
@@ -113,7 +116,7 @@ func (p *pair) finish() {
 		if r == nil {
 			return
 		}
-		f := outcome(r, oneOf(p, pawl.Succeeded, pawl.Succeeded, pawl.Dead, pawl.Cancelled, pawl.Scheduled, pawl.Pending))
+		f := outcome(r, oneOf(p, pawl.Succeeded, pawl.Succeeded, pawl.Dead, pawl.Cancelled, pawl.Scheduled, pawl.Pending, pawl.Blocked, pawl.Blocked))
 		f.Attempt.Calls, f.Attempt.Saved, f.Attempt.Waited = p.IntN(2), p.IntN(2), time.Duration(p.IntN(9))*time.Second
 		f.Attempt.Usage, f.Attempt.Spared = llm.Usage{Input: p.Int64N(99), Output: p.Int64N(400)}, llm.Usage{CacheRead: p.Int64N(9)}
 		f.NotSent = p.chance(5)
@@ -125,6 +128,12 @@ func (p *pair) finish() {
 		}
 		if p.chance(4) {
 			f.Follow = []pawl.NewTask{p.follow(r)}
+		}
+		switch {
+		case f.To == pawl.Blocked:
+			p.park(r, &f)
+		case f.To == pawl.Pending && p.chance(3):
+			f.Fallback = p.stage()
 		}
 		all = append(all, f)
 	}
@@ -138,6 +147,9 @@ func (p *pair) follow(r *pawl.TaskRow) pawl.NewTask {
 	n.Row.Run = r.Run
 	if rows := p.rows(pawl.Filter{IDs: []pawl.ID{r.ID}}); len(rows) > 0 && p.chance(2) {
 		p.converse(&n, rows)
+	}
+	if !r.Parent().IsZero() || p.chance(3) {
+		p.behind(&n, r)
 	}
 	return n
 }

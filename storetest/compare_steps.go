@@ -42,9 +42,11 @@ func (p *pair) step() {
 		p.reserve()
 	case n < 82:
 		p.beat()
-	case n < 88:
+	case n < 87:
 		p.change()
-	case n < 92:
+	case n < 89:
+		p.signal()
+	case n < 93:
 		p.configureOne()
 	case n < 95:
 		p.list(p.filter())

@@ -28,6 +28,7 @@ type broken struct {
 	save     func(*pawl.Save)
 	finish   func(*pawl.Finish)
 	filter   func(*pawl.Filter)
+	change   func(*pawl.Change)
 	reserve  func(*pawl.Reservation)
 	setting  func(*pawl.Setting)
 	notFound bool // unknown conversations are empty ones
@@ -70,7 +71,7 @@ func (b *broken) Finish(ctx context.Context, now time.Time, finishes []pawl.Fini
 }
 
 func (b *broken) Change(ctx context.Context, now time.Time, f pawl.Filter, c pawl.Change) ([]pawl.ID, error) {
-	return b.Store.Change(ctx, now, one(b.filter, f), c)
+	return b.Store.Change(ctx, now, one(b.filter, f), one(b.change, c))
 }
 
 func (b *broken) List(ctx context.Context, now time.Time, f pawl.Filter) ([]*pawl.TaskRow, error) {
@@ -139,6 +140,21 @@ func TestCompareFindsBrokenRules(t *testing.T) {
 		"busy":                             {save: settled(func(s *pawl.Settlement) { s.Busy = true })},
 		"not reached":                      {save: settled(unreached)},
 		"conversations that are not there": {notFound: true},
+		"nobody waits":                     {finish: func(f *pawl.Finish) { f.Park = nil }},
+		"all must succeed":                 {finish: parking(func(p *pawl.Park) { p.All = false })},
+		"all at once":                      {finish: parking(func(p *pawl.Park) { p.AtOnce = 0 })},
+		"one more at once":                 {finish: parking(func(p *pawl.Park) { p.AtOnce *= 2 })},
+		"signals that the handler has got": {finish: parking(func(p *pawl.Park) { p.After = 0 })},
+		"one branch less":                  {finish: parking(func(p *pawl.Park) { p.Branches = p.Branches[:max(len(p.Branches)-1, 0)] })},
+		"a wait without an end":            {finish: endless},
+		"no other operation goes on":       {finish: func(f *pawl.Finish) { f.Fallback = nil }},
+		"who adds":                         {add: func(n *pawl.NewTask) { n.By = pawl.Lease{} }},
+		"what a handler added":             {add: func(n *pawl.NewTask) { n.Step = nil }},
+		"in line":                          {add: func(n *pawl.NewTask) { n.InLine = false }},
+		"copies":                           {add: func(n *pawl.NewTask) { n.Kept = false }},
+		"steps of another task":            {add: func(n *pawl.NewTask) { n.Row.Steps = nil }},
+		"failures that are caught":         {finish: func(f *pawl.Finish) { f.Follow = uncaught(f.Follow) }},
+		"signals are the same":             {change: func(c *pawl.Change) { c.Signal.ID = "" }},
 		"steps are no events":              {types: []pawl.EventType{pawl.EventAdded, pawl.EventJoined, pawl.EventStarted, pawl.EventRetried, pawl.EventEnded, pawl.EventCancelling}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -208,5 +224,31 @@ func configured(f func(*limit.Config)) func(*pawl.Setting) {
 			c := one(f, *s.Config)
 			s.Config = &c
 		}
+	}
+}
+
+// parking breaks what tasks wait for.
+func parking(f func(*pawl.Park)) func(*pawl.Finish) {
+	return func(v *pawl.Finish) {
+		if v.Park != nil {
+			c := one(f, *v.Park)
+			v.Park = &c
+		}
+	}
+}
+
+func uncaught(tasks []pawl.NewTask) []pawl.NewTask {
+	return do(func(n *pawl.NewTask) {
+		if n.Row.Caught() {
+			links := *n.Row.Links
+			links.Caught = false
+			n.Row.Links = &links
+		}
+	}, tasks)
+}
+
+func endless(f *pawl.Finish) {
+	if f.To == pawl.Blocked {
+		f.Delay = 0
 	}
 }

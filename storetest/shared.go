@@ -16,7 +16,7 @@ func RunShared(t *testing.T, open func(t *testing.T) (a, b pawl.Store)) {
 	for _, g := range []struct {
 		name  string
 		rules []sharedRule
-	}{{"shared", sharedRules}, {"workers", sharedWorkerRules}, {"events of others", sharedEventRules}, {"at once", raceRules}} {
+	}{{"shared", sharedRules}, {"workers", sharedWorkerRules}, {"events of others", sharedEventRules}, {"at once", raceRules}, {"waits at once", waitRaces}} {
 		t.Run(g.name, func(t *testing.T) {
 			for _, r := range g.rules {
 				t.Run(r.name, func(t *testing.T) {

@@ -76,3 +76,19 @@ func TestTheInboxStaysShortWhereNobodyClaims(t *testing.T) {
 		t.Errorf("Claim gave %d tasks, %v; want all 1,000", len(claimed.Tasks), err)
 	}
 }
+
+func TestEachWaitEndsOnce(t *testing.T) {
+	storetest.RunJoins(t, func(*testing.T) pawl.Store {
+		a, _ := newMemory().two()
+		return durable.New(a)
+	}, 30)
+}
+
+func TestEachWaitEndsOnceWhenEveryTransactionIsDoneAgain(t *testing.T) {
+	storetest.RunJoins(t, func(*testing.T) pawl.Store {
+		m := newMemory()
+		m.conflicts = true
+		a, _ := m.two()
+		return durable.New(a)
+	}, 10)
+}

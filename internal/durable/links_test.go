@@ -1,7 +1,6 @@
 package durable_test
 
 import (
-	"encoding/json"
 	"reflect"
 	"testing"
 
@@ -37,8 +36,8 @@ func drawLinks(t *rapid.T) *pawl.Links {
 			*f = []pawl.Fallback{{Stage: pawl.Stage{Operation: "second", Queue: "q", Limit: "l", Priority: pawl.High, MaxAttempts: 2}}}
 		case **pawl.Origin:
 			*f = &pawl.Origin{Task: pawl.ID{1}, Step: "ask#1", Kept: true}
-		case *map[string]json.RawMessage:
-			*f = map[string]json.RawMessage{"model": []byte(`"another"`)}
+		case *pawl.Variant:
+			*f = pawl.Variant{"model": []byte(`"another"`)}
 		default:
 			t.Fatalf("a field of type %T; say here how to fill it", f)
 		}

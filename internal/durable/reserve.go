@@ -44,7 +44,9 @@ func (a *act) reserve(r *Record, c *pawl.Reservation) pawl.Grant {
 	if !g.OK {
 		// Its task waits for this call's cost when it is claimed again; else it would
 		// be claimed, and turned away, over and over.
-		r.Size = a.book.table.TaskSize(asks(r, c))
+		if c.Limit == r.Limit {
+			r.Size = a.book.table.TaskSize(asks(r, c))
+		}
 		return g // nobody is told: it would ask again at once
 	}
 	a.w.Bell.Ready = true // it may need less than was claimed for it
