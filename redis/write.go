@@ -269,7 +269,7 @@ func (w *writer) steps() error {
 		w.do.to("RPUSH", k.steps(s.Task)).bytes(appendStep(nil, &s.StepRow))
 		c := w.do.to("HSET", results)
 		c.text(s.Key)
-		result := durable.Pack(s.Result)
+		result := durable.PackText(s.Result)
 		if result == nil {
 			result = []byte{}
 		}
