@@ -37,6 +37,9 @@ func Compose(fields []Field, extra map[string]json.RawMessage) (json.RawMessage,
 		}
 	}
 	b.WriteByte('}')
+	if body := b.Bytes(); cap(body)-len(body) <= len(body)/8 {
+		return body, nil
+	}
 	return bytes.Clone(b.Bytes()), nil // of its own length: thousands may be kept
 }
 
