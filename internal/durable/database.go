@@ -139,6 +139,7 @@ type Adding struct {
 	IDs        []pawl.ID   // of the tasks
 	Identities []pawl.Hash // those that may have twins; each once
 	Heads      []pawl.Hash // conversations that should be stored; each once
+	By         bool        // handlers add some of them: whose lease is lost must still learn that a task is stored
 }
 
 // Added is what Tx.Adding answers.
