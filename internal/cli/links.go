@@ -59,6 +59,15 @@ func shellWord(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
+// unasked says that an attempt did not ask for what earlier ones had stored; "" if it
+// asked for all of it, or failed.
+func unasked(a pawl.Attempt) string {
+	if a.Unasked == 0 {
+		return ""
+	}
+	return plural(a.Unasked, "stored step") + " not asked for by attempt " + fmt.Sprint(a.Number) + ": its code or data has changed"
+}
+
 // branchOf says in which branch of which task a task stands; "" for none.
 func branchOf(r *pawl.TaskRow) string {
 	if r.Parent().IsZero() {

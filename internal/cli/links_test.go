@@ -38,3 +38,12 @@ func TestShowNamesAFewOthersOfTheRun(t *testing.T) {
 		t.Errorf("--full leaves tasks of the run out:\n%s", whole)
 	}
 }
+
+func TestStepsThatNobodyAskedForAreTold(t *testing.T) {
+	w := newFlowWard(t)
+	add(w, drift, 1, "drift")
+	w.until("drift", pawl.Succeeded)
+	for _, command := range []string{"run ", "show "} {
+		w.well(command+w.id("drift"), "1 stored step not asked for by attempt 2: its code or data has changed")
+	}
+}

@@ -141,6 +141,9 @@ func (p *page) attempts(r *pawl.TaskRow) {
 		if a.As != "" {
 			note = "as " + a.As + ": " + note
 		}
+		if note == "" {
+			note = unasked(a)
+		}
 		tab.add(p.cut(note), fmt.Sprint(a.Number), moment(a.Started), span(a.Ended.Sub(a.Started)), calls, fmt.Sprint(a.Saved),
 			thousands(a.Usage.Total()), string(cmp.Or(a.Class, "ok")), a.Worker)
 	}

@@ -29,6 +29,7 @@ var (
 	outline = pawl.Operation[topic, []int]{Name: "outline", Limit: pawl.NoLimit}
 	halve   = pawl.Operation[int, int]{Name: "halve", Attempts: 1, Limit: pawl.NoLimit}
 	floor   = pawl.Operation[int, int]{Name: "floor", Limit: pawl.NoLimit}
+	drift   = pawl.Operation[int, int]{Name: "drift", Limit: pawl.NoLimit, Backoff: pawl.Backoff{Base: time.Millisecond}}
 	report  = pawl.Operation[[]int, string]{Name: "summarize", Limit: "claude"}
 	approve = pawl.Operation[string, string]{Name: "approve", Limit: pawl.NoLimit}
 
@@ -57,6 +58,13 @@ func newFlowWard(t *testing.T) *ward {
 		return t.Input / 2, nil
 	})
 	floor.Handle(w.client, func(_ context.Context, t *pawl.Task[int]) (int, error) { return t.Input / 2, nil })
+	drift.Handle(w.client, func(ctx context.Context, t *pawl.Task[int]) (int, error) {
+		if t.Attempt > 1 {
+			return 0, nil
+		}
+		_, err := pawl.Step(ctx, "old", func(context.Context) (int, error) { return 7, nil })
+		return 0, errors.Join(err, errors.New("not yet"))
+	})
 	report.Handle(w.client, func(ctx context.Context, t *pawl.Task[[]int]) (string, error) {
 		reply, err := t.Ask(ctx, model, fmt.Sprintf("Summarize %v in two sentences.", t.Input))
 		if err != nil {

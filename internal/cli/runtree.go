@@ -153,7 +153,7 @@ func (d *drawing) task(t *pawl.TreeTask, name string, depth int) {
 		used = thousands(n)
 	}
 	d.tab.add("", indent(depth)+name, stateOf(r), longer(t.Queued+t.Waited), took, try, used, r.ID.String())
-	notes := []string{trouble(r), waitsFor(t, d.now), signalHint(r)}
+	notes := []string{trouble(r), waitsFor(t, d.now), signalHint(r), unasked(r.LastAttempt())}
 	if len(t.Branches) == 0 && t.Parked >= time.Second && r.State != pawl.Blocked {
 		notes = append(notes, "was parked for "+span(t.Parked))
 	}
