@@ -102,6 +102,7 @@ func (a *act) adding(tasks []pawl.NewTask) (*adder, error) {
 	for i := range tasks {
 		t := &tasks[i]
 		ask.IDs[i] = t.Row.ID
+		ask.By = ask.By || !t.By.Task.IsZero()
 		for _, n := range t.Nodes {
 			own[n.Hash] = true
 		}
@@ -217,6 +218,9 @@ func (d *adder) insert(n *pawl.NewTask) {
 	d.touch(r).isNew = true
 	if r.State == pawl.Pending {
 		d.arrive(r)
+	}
+	if by := d.known[n.By.Task]; by != nil && !slices.Contains(d.w.Holds, by) {
+		d.w.Holds = append(d.w.Holds, by)
 	}
 	d.w.Bell.Ready = true
 	d.emit(pawl.EventAdded, &r.TaskRow)

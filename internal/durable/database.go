@@ -139,6 +139,7 @@ type Adding struct {
 	IDs        []pawl.ID   // of the tasks
 	Identities []pawl.Hash // those that may have twins; each once
 	Heads      []pawl.Hash // conversations that should be stored; each once
+	By         bool        // handlers add some of them: whose lease is lost must still learn that a task is stored
 }
 
 // Added is what Tx.Adding answers.
@@ -234,6 +235,11 @@ type Writes struct {
 	Calls []*Record // only Calls, Size and Head have changed
 	Steps []Step
 	Nodes []pawl.Node // messages that may be new
+
+	// Holds are running tasks whose handlers add tasks. Nothing of them changes, but
+	// whoever has read one of them at the same time, to change it, fails with
+	// ErrConflict: it may have read the run as it was without the new tasks.
+	Holds []*Record
 
 	Posts  []Post // into the inbox, as one letter
 	Pages  []Page // of the book: written or, with no Value, deleted; under Version
