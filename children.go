@@ -147,8 +147,12 @@ func (a *attempt) addBeside(ctx context.Context, add *childAdd) (Added, error) {
 // errNotOwn is the failure of a wait for something that is none of the task's branches.
 var errNotOwn = errors.New("not a branch of the task")
 
-// parkPoll is when a handler looks again at a run that is not its own.
-const parkPoll = time.Second
+// A handler looks again at runs that are not its own: when they have gone on for an
+// eighth longer than they had, but in a minute at the latest.
+const (
+	pollSoonest = time.Second
+	pollLatest  = time.Minute
+)
 
 // parkFor has the attempt wait for lines of tasks. Its own branches wake it when they
 // end; others it looks at again.
@@ -157,10 +161,16 @@ func (a *attempt) parkFor(firsts []ID, tails []*TaskRow) error {
 	if len(firsts) == 1 {
 		what = "waits for " + firsts[0].String()
 	}
+	again := pollLatest
+	foreign := false
 	for _, t := range tails {
 		if t.Parent() != a.row.ID {
-			return a.leave(parking{delay: parkPoll, what: what})
+			foreign = true
+			again = min(again, max(pollSoonest, a.row.Started.Sub(t.Added)/8))
 		}
+	}
+	if foreign {
+		return a.leave(parking{delay: again, what: what})
 	}
 	return a.park(Park{Branches: distinct(firsts)}, nil, 0, what)
 }
