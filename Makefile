@@ -69,7 +69,7 @@ campaign: bin/campaign campaign-loops ## real processes and kill -9: workers, se
 campaign-loops: bin/campaign bin/sdkloop ## agent loops of 200 calls that are killed, of each kind on each store; about 6 minutes
 	@set -e; for kind in ask step sdk; do \
 		bin/campaign loops -kind $$kind -store sqlite -kills 100; \
-		for store in postgres redis; do bin/campaign loops -kind $$kind -store $$store -kills 20; done; \
+		for store in postgres redis; do bin/campaign loops -kind $$kind -store $$store -kills 20 -each 5; done; \
 	done
 
 fsync: bin/campaign ## each acknowledged SQLite write is synced before it is acknowledged, as strace sees it

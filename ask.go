@@ -125,6 +125,9 @@ func (c *Conversation) pose(ctx context.Context, to *choice, prompt string, opts
 
 func (c *Conversation) poseAs(ctx context.Context, to *choice, prompt string, opts []AskOption) (*question, string, error) {
 	q, err := c.question(ctx, prompt)
+	if err == nil {
+		q.view, err = c.summarized(ctx, q)
+	}
 	if err != nil {
 		return nil, "", fmt.Errorf("ask: %w", err)
 	}
@@ -164,12 +167,14 @@ type question struct {
 	nth      int    // how many models were asked before, of those that the call may go to
 	edited   bool   // a fork has changed the prompt
 	opts     []AskOption
-	messages []llm.Message // all, the prompt included
+	messages []llm.Message // before the prompt: a replay does not copy them
 	said     []Node        // those that are not stored
 	head     Hash          // after them
 	asked    int           // how many messages the last request ended with
 	first    Hash          // names the conversation by its first message
-	fresh    []Node        // of said, what Ask itself appends
+	fresh    []Node        // of said, the prompt, if there is one
+	window   Window
+	view     view // what of the messages is sent
 
 	body     json.RawMessage // once it is ready to be sent
 	response *llm.Response   // once it is there
@@ -183,20 +188,32 @@ func (c *Conversation) question(ctx context.Context, prompt string) (*question, 
 	if err := c.load(ctx); err != nil {
 		return nil, err
 	}
-	q := &question{of: c, messages: slices.Clip(c.messages), said: slices.Clip(c.unsaved), head: c.head, asked: c.asked, first: c.first}
-	if prompt == "" {
-		return q, nil
+	q := &question{of: c, window: c.window, view: c.view, messages: slices.Clip(c.messages), said: slices.Clip(c.unsaved), head: c.head, asked: c.asked, first: c.first}
+	if prompt != "" {
+		n, err := NewNode(c.head, llm.Text("user", prompt))
+		if err != nil {
+			return nil, Permanent(err)
+		}
+		q.fresh, q.head = []Node{n}, n.Hash
+		q.said = append(q.said, n)
+		if q.first.IsZero() {
+			q.first = n.Hash
+		}
 	}
-	n, err := NewNode(c.head, llm.Text("user", prompt))
-	if err != nil {
-		return nil, Permanent(err)
-	}
-	q.fresh, q.head = []Node{n}, n.Hash
-	q.said = append(q.said, n)
-	if q.first.IsZero() {
-		q.first = n.Hash
+	q.view = q.view.advance(c.window.chars, q.messages)
+	for _, n := range q.fresh {
+		q.view = q.view.with(c.window.chars, n.Message)
 	}
 	return q, nil
+}
+
+// all returns all messages, the prompt included.
+func (q *question) all() []llm.Message {
+	messages := q.messages
+	for _, n := range q.fresh {
+		messages = append(messages, n.Message)
+	}
+	return messages
 }
 
 // request returns the request that asks these messages, of which others share the
@@ -233,22 +250,19 @@ func (q *question) key() (string, error) {
 	}
 	sum := sha256.New()
 	sum.Write(q.head[:])
-	fmt.Fprintf(sum, "%q\n%s", q.of.path, body)
+	fmt.Fprintf(sum, "%q %s\n%s", q.of.path, q.view.identity(), body)
 	if q.nth > 0 {
 		fmt.Fprintf(sum, "\n%d", q.nth) // another account may know a model by the same name
 	}
-	return "ask:" + hex.EncodeToString(sum.Sum(nil)[:16]), nil
+	return keyOf("ask", sum.Sum(nil)), nil
 }
 
 // ready encodes the request whole.
 func (q *question) ready() (llm.Call, error) {
-	messages := q.messages
-	for _, n := range q.fresh {
-		messages = append(messages, n.Message)
-	}
+	messages, extra := q.view.sent(q.all())
 	shared := []int{len(messages)} // the next call continues here
-	if q.asked > 0 {
-		shared = append(shared, q.asked) // and this one continues there, however much was said since
+	if asked := q.asked - q.view.start + extra; asked > extra {
+		shared = append(shared, asked) // and this one continues there, however much was said since
 	}
 	r, err := q.request(messages, shared, hex.EncodeToString(q.first[:16]))
 	if err != nil {
@@ -293,6 +307,6 @@ func (c *Conversation) heard(q *question) {
 	defer c.mu.Unlock()
 	answer := Node{Message: q.response.Message}
 	c.add(append(q.fresh, answer), q.answered)
-	c.unsaved = nil
+	c.unsaved, c.view = nil, q.view
 	c.asked = len(c.messages) - 1
 }

@@ -74,29 +74,28 @@ func (a *attempt) addChildren(ctx context.Context, adds []childAdd) ([]Added, er
 		}
 		tasks, at = append(tasks, *add.task), append(at, i)
 	}
-	if len(tasks) == 0 {
-		return answers, nil
-	}
-	added, err := a.client.addAll(ctx, tasks)
-	if err != nil {
-		return nil, err
-	}
-	for j, got := range added {
-		if got.As == AsLost {
-			return nil, ErrLeaseLost
+	if len(tasks) > 0 {
+		added, err := insist(ctx, func(ctx context.Context) ([]Added, error) { return a.client.addAll(ctx, tasks) })
+		if err != nil {
+			return nil, err
 		}
-		if got.As == AsJoined {
-			own, err := a.isAbove(ctx, got)
+		for j, got := range added {
+			answers[at[j]] = got
+		}
+	}
+	for i, got := range answers {
+		switch got.As {
+		case AsLost:
+			return nil, ErrLeaseLost
+		case AsJoined:
+			above, err := a.isAbove(ctx, got)
+			if above {
+				answers[i], err = a.addBeside(ctx, &adds[i])
+			}
 			if err != nil {
 				return nil, err
 			}
-			if own {
-				if got, err = a.addBeside(ctx, &adds[at[j]]); err != nil {
-					return nil, err
-				}
-			}
 		}
-		answers[at[j]] = got
 	}
 	return answers, nil
 }
@@ -114,7 +113,9 @@ func (a *attempt) isAbove(ctx context.Context, twin Added) (bool, error) {
 		if r.Parent().IsZero() {
 			return false, nil
 		}
-		rows, err := a.client.store.List(ctx, a.client.now, Filter{IDs: []ID{r.Parent()}})
+		rows, err := insist(ctx, func(ctx context.Context) ([]*TaskRow, error) {
+			return a.client.store.List(ctx, a.client.now, Filter{IDs: []ID{r.Parent()}})
+		})
 		if err != nil || len(rows) == 0 {
 			return false, err
 		}
@@ -125,7 +126,7 @@ func (a *attempt) isAbove(ctx context.Context, twin Added) (bool, error) {
 // addBeside adds a child that was joined to a task above it once more, as nobody's
 // duplicate.
 func (a *attempt) addBeside(ctx context.Context, add *childAdd) (Added, error) {
-	add.name += ":own"
+	add.name, add.stored = add.name+":own", nil
 	if err := a.adopt(add); err != nil || add.stored != nil {
 		if err != nil {
 			return Added{}, err
@@ -133,7 +134,7 @@ func (a *attempt) addBeside(ctx context.Context, add *childAdd) (Added, error) {
 		return *add.stored, nil
 	}
 	add.task.Duplicates, add.task.Row.Identity = Keep, Hash{}
-	added, err := a.client.addAll(ctx, []NewTask{*add.task})
+	added, err := insist(ctx, func(ctx context.Context) ([]Added, error) { return a.client.addAll(ctx, []NewTask{*add.task}) })
 	if err != nil {
 		return Added{}, err
 	}
@@ -161,5 +162,19 @@ func (a *attempt) parkFor(firsts []ID, tails []*TaskRow) error {
 			return a.leave(parking{delay: parkPoll, what: what})
 		}
 	}
-	return a.park(Park{Branches: firsts}, nil, 0, what)
+	return a.park(Park{Branches: distinct(firsts)}, nil, 0, what)
+}
+
+// distinct returns ids without those that are there already: identical tasks are one
+// branch, which ends once.
+func distinct(ids []ID) []ID {
+	seen := make(map[ID]bool, len(ids))
+	var out []ID
+	for _, id := range ids {
+		if !seen[id] {
+			seen[id] = true
+			out = append(out, id)
+		}
+	}
+	return out
 }

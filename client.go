@@ -242,6 +242,14 @@ func persist[T any](ctx context.Context, write func() (T, error)) (T, error) {
 	}
 }
 
+// insist repeats what a handler asks of the store, which is safe, as persist does: a
+// store that fails for a while is no failure of the handler's task.
+func insist[T any](ctx context.Context, ask func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, recordLimit)
+	defer cancel()
+	return persist(ctx, func() (T, error) { return ask(ctx) })
+}
+
 // sleep waits for d, or returns the error of ctx.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)

@@ -3,6 +3,7 @@ package pawl
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -31,6 +32,11 @@ type Conversation struct {
 	chars    int
 	asked    int // how many of them the last request ended with, or the tasks before
 	branches int // how many have started here
+
+	window Window
+	view   view // where the window stood at the last request
+
+	summaries map[span]string // that were made, by the messages that they are of
 }
 
 // own returns the task's own conversation.
@@ -124,9 +130,12 @@ func (c *Conversation) Branch() *Conversation {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.branches++
+	seen := c.view
+	seen.kinds, seen.sizes = slices.Clip(seen.kinds), slices.Clip(seen.sizes)
 	return &Conversation{
 		attempt: c.attempt, path: c.path + "/" + strconv.Itoa(c.branches), loaded: c.loaded, head: c.head, first: c.first,
 		messages: slices.Clip(c.messages), unsaved: slices.Clip(c.unsaved), chars: c.chars, asked: c.asked,
+		window: c.window, view: seen, summaries: maps.Clone(c.summaries),
 	}
 }
 

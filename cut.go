@@ -59,7 +59,7 @@ func putBack(rest []byte, cuts []cut, canonical []byte) ([]byte, error) {
 	return append(body, rest...), nil
 }
 
-// span is a part of a message's canonical JSON.
+// span is a part: of a message's canonical JSON, or of a conversation's messages.
 type span struct{ from, to int }
 
 // longStrings returns the long strings of canonical JSON, without their quotes.

@@ -2,11 +2,13 @@ package pawl
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -50,7 +52,7 @@ func (a *attempt) fan(ctx context.Context) (any, error) {
 	}
 	tails := make([]*TaskRow, len(all))
 	if a.row.Attempt > 1 || a.row.Links != nil && a.row.Links.Origin != nil {
-		if tails, err = a.client.tails(ctx, firsts); err != nil {
+		if tails, err = insist(ctx, func(ctx context.Context) ([]*TaskRow, error) { return a.client.tails(ctx, firsts) }); err != nil {
 			return nil, err
 		}
 	}
@@ -60,6 +62,7 @@ func (a *attempt) fan(ctx context.Context) (any, error) {
 		park.AtOnce = stage.Each.AtOnce
 	}
 	open := false
+	var failed *TaskRow
 	var follow []NewTask
 	for i, t := range tails {
 		switch {
@@ -68,15 +71,38 @@ func (a *attempt) fan(ctx context.Context) (any, error) {
 		case !t.State.Ended():
 			open = true
 		case t.State != Succeeded && strict && a.row.Caught():
-			return nil, broken(t)
+			failed = cmp.Or(failed, t)
 		case t.State != Succeeded && strict:
 			open = true // until somebody retries it
 		}
+	}
+	if failed != nil {
+		return nil, a.giveUp(ctx, failed, tails)
 	}
 	if open || len(follow) > 0 {
 		return nil, a.park(park, follow, 0, fmt.Sprintf("waits for %d branches", len(all)))
 	}
 	return gather(stage, tails)
+}
+
+// giveUp returns the failure of a task that cannot do without a branch that failed.
+// Branches that have not started would do so for nothing, and are cancelled.
+func (a *attempt) giveUp(ctx context.Context, failed *TaskRow, tails []*TaskRow) error {
+	var ids []ID
+	for _, t := range tails {
+		if t != nil && t.IsInLine() {
+			ids = append(ids, t.ID)
+		}
+	}
+	for part := range slices.Chunk(ids, listMost) {
+		_, err := insist(ctx, func(ctx context.Context) ([]ID, error) {
+			return a.client.store.Change(ctx, a.client.now, Filter{IDs: part}, Change{Do: Cancel})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return broken(failed)
 }
 
 // spread returns the branches of a stage, and what their keys begin with. The keys of

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -28,7 +28,13 @@ func (a *attempt) Govern(ctx context.Context, c llm.Call, send func(context.Cont
 // callKey identifies a call within its task by its name and body.
 func callKey(c llm.Call) string {
 	sum := sha256.Sum256(c.Body)
-	return c.Name + ":" + hex.EncodeToString(sum[:16])
+	return keyOf(c.Name, sum[:])
+}
+
+// keyOf names a call by the hash of its content. It is in the key of each step, so
+// it is short: 120 bits, which must differ within one task.
+func keyOf(name string, sum []byte) string {
+	return name + ":" + base64.RawURLEncoding.EncodeToString(sum[:15])
 }
 
 // governed is one model call that govern runs.

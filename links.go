@@ -338,8 +338,8 @@ func (r *TaskRow) BranchHasEnded(last *TaskRow) (counts, start bool) {
 }
 
 // NextInLine takes the first one out of the line of r's branches, and returns its id;
-// zero if there is none. If that has ended, or is not there, the next one may start in
-// its place.
+// zero if there is none. If that has ended, is not there or is not Awaited, the next one
+// may start in its place; if it is under way already, it has the place.
 func (r *TaskRow) NextInLine() ID {
 	if r.Links == nil || r.Links.Wait == nil || r.Links.Wait.Line == nil {
 		return ID{}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/pawlhq/pawl/llm"
@@ -16,7 +17,7 @@ import (
 
 const (
 	maxAttempts = 50  // attempts kept with a row
-	maxDeaths   = 3   // workers that may die on a task in a row before it is poisoned
+	maxDeaths   = 3   // workers that may die on a task in a row, none of which stored a step after the one before, until it is poisoned
 	maxNotSent  = 100 // failures in a row in which nothing was sent, before they use attempts: an hour and more, with the pauses of a limit whose host cannot be reached
 )
 
@@ -110,7 +111,13 @@ func (r *TaskRow) handOver(s *Stage) {
 // BeLost takes the row back from a worker whose lease ended with unknown calls
 // open. It is pending again, cancelled if that was asked for, expired, or
 // poisoned. The attempt keeps what its stored calls have used.
+//
+// An attempt that stored a step got past what the workers before it died on: its
+// death is the first in a row.
 func (r *TaskRow) BeLost(now time.Time, unknown int) {
+	if r.gotFurther() {
+		r.Deaths = 0
+	}
 	r.Deaths++
 	a := Attempt{Class: Lost, Unknown: unknown, Message: fmt.Sprintf("worker %s stopped beating", r.Worker)}
 	if unknown > 0 {
@@ -143,6 +150,11 @@ func (r *TaskRow) Stored() (calls int, usage llm.Usage) {
 		}
 	}
 	return calls, usage
+}
+
+// gotFurther reports whether the present attempt has stored a step.
+func (r *TaskRow) gotFurther() bool {
+	return slices.ContainsFunc(r.Steps, func(s StepRow) bool { return s.Attempt == r.Attempt })
 }
 
 // BeExpired makes the row, which has not ended, a dead letter.

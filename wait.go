@@ -1,8 +1,10 @@
 package pawl
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -22,7 +24,7 @@ func (c *Client) wait(ctx context.Context, firsts []ID) ([]line, error) {
 	if err != nil || a.client != c {
 		return c.watchLines(ctx, firsts)
 	}
-	lines, open, err := c.look(ctx, firsts, nil)
+	lines, open, err := a.glance(ctx, firsts)
 	if err != nil || open == 0 {
 		return lines, err
 	}
@@ -33,11 +35,11 @@ func (c *Client) wait(ctx context.Context, firsts []ID) ([]line, error) {
 	lines, err = c.watchLines(patience, firsts)
 	cancel()
 	c.parked.Add(-1)
-	if err == nil || ctx.Err() != nil || patience.Err() == nil {
+	if err == nil || ctx.Err() != nil || errors.Is(err, ErrNotFound) {
 		return lines, err
 	}
-	// It takes its time: the task waits on without a worker.
-	if lines, open, err = c.look(ctx, firsts, nil); err != nil || open == 0 {
+	// It takes its time, or the store fails: the task waits on without a worker.
+	if lines, open, err = a.glance(ctx, firsts); err != nil || open == 0 {
 		return lines, err
 	}
 	var tails []*TaskRow
@@ -47,6 +49,20 @@ func (c *Client) wait(ctx context.Context, firsts []ID) ([]line, error) {
 		}
 	}
 	return nil, a.parkFor(firsts, tails)
+}
+
+// glance reads how lines stand, for a handler: a store that fails for a while is no
+// failure of its task. open is how many have not ended.
+func (a *attempt) glance(ctx context.Context, firsts []ID) (lines []line, open int, err error) {
+	var gone error
+	_, err = insist(ctx, func(ctx context.Context) (struct{}, error) {
+		lines, open, err = a.client.look(ctx, firsts, nil)
+		if errors.Is(err, ErrNotFound) {
+			gone, err = err, nil
+		}
+		return struct{}{}, err
+	})
+	return lines, open, cmp.Or(err, gone)
 }
 
 // stepAside gives up the attempt's place and what its claim reserved, while its

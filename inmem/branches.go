@@ -77,7 +77,7 @@ func (s *Store) countEnds(now time.Time) {
 func (s *Store) startNext(now time.Time, parent *task) {
 	for id := parent.row.NextInLine(); !id.IsZero(); id = parent.row.NextInLine() {
 		next := s.tasks[id]
-		if next == nil || next.row.State.Ended() {
+		if next == nil || next.row.State.Ended() || !next.row.Awaited() {
 			continue
 		}
 		if next.row.IsInLine() {

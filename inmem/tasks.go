@@ -293,7 +293,7 @@ func (s *Store) finish(now time.Time, f *pawl.Finish) error {
 		t.row.PassOn(&next.Row)
 		s.add(now, &task{}, &next)
 	}
-	if state == pawl.Blocked && f.Park != nil {
+	if t.row.State == pawl.Blocked && f.Park != nil {
 		s.park(now, t, f.Park)
 	}
 	return nil

@@ -42,6 +42,16 @@ func Measure(body []byte, maxTokens ...string) Size {
 	return size
 }
 
+// Chars returns how many characters (bytes of text) of the message a model reads.
+func (m Message) Chars() int {
+	w := measurer{b: m.raw}
+	chars, ok := w.value(nil, 0, false)
+	if !ok {
+		return len(m.raw)
+	}
+	return chars
+}
+
 // read are the fields of a request that a model reads.
 var read = []string{"messages", "system", "tools", "functions", "response_format", "output_config", "output_format", "instructions", "input"}
 

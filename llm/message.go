@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -78,6 +79,32 @@ func (m Message) Text() string {
 		}
 	}
 	return out.String()
+}
+
+// HasToolResult reports whether the message is the result of a tool that a message
+// before it calls: in the form of Anthropic, OpenAI and those who speak like them.
+func (m Message) HasToolResult() bool {
+	var body struct {
+		Role    string          `json:"role"`
+		Content json.RawMessage `json:"content"`
+	}
+	if json.Unmarshal(m.raw, &body) != nil {
+		return false
+	}
+	if body.Role == "tool" || body.Role == "function" {
+		return true
+	}
+	var blocks []struct {
+		Type string `json:"type"`
+	}
+	if json.Unmarshal(body.Content, &blocks) != nil {
+		return false
+	}
+	return slices.ContainsFunc(blocks, func(b struct {
+		Type string `json:"type"`
+	}) bool {
+		return strings.HasSuffix(b.Type, "tool_result")
+	})
 }
 
 // JSON returns the message as it is stored and sent. The caller must not

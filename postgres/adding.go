@@ -20,9 +20,10 @@ const crowdedFor = 10 * time.Second
 
 // Adding implements [durable.Tx].
 //
-// That ids are new is not looked up at first, unless one could be found to be its
-// own twin: they nearly always are, and adding a task twice fails by its key. Then
-// the transaction is tried again, and looks.
+// That ids are new is not looked up at first: they nearly always are, and adding a
+// task twice fails by its key. Then the transaction is tried again, and looks. It
+// looks at once if a task could be found to be its own twin, or if nothing is added
+// because whoever adds has lost its lease: then no key fails.
 func (tx *transaction) Adding(a durable.Adding) (durable.Added, error) {
 	if len(a.IDs) > addMost {
 		return durable.Added{}, fmt.Errorf("postgres: add %d tasks at once; want %d or fewer", len(a.IDs), addMost)
@@ -35,7 +36,7 @@ func (tx *transaction) Adding(a durable.Adding) (durable.Added, error) {
 	if tx.adding = !tx.begun; !tx.adding {
 		calls = append(calls, tx.query("nextSeq", func(r *row) error { tx.seq = r.int8(); return nil }))
 	}
-	if tx.try > 0 || tx.foreign || len(a.Identities) > 0 {
+	if tx.try > 0 || tx.foreign || a.By || len(a.Identities) > 0 {
 		calls = append(calls, tx.query("storedTasks", func(r *row) error {
 			id := r.uuid()
 			known.Runs[id] = r.uuid()

@@ -113,10 +113,30 @@ func (tx *transaction) change(records []*durable.Record) (call, error) {
 		sizes[0].arg(), sizes[1].arg(), sizes[2].arg(), costs.arg(), shares.arg(), classes.arg(), calls.arg(), mores.arg(), int8Arg(int64(n)), bins.arg()), nil
 }
 
-// writeEnds is the statements that move tasks that have ended.
+// writeEnds is the statements that move tasks that have ended, and change those that
+// had before.
 func (tx *transaction) writeEnds(w *durable.Writes) ([]call, error) {
+	var now, before []*durable.Record
+	for _, r := range byID(w.End) {
+		if r.Token&endedToken == 0 {
+			now = append(now, r)
+		} else {
+			before = append(before, r)
+		}
+	}
 	var calls []call
-	for part := range slices.Chunk(byID(w.End), partRows) {
+	if len(before) > 0 {
+		mores := newColumn(pgtype.ByteaOID, len(before), 256)
+		for _, r := range before {
+			more, err := packMore(&r.TaskRow)
+			if err != nil {
+				return nil, err
+			}
+			mores.bytes(more)
+		}
+		calls = append(calls, tx.call("changeEnded", idsOf(before), versionsOf(before), mores.arg(), int8Arg(int64(len(before)))))
+	}
+	for part := range slices.Chunk(now, partRows) {
 		end := tx.call("end")
 		end.late = func() ([]arg, error) {
 			args, err := endedArgs(part)

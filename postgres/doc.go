@@ -9,8 +9,8 @@
 //
 // All is in one schema, pawl unless the URL names another; migrations/ has it.
 //
-//   - task: what never changes after a task was added, its input above all. A row
-//     is written once and read twice.
+//   - task: what a task was given, its input above all. A row is written once and
+//     read twice; only a retry with another input, or a fallback, changes it.
 //   - live: a narrow row for each task that waits or runs, with what may change.
 //     Its partial indexes are the queue: the pending tasks of each bin by seq, what
 //     is due by time, leases by their end, identities in flight.
@@ -34,7 +34,8 @@
 //  2. A row of a task is read with its version (xmin) and changed only if that is
 //     still its version. A transaction that failed by that is tried again, with the
 //     rows locked in the order of their ids, after a pause with jitter. So are
-//     deadlocks, and waits for a lock of more than ten seconds.
+//     deadlocks, and waits for a lock of more than ten seconds. The row of a parent,
+//     which everybody changes who ends one of its branches, is locked as it is read.
 //  3. Identities are advisory locks: a few of them one by one, many by 64 buckets, so
 //     that the server's table of locks does not fill up.
 //  4. A message is kept from being removed by those who refer to it: they lock its row

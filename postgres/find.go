@@ -118,7 +118,9 @@ func readWhole(r *row) (*durable.Record, error) {
 	if t.Output, err = durable.Unpack(r.bytes()); err != nil {
 		return nil, fmt.Errorf("output of %s: %w", t.ID, err)
 	}
-	rec.Token = r.xid()
+	if rec.Token = r.xid(); t.State.Ended() {
+		rec.Token |= endedToken
+	}
 	return rec, nil
 }
 

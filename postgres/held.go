@@ -24,14 +24,32 @@ func sorted(ids []pawl.ID) []pawl.ID {
 
 func compareIDs(a, b pawl.ID) int { return bytes.Compare(a[:], b[:]) }
 
-// Held implements [durable.Tx].
+// lock says whether and how rows are locked as they are read.
+type lock int
+
+const (
+	lockNone lock = iota
+	lockLive
+	lockAll
+)
+
+// Held implements [durable.Tx]. What is asked for after the transaction's first read is
+// above all the parents of what ends in it: everybody who ends one of their branches
+// changes them, so that it is better to wait for the row than to fail by it.
 func (tx *transaction) Held(ids []pawl.ID, steps []durable.StepKey) ([]*durable.Record, []bool, error) {
 	stored := make([]bool, len(steps))
 	var also []call
 	if len(steps) > 0 {
 		also = append(also, tx.stored(steps, stored))
 	}
-	found, err := tx.tasks(ids, tx.try > 0 || len(steps) > 0, also...)
+	how := lockNone
+	switch {
+	case tx.try > 0 || len(steps) > 0:
+		how = lockAll
+	case tx.begun && !tx.foreign:
+		how = lockLive
+	}
+	found, err := tx.tasks(ids, how, also...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -57,11 +75,11 @@ func (tx *transaction) stored(steps []durable.StepKey, stored []bool) call {
 
 // tasks reads tasks without payload. Those that are found in live are not looked
 // for among the ended ones: nearly all are.
-func (tx *transaction) tasks(ids []pawl.ID, lock bool, also ...call) (map[pawl.ID]*durable.Record, error) {
+func (tx *transaction) tasks(ids []pawl.ID, how lock, also ...call) (map[pawl.ID]*durable.Record, error) {
 	ids = sorted(ids)
 	found := make(map[pawl.ID]*durable.Record, len(ids))
 	name := "held"
-	if lock {
+	if how != lockNone {
 		name = "heldLocked"
 	}
 	live := tx.query(name, collect(found, readLive), idsArg(ids))
@@ -76,7 +94,7 @@ func (tx *transaction) tasks(ids []pawl.ID, lock bool, also ...call) (map[pawl.I
 	}
 	if len(missing) > 0 {
 		var calls []call
-		if lock {
+		if how == lockAll {
 			calls = append(calls, tx.call("lockEnded", idsArg(missing)))
 		}
 		calls = append(calls, tx.query("heldEnded", collect(found, readEnded), idsArg(missing)))
@@ -145,7 +163,11 @@ func (tx *transaction) Run(runs []pawl.ID) ([]*durable.Record, error) {
 	if err := tx.read(members); err != nil {
 		return nil, err
 	}
-	found, err := tx.tasks(ids, tx.try > 0 && !tx.foreign)
+	how := lockNone
+	if tx.try > 0 && !tx.foreign {
+		how = lockAll
+	}
+	found, err := tx.tasks(ids, how)
 	if err != nil {
 		return nil, err
 	}

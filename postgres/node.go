@@ -48,7 +48,7 @@ func (tx *transaction) addNodes(nodes []pawl.Node) []call {
 	each, bodies := newColumn(pgtype.ByteaOID, m, 32), newColumn(pgtype.ByteaOID, m, 512)
 	for i := range messages {
 		each.hash(messages[i].Content)
-		bodies.packed(messages[i].Message.JSON())
+		bodies.packedText(messages[i].Message.JSON())
 	}
 	return []call{
 		tx.call("addMessages", each.arg(), bodies.arg()),

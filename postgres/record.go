@@ -237,6 +237,9 @@ func readLive(r *row) (*durable.Record, error) {
 	return rec, nil
 }
 
+// endedToken marks the Token of a row of ended, above the 32 bits of its version.
+const endedToken = 1 << 32
+
 // readEnded reads a row of the statement heldEnded.
 func readEnded(r *row) (*durable.Record, error) {
 	rec := &durable.Record{}
@@ -248,7 +251,7 @@ func readEnded(r *row) (*durable.Record, error) {
 	if err := unpackMore(r.next(), t); err != nil {
 		return nil, err
 	}
-	rec.Token = r.xid()
+	rec.Token = r.xid() | endedToken
 	return rec, nil
 }
 

@@ -41,7 +41,7 @@ func (tx *transaction) addSteps(steps []durable.Step) call {
 		ats.int8(micro(s.At))
 		tooks.int8(int64(s.Took))
 		attempts.int4(s.Attempt)
-		results.packed(s.Result)
+		results.packedText(s.Result)
 	}
 	return tx.call("addSteps", tasks.arg(), keys.arg(), names.arg(), calls.arg(), usages.arg(), heads.arg(),
 		ats.arg(), tooks.arg(), attempts.arg(), results.arg())

@@ -79,14 +79,19 @@ func (c *column) bytes(b []byte) {
 }
 
 // packed appends a value in its packed form, null for nil.
-func (c *column) packed(b []byte) {
+func (c *column) packed(b []byte) { c.packedBy(durable.AppendPack, b) }
+
+// packedText is packed for messages and responses.
+func (c *column) packedText(b []byte) { c.packedBy(durable.AppendPackText, b) }
+
+func (c *column) packedBy(pack func(dst, b []byte) []byte, b []byte) {
 	if b == nil {
 		c.null()
 		return
 	}
 	at := len(c.data)
 	c.length(0)
-	c.data = durable.AppendPack(c.data, b)
+	c.data = pack(c.data, b)
 	binary.BigEndian.PutUint32(c.data[at:], uint32(len(c.data)-at-4))
 }
 

@@ -257,7 +257,7 @@ func (p *program) nodes(k *keys, nodes []pawl.Node) {
 		p.bytes(n.Hash[:])
 		p.bytes(append(n.Parent[:len(n.Parent):len(n.Parent)], n.Content[:]...))
 		p.text(k.texts[n.Content[0]%parts])
-		p.bytes(durable.Pack(n.Message.JSON()))
+		p.bytes(durable.PackText(n.Message.JSON()))
 	}
 }
 

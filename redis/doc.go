@@ -37,8 +37,8 @@
 //     The script checks those too.
 //  2. Decide. See package durable.
 //  3. Commit. Besides the script, in one MULTI, the payloads of new tasks are
-//     written before it, and those of claimed tasks are read after it: long strings are
-//     dear in Lua, where each byte is hashed.
+//     written before it, with the outcomes of copies, and those of claimed tasks are read
+//     after it: long strings are dear in Lua, where each byte is hashed.
 //     A refused commit leaves payloads that no row knows; they are removed when the call
 //     ends. A crash in between leaves them for good: some KiB that nobody finds.
 //
@@ -66,7 +66,7 @@
 //	                     interest and interested (until), happened (of the last event)
 //	row:B                hash, by id: the row of each task of bucket B; see row.go
 //	payload:B            hash, by id: input and what else never changes
-//	output:B             hash, by id: the outcome of those that succeeded
+//	output:B             hash, by id: the outcome of those that succeeded; by id and k that of copies
 //	steps:T results:T    list and hash: the steps of task T without and with their results
 //	bin:N                set in the order of Seq: the pending tasks of one bin
 //	state:S:Q            set in the order of ids: the tasks of queue Q in state S, but running

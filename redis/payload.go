@@ -22,6 +22,15 @@ func payloadField(id pawl.ID, newInput bool) string {
 	return string(id[:])
 }
 
+// A copy of a task has its outcome when it is added. That is written in the same way, in
+// a field that no attempt's outcome is in.
+func outputField(r *durable.Record) string {
+	if r.State == pawl.Succeeded && r.Attempt == 0 {
+		return string(r.ID[:]) + "k"
+	}
+	return string(r.ID[:])
+}
+
 // appendPayload appends what of a task never changes and may be large.
 func appendPayload(b buffer, r *durable.Record) (buffer, error) {
 	b.packed(r.Input)

@@ -10,47 +10,56 @@ import (
 	"github.com/pawlhq/pawl/internal/durable"
 )
 
-// payloads are those of tasks that are added: all in one piece of memory, by
-// bucket.
+// payloads are those of tasks that are added, and the outcomes of those among them that
+// have ended: all in one piece of memory, by key.
 type payloads struct {
 	memory buffer
 	parts  []*payloadPart
-	open   map[bucket]*payloadPart
+	open   map[string]*payloadPart
 }
 
 type payloadPart struct {
-	bucket bucket
-	ids    []pawl.ID
+	key    string
+	fields []string
 	ends   []int // where each begins and ends in memory
 }
 
-func (ps *payloads) add(r *durable.Record) (err error) {
-	b := bucketOf(r.ID)
-	p := ps.open[b]
-	if p == nil || len(p.ids) >= mostArguments {
-		if ps.open == nil {
-			ps.open = map[bucket]*payloadPart{}
-		}
-		p = &payloadPart{bucket: b}
-		ps.open[b] = p
-		ps.parts = append(ps.parts, p)
-	}
-	from := len(ps.memory)
+func (ps *payloads) add(k *keys, r *durable.Record) (err error) {
+	b, from := bucketOf(r.ID), len(ps.memory)
 	if ps.memory, err = appendPayload(ps.memory, r); err != nil {
 		return err
 	}
-	p.ids = append(p.ids, r.ID)
-	p.ends = append(p.ends, from, len(ps.memory))
+	ps.put(k.payload(b), payloadField(r.ID, false), from)
+	if r.Output != nil {
+		from = len(ps.memory)
+		ps.memory = durable.AppendPack(ps.memory, r.Output)
+		ps.put(k.output(b), outputField(r), from)
+	}
 	return nil
 }
 
+// put notes where the memory from somewhere on belongs.
+func (ps *payloads) put(key, field string, from int) {
+	p := ps.open[key]
+	if p == nil || len(p.fields) >= mostArguments {
+		if ps.open == nil {
+			ps.open = map[string]*payloadPart{}
+		}
+		p = &payloadPart{key: key}
+		ps.open[key] = p
+		ps.parts = append(ps.parts, p)
+	}
+	p.fields = append(p.fields, field)
+	p.ends = append(p.ends, from, len(ps.memory))
+}
+
 // queue appends the commands that write them.
-func (ps *payloads) queue(ctx context.Context, pipe redis.Pipeliner, k *keys) {
+func (ps *payloads) queue(ctx context.Context, pipe redis.Pipeliner) {
 	for _, p := range ps.parts {
-		args := make([]any, 2, 2+2*len(p.ids))
-		args[0], args[1] = "hset", k.payload(p.bucket)
-		for i, id := range p.ids {
-			args = append(args, id[:], []byte(ps.memory[p.ends[2*i]:p.ends[2*i+1]]))
+		args := make([]any, 2, 2+2*len(p.fields))
+		args[0], args[1] = "hset", p.key
+		for i, field := range p.fields {
+			args = append(args, field, []byte(ps.memory[p.ends[2*i]:p.ends[2*i+1]]))
 		}
 		pipe.Do(ctx, args...)
 	}
@@ -67,7 +76,7 @@ func (t *tx) runWith(ctx context.Context, s script, p *program, w *writer) (answ
 	}
 	err = t.retry(ctx, func() error {
 		pipe := t.client.TxPipeline()
-		w.fresh.queue(ctx, pipe, &t.keys)
+		w.fresh.queue(ctx, pipe)
 		cmd := s.sha(ctx, p.keys, program)
 		_ = pipe.Process(ctx, cmd)
 		reads := w.claims.queue(ctx, pipe, &t.keys)
@@ -116,6 +125,6 @@ func (d *database) drop(ctx context.Context, tasks []*durable.Record) {
 		for i, at := range s.places {
 			args[i] = ids[at][:]
 		}
-		_, _ = d.run(ctx, scriptDrop, []string{d.keys.row(s.bucket), d.keys.payload(s.bucket)}, args...)
+		_, _ = d.run(ctx, scriptDrop, []string{d.keys.row(s.bucket), d.keys.payload(s.bucket), d.keys.output(s.bucket)}, args...)
 	}
 }

@@ -58,3 +58,11 @@ func TestSharedContract(t *testing.T) {
 func TestCompare(t *testing.T) {
 	storetest.Compare(t, func(t *testing.T) pawl.Store { return open(t, services.Redis(t)) }, 30)
 }
+
+func TestJoins(t *testing.T) {
+	for name, url := range servers {
+		t.Run(name, func(t *testing.T) {
+			storetest.RunJoins(t, func(t *testing.T) pawl.Store { return open(t, url(t)) }, 10)
+		})
+	}
+}

@@ -106,7 +106,8 @@ func (v *view) fill(records []*durable.Record, steps bool) ([]*durable.Record, e
 		ids[i] = r.ID
 	}
 	payload := kind{v.keys.payload, func(i int, id pawl.ID) string { return payloadField(id, newInput(records[i].Token)) }}
-	values, err := v.values(ids, payload, kind{v.keys.output, plain})
+	output := kind{v.keys.output, func(i int, _ pawl.ID) string { return outputField(records[i]) }}
+	values, err := v.values(ids, payload, output)
 	if err != nil {
 		return nil, err
 	}

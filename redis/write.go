@@ -118,13 +118,6 @@ func (w *writer) set(key, field string, value []byte) {
 	c.bytes(value)
 }
 
-// output writes a task's outcome, if it has one.
-func (w *writer) output(r *durable.Record) {
-	if r.Output != nil {
-		w.set(w.t.keys.output(bucketOf(r.ID)), string(r.ID[:]), durable.Pack(r.Output))
-	}
-}
-
 // before returns a task as it was read.
 func (w *writer) before(r *durable.Record) (*was, error) {
 	if old := w.t.was[r.ID]; old != nil {
@@ -150,10 +143,9 @@ func (w *writer) add() error {
 		if err := w.row(r); err != nil {
 			return err
 		}
-		if err := w.fresh.add(r); err != nil {
+		if err := w.fresh.add(k, r); err != nil {
 			return err
 		}
-		w.output(r)
 		w.move(r.ID, place{}, w.t.placeOf(r))
 		w.count(r.Queue, "", r.State)
 		if r.Run != r.ID {
@@ -179,7 +171,9 @@ func (w *writer) end() error {
 		if _, err := w.put(r); err != nil {
 			return err
 		}
-		w.output(r)
+		if r.Output != nil {
+			w.set(w.t.keys.output(bucketOf(r.ID)), outputField(r), durable.Pack(r.Output))
+		}
 		what := "ended"
 		if r.State == pawl.Succeeded {
 			what = "succeeded"
@@ -215,9 +209,10 @@ func (w *writer) delete() error {
 		if err != nil {
 			return err
 		}
-		for _, key := range []string{k.row(bucketOf(r.ID)), k.payload(bucketOf(r.ID)), k.output(bucketOf(r.ID))} {
+		for _, key := range []string{k.row(bucketOf(r.ID)), k.payload(bucketOf(r.ID))} {
 			w.do.to("HDEL", key).bytes(r.ID[:])
 		}
+		w.do.to("HDEL", k.output(bucketOf(r.ID))).text(outputField(r))
 		if newInput(r.Token) {
 			w.do.to("HDEL", k.payload(bucketOf(r.ID))).text(payloadField(r.ID, true))
 		}
@@ -269,7 +264,7 @@ func (w *writer) steps() error {
 		w.do.to("RPUSH", k.steps(s.Task)).bytes(appendStep(nil, &s.StepRow))
 		c := w.do.to("HSET", results)
 		c.text(s.Key)
-		result := durable.Pack(s.Result)
+		result := durable.PackText(s.Result)
 		if result == nil {
 			result = []byte{}
 		}

@@ -8,16 +8,17 @@
 //
 // # Tables
 //
-// A task is two rows. The one in task is what it was given, written once, by its
-// number seq, so that tasks which are added one after the other lie together and
-// are read together. The one in status is all that changes: some 70 bytes while it
-// waits. What is searched for has a column there; the rest, attempts included, is
-// one value of tagged fields, because binding and reading columns is most of what
-// a statement costs. Four partial indexes hold no more than they must: pending
-// tasks by bin and seq; what wakes by itself, by time; what has ended, by time;
-// dead letters by fingerprint. Names stand once in bin, and a status refers to them
-// by a number. A task that may have twins is found by eight bytes of its identity,
-// in an index that no claim and no end writes to.
+// A task is two rows. The one in task is what it was given, written once (but for a
+// retry with another input, and a fallback), by its number seq, so that tasks which
+// are added one after the other lie together and are read together. The one in
+// status is all that changes: some 70 bytes while it waits. What is searched for
+// has a column there; the rest, attempts included, is one value of tagged fields,
+// because binding and reading columns is most of what a statement costs. Four
+// partial indexes hold no more than they must: pending tasks by bin and seq; what
+// wakes by itself, by time; what has ended, by time; dead letters by fingerprint.
+// Names stand once in bin, and a status refers to them by a number. A task that may
+// have twins is found by eight bytes of its identity, in an index that no claim and
+// no end writes to.
 //
 // A conversation is a chain in node; its messages are stored once each, in
 // message. When tasks are deleted, the nodes that they referred to are followed

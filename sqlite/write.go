@@ -118,7 +118,7 @@ func (t *tx) nodes(nodes []pawl.Node) error {
 		if err := t.exec(t.ctx, "add_node", n.Hash[:], hashArg(&n.Parent), n.Content[:]); err != nil {
 			return err
 		}
-		if err := t.exec(t.ctx, "add_message", n.Content[:], durable.Pack(n.Message.JSON())); err != nil {
+		if err := t.exec(t.ctx, "add_message", n.Content[:], durable.PackText(n.Message.JSON())); err != nil {
 			return err
 		}
 	}
@@ -252,7 +252,7 @@ func (t *tx) record(w *durable.Writes, _ deltas) error {
 	}
 	for i := range w.Steps {
 		s := &w.Steps[i]
-		err := t.exec(t.ctx, "add_step", s.Task[:], s.Key, hashArg(&s.Head), packStep(&s.StepRow), durable.Pack(s.Result))
+		err := t.exec(t.ctx, "add_step", s.Task[:], s.Key, hashArg(&s.Head), packStep(&s.StepRow), durable.PackText(s.Result))
 		if err != nil {
 			return err
 		}

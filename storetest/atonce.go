@@ -154,6 +154,20 @@ var atOnceRules = []rule{
 		t.end("b3", pawl.Succeeded)
 		t.resumes(r.ID)
 	}},
+	{"one that was counted is tried again", "a branch that nobody waits for any more holds up no other", func(t *trial) {
+		r := t.parent(numbered(4), atOnce(1))
+		second := pawl.ChildID(r.ID, "b2")
+		t.one(pawl.Cancel, second)
+		t.one(pawl.Retry, second)
+		t.underWay(r, 0, 2)
+		t.end("b0", pawl.Succeeded)
+		t.underWay(r, 1, 2)
+		t.end("b1", pawl.Succeeded)
+		t.underWay(r, 2, 3)
+		t.waits(r.ID, 1)
+		t.end("b3", pawl.Succeeded)
+		t.resumes(r.ID)
+	}},
 	{"parked again", "a handler that comes back in the middle goes on where it was", func(t *trial) {
 		r := t.parent(numbered(6), atOnce(2), func(f *pawl.Finish) { f.Delay = time.Second })
 		t.end("b0", pawl.Succeeded)

@@ -188,6 +188,19 @@ var brokenRules = []rule{
 		t.sane(id)
 		is(t, "tasks", len(t.list(pawl.Filter{})), 1)
 	}},
+	{"replaced by its own branch", "a task that is cancelled by what it adds does not go on to wait for it", func(t *trial) {
+		id := t.put(operation("parent"), identity(1))
+		r := t.begin("parent")
+		a := task(branch(r, "a"), identity(1), duplicates(pawl.Replace))
+		t.park(r, append(branches(r, "b"), a))
+		t.in(id, pawl.Cancelled)
+		t.sane(id)
+		t.in(pawl.ChildID(id, "b"), pawl.Cancelled)
+		t.in(a.Row.ID, pawl.Pending)
+		t.awaited(a.Row.ID, false)
+		t.end("a", pawl.Succeeded)
+		t.in(id, pawl.Cancelled)
+	}},
 	{"asked to stop before something follows", "a flow that is to stop stops behind the step that was under way, though that has succeeded", func(t *trial) {
 		id := t.put(operation("parent"))
 		r := t.begin("parent")

@@ -255,7 +255,9 @@ func (p *pair) conversation(head pawl.Hash) {
 func (p *pair) all() {
 	seen := map[pawl.Hash]bool{{}: true}
 	for _, r := range p.list(pawl.Filter{Steps: true}) {
-		p.explain(r.ID)
+		if !r.State.Ended() && p.chance(3) || p.chance(30) {
+			p.explain(r.ID)
+		}
 		for _, head := range []pawl.Hash{r.Conversation, r.Head} {
 			if !seen[head] {
 				seen[head] = true

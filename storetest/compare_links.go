@@ -91,6 +91,9 @@ func (p *pair) park(r *pawl.TaskRow, f *pawl.Finish) {
 		}
 		b := p.task()
 		p.branch(&b, r, i)
+		if !p.chance(3) { // it is soon claimed
+			b.Row.Limit, b.Row.Priority, b.Delay = pawl.NoLimit, pawl.High, 0
+		}
 		b.InLine = f.Park.AtOnce > 0 && (i >= f.Park.AtOnce || p.chance(2))
 		f.Follow = append(f.Follow, b)
 	}

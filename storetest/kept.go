@@ -151,6 +151,8 @@ var keptRules = []rule{
 			said := t.nodes(pawl.Hash{}, "a", "b")
 			id := t.put(withSteps([]pawl.StepRow{{Key: "ask#1", Name: "ask", Result: []byte("{}"), Head: said[1].Hash}}, said), with)
 			t.talk(said[1].Hash, "a", "b")
+			is(t, "steps", len(t.list(pawl.Filter{Steps: true})[0].Steps), 1)
+			is(t, "steps that nobody asked for", len(t.list(pawl.Filter{})[0].Steps), 0)
 			t.change(pawl.Cancel, pawl.Filter{IDs: []pawl.ID{id}})
 			t.one(pawl.Delete, id)
 			t.forgotten(said[0].Hash)

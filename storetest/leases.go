@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -178,6 +179,27 @@ var leaseRules = []rule{
 		t.in(id, pawl.Pending)
 		die()
 		t.in(id, pawl.Dead)
+	}},
+	{"a stored step resets deaths", "a long task whose workers are killed now and then gets further each time; what kills them stays where it is", func(t *trial) {
+		id := t.put()
+		die := func(step string) {
+			r := t.take()
+			if step != "" {
+				t.must("Save", t.saveAs(pawl.Save{Lease: r.Lease(), Step: &pawl.StepRow{Key: step, Name: "s", Result: []byte("1"), Attempt: r.Attempt}}))
+			}
+			t.pass(lease)
+			t.tick()
+		}
+		for i := range 5 {
+			die(fmt.Sprint("step:s#", i))
+			is(t, "Deaths", t.row(id).Deaths, 1)
+		}
+		die("")
+		t.in(id, pawl.Pending)
+		die("")
+		t.in(id, pawl.Dead)
+		is(t, "Class", t.row(id).LastAttempt().Class, pawl.Poisoned)
+		is(t, "Deaths", t.row(id).Deaths, 3)
 	}},
 }
 

@@ -100,14 +100,38 @@ func (c *chaos) finishOne() {
 		return
 	}
 	i := c.IntN(len(c.running))
-	f := outcome(c.running[i], pick(c, pawl.Succeeded, pawl.Succeeded, pawl.Dead, pawl.Cancelled, pawl.Scheduled, pawl.Pending))
-	if c.IntN(3) == 0 {
-		f.Follow = []pawl.NewTask{task(inRun(c.running[i].Run))}
+	r := c.running[i]
+	f := outcome(r, pick(c, pawl.Succeeded, pawl.Succeeded, pawl.Dead, pawl.Cancelled, pawl.Scheduled, pawl.Pending, pawl.Blocked, pawl.Blocked))
+	switch {
+	case f.To == pawl.Blocked && c.IntN(4) == 0:
+		f = waiting(r, "go", c.IntN(2), func(f *pawl.Finish) { f.Delay = pick(c, 0, 5*time.Second) })
+	case f.To == pawl.Blocked:
+		f = c.parked(r)
+	case f.To == pawl.Pending && c.IntN(3) == 0:
+		f.Fallback = &pawl.Stage{Operation: pick(c, "work", "other"), Queue: pick(c, "default", "x"), Limit: pick(c, pawl.NoLimit, "a", "b"), MaxAttempts: 2, Tokens: 9}
+	case c.IntN(3) == 0:
+		f.Follow = []pawl.NewTask{task(behind(r), operation(pick(c, "work", "other")))}
 	}
 	_ = c.finishAs(f) // it may be lost
 	if c.IntN(4) > 0 {
 		c.running = append(c.running[:i], c.running[i+1:]...)
 	}
+}
+
+// parked is the end of an attempt that waits for some branches.
+func (c *chaos) parked(r *pawl.TaskRow) pawl.Finish {
+	tasks := branches(r, numbered(c.IntN(5))...)
+	for i := range tasks {
+		tasks[i].Row.Operation, tasks[i].Row.Queue, tasks[i].Row.Limit = pick(c, "work", "other"), pick(c, "default", "x"), pick(c, pawl.NoLimit, "a", "b")
+	}
+	with := []func(*pawl.Finish){func(f *pawl.Finish) { f.Delay = pick(c, 0, 0, 5*time.Second) }}
+	if c.IntN(2) == 0 {
+		with = append(with, all)
+	}
+	if c.IntN(2) == 0 {
+		with = append(with, atOnce(1+c.IntN(2)))
+	}
+	return parked(r, tasks, with...)
 }
 
 // callOne reserves, settles or beats for a task.
@@ -135,6 +159,11 @@ func (c *chaos) callOne() {
 
 func (c *chaos) changeSome() {
 	f := pawl.Filter{Max: 1 + c.IntN(3), States: []pawl.State{pick(c, pawl.States()...)}, User: pick(c, "", "a")}
+	if c.IntN(4) == 0 {
+		_, err := c.store.Change(c.ctx, c.now, f, pawl.Change{Do: pawl.Signalled, Signal: pawl.Signal{Name: "go", ID: pick(c, "1", "2")}})
+		c.must("Change", err)
+		return
+	}
 	c.change(pick(c, pawl.Cancel, pawl.Retry, pawl.Retry, pawl.Delete), f)
 }
 
@@ -169,27 +198,31 @@ func (c *chaos) check() {
 		c.moved(e)
 	}
 	for _, r := range rows {
-		if s := c.states[r.ID]; s != r.State && !(s == pawl.Scheduled && r.State == pawl.Pending) {
+		if s := c.states[r.ID]; s != r.State && !(isSilent(s) && r.State == pawl.Pending) {
 			c.Errorf("%s is %s; its events say %s", r.ID, r.State, s)
 		}
 	}
 }
 
+// isSilent reports whether a task that is in a state becomes pending without an event.
+func isSilent(s pawl.State) bool { return s == pawl.Scheduled || s == pawl.Blocked }
+
 // moved checks that an event tells of a legal change of state. That a task is
-// due is no event.
+// due, or has waited long enough, is no event.
 func (c *chaos) moved(e pawl.Event) {
 	from := c.states[e.Task]
 	c.states[e.Task] = e.State
 	if e.Type == pawl.EventJoined || e.Type == pawl.EventStep || e.Type == pawl.EventCancelling {
 		return
 	}
-	due := from == pawl.Scheduled && pawl.Pending.CanBecome(e.State)
+	due := isSilent(from) && pawl.Pending.CanBecome(e.State)
 	if !from.CanBecome(e.State) && !due {
 		c.Errorf("%s of %s: from %q to %q, which is no legal change", e.Type, e.Task, from, e.State)
 	}
 }
 
-// finishAll works until nothing is left, and checks that no call is left in flight.
+// finishAll works until nothing is left but what waits for what will never come, and
+// checks that no call is left in flight.
 func (c *chaos) finishAll() {
 	c.configure(pawl.Setting{Queue: "x"})
 	for _, name := range []string{"a", "b", "c"} {
@@ -212,9 +245,16 @@ func (c *chaos) finishAll() {
 		c.tick()
 	}
 	c.check()
+	failed := map[pawl.ID]bool{} // tasks with a branch that would have to be mended
 	for _, r := range c.list(pawl.Filter{}) {
-		if !r.State.Ended() {
-			c.Errorf("%s is %s when nothing is left to do", r.ID, r.State)
+		if r.Awaited() {
+			failed[r.Parent()] = true
+		}
+	}
+	for _, r := range c.list(pawl.Filter{}) {
+		futile := r.State == pawl.Blocked && (failed[r.ID] || r.IsInLine() || r.Links.Wait.Signal != "")
+		if !r.State.Ended() && !futile {
+			c.Errorf("%s is %s when nothing is left to do, with the links %+v", r.ID, r.State, r.Links)
 		}
 	}
 	for _, name := range []string{"a", "b", "c"} {

@@ -27,10 +27,15 @@ type killer struct {
 
 // course is how far a loop has come, as the provider sees it.
 type course struct {
-	began time.Time // at the first call
-	turn  int       // the latest
-	want  int       // the turn that is waited for; 0 for none
+	turn  int // the latest
+	seen  int // turns of the present attempt
+	want  int // the turn that is waited for; 0 for none
+	least int // of the attempt's turns, besides
 	there chan struct{}
+
+	at    time.Time     // when the attempt's latest call came; zero for none
+	turns int           // that were followed by another one of the same attempt,
+	took  time.Duration // and how long they took together
 }
 
 func newKiller(p loopPlan) *killer {
@@ -51,23 +56,46 @@ func (k *killer) note(c *llmsim.Call) (number int, ok bool) {
 		return 0, false
 	}
 	k.turns[c.Hash] = turn
-	if p.turn == 0 {
-		p.began = time.Now()
-	}
-	p.turn = turn
-	if p.want > 0 && turn >= p.want {
-		p.want = 0
-		close(p.there)
-	}
+	p.come(turn, time.Now())
 	return number, true
 }
 
-// expect returns a channel that is closed when a loop has come to a turn.
-func (k *killer) expect(number, turn int) <-chan struct{} {
+// come notes a call of a turn.
+func (p *course) come(turn int, now time.Time) {
+	if !p.at.IsZero() && turn == p.turn+1 {
+		p.turns, p.took = p.turns+1, p.took+now.Sub(p.at)
+	}
+	if p.at.IsZero() || turn != p.turn {
+		p.seen++
+	}
+	p.turn, p.at = turn, now
+	if p.want > 0 && turn >= p.want && p.seen >= p.least {
+		p.want = 0
+		close(p.there)
+	}
+}
+
+// sure is how many turns an attempt has begun that has stored an answer for sure.
+const sure = 2
+
+// killed notes the end of a loop's attempt, and reports whether it got further
+// than the one before it.
+func (k *killer) killed(number int) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	p := k.courses[number]
-	p.want, p.there = turn, make(chan struct{})
+	further := p.seen >= sure
+	p.seen, p.at = 0, time.Time{}
+	return further
+}
+
+// expect returns a channel that is closed when a loop has come to a turn, and its
+// attempt has begun so many.
+func (k *killer) expect(number, turn, least int) <-chan struct{} {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	p := k.courses[number]
+	p.want, p.least, p.there = turn, least, make(chan struct{})
 	return p.there
 }
 
@@ -76,10 +104,10 @@ func (k *killer) turnTime(number int) time.Duration {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	p := k.courses[number]
-	if p.turn < 2 {
+	if p.turns == 0 {
 		return 10 * time.Millisecond
 	}
-	return time.Since(p.began) / time.Duration(p.turn)
+	return p.took / time.Duration(p.turns)
 }
 
 // begin makes a new loop known, which gets a number and may be hit some times: 0
@@ -88,7 +116,7 @@ func (k *killer) begin() (number, hits int, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	number, hits = len(k.courses)+1, min(k.left, k.loops.Each)
-	if number > 10*k.Kills+10 {
+	if number > 2*k.Kills+10 {
 		return 0, 0, errors.New("most kills hit no loop")
 	}
 	if hits > 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -43,11 +44,8 @@ func (l *lane) run(ctx context.Context) (err error) {
 // how many kills hit it. A kill may miss: at the very end, or before it began.
 func (l *lane) work(ctx context.Context, number, kills int) (hit int, err error) {
 	r := l.random(documentStream + uint64(number))
-	points := make([]point, kills)
-	for i := range points {
-		points[i] = newPoint(r, l.loops.Turns)
-	}
-	reached := l.reach(number, points[0])
+	points := newPoints(r, l.loops.Turns, kills)
+	reached := l.reach(number, points[0], true)
 	run, err := loop.Operation.Add(ctx, l.client, loop.Loop{Number: number, Turns: l.loops.Turns}, pawl.Queue(l.queue))
 	if err != nil {
 		return 0, err
@@ -71,7 +69,7 @@ func (l *lane) work(ctx context.Context, number, kills int) (hit int, err error)
 			return 0, fmt.Errorf("it has not come to %+v within %v", p, l.Patience)
 		}
 		if i+1 < len(points) {
-			reached = l.reach(number, points[i+1])
+			reached = l.reach(number, points[i+1], l.killed(number))
 		}
 		late.Reset(l.Patience)
 	}
@@ -113,11 +111,18 @@ func (l *lane) hits(ctx context.Context, id pawl.ID, err error) (hit int, _ erro
 	}
 	deaths := l.crew.deaths()
 	for _, a := range row.Attempts {
-		if _, killed := deaths[a.Worker]; killed && a.Class == pawl.Lost {
+		if killed(a, deaths) {
 			hit++
 		}
 	}
 	return hit, nil
+}
+
+// killed reports whether an attempt was lost because its worker was killed, and
+// not because that stalled and lost its lease.
+func killed(a pawl.Attempt, deaths map[string]time.Time) bool {
+	died, ok := deaths[a.Worker]
+	return ok && a.Class == pawl.Lost && a.Started.Before(died) && a.Ended.After(died)
 }
 
 // A point is where a worker is killed.
@@ -126,23 +131,36 @@ type point struct {
 	Part float64 // of a turn's time after that
 }
 
-// newPoint returns a random point. One in five is near the beginning of an
-// attempt: in the replay, for an attempt after the first.
-func newPoint(r *rand.Rand, turns int) point {
-	p := point{Turn: 1 + r.IntN(turns), Part: r.Float64()}
-	if r.IntN(5) == 0 {
-		p.Turn, p.Part = 0, 8*p.Part
+// newPoints returns random points in their order, each in a turn of its own. One
+// in five is near the beginning of an attempt instead: in the replay, for an
+// attempt after the first.
+func newPoints(r *rand.Rand, turns, kills int) []point {
+	points := make([]point, kills)
+	in := r.Perm(turns)[:kills]
+	slices.Sort(in)
+	for i, turn := range in {
+		points[i] = point{Turn: turn + 1, Part: r.Float64()}
+		if r.IntN(5) == 0 {
+			points[i] = point{Part: 8 * points[i].Part}
+		}
 	}
-	return p
+	return points
 }
 
 func (p point) after(turn time.Duration) time.Duration { return time.Duration(p.Part * float64(turn)) }
 
 // reach returns a channel that is closed, or ready, when a point's beginning is
 // reached from now on.
-func (l *lane) reach(number int, p point) <-chan struct{} {
+//
+// The queue takes a task for what kills its workers if three in a row get no
+// further. So an attempt after one that got no further is let come to where it
+// has, whatever the point is.
+func (l *lane) reach(number int, p point, further bool) <-chan struct{} {
+	if !further {
+		return l.expect(number, max(p.Turn, 1), sure)
+	}
 	if p.Turn > 0 {
-		return l.expect(number, p.Turn)
+		return l.expect(number, p.Turn, 1)
 	}
 	select {
 	case <-l.claims: // of the attempt before

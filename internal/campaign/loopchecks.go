@@ -106,8 +106,7 @@ func callsOf(r *pawl.TaskRow) []*pawl.StepRow {
 func (e *evidence) shots(r *pawl.TaskRow) []shot {
 	shots := make([]shot, len(r.Attempts))
 	for i, a := range r.Attempts {
-		_, killed := e.deaths[a.Worker]
-		shots[i] = shot{Attempt: a, killed: killed && a.Class == pawl.Lost}
+		shots[i] = shot{Attempt: a, killed: killed(a, e.deaths)}
 	}
 	return shots
 }

@@ -25,16 +25,16 @@ type loopPlan struct {
 	SDK   string // the program that works on loops of that kind
 }
 
-// maxEach is how often a loop may be hit: one time more, and the queue takes it
-// for what kills its workers.
-const maxEach = 2
+// maxEach is how often a loop may be killed so that all its attempts are kept: a
+// task has the last 50.
+const maxEach = 45
 
 var defaultLoops = loopPlan{
 	plan: plan{
 		Store: "sqlite", Workers: 3, Kills: 100, Lease: time.Second, Slack: 2 * time.Second,
 		Sync: "always", Patience: 3 * time.Minute,
 	},
-	Kind: loop.Ask, Turns: 200, Each: maxEach, SDK: "bin/sdkloop",
+	Kind: loop.Ask, Turns: 200, Each: 10, SDK: "bin/sdkloop",
 }
 
 // loops is the command that kills agent loops.
@@ -78,8 +78,8 @@ func (p loopPlan) check() error {
 		return fmt.Errorf("-kind is %q; want one of %q", p.Kind, loop.Kinds())
 	case p.Kills < 1 || p.Turns < 1 || p.Workers < 1 || p.Patience <= 0 || p.Lease < time.Second:
 		return errors.New("-kills, -turns, -workers and -patience must be more than 0, and -lease 1s or more")
-	case p.Each < 1 || p.Each > maxEach:
-		return fmt.Errorf("-each is %d; want 1 to %d: a task on which three workers die in a row is a dead letter", p.Each, maxEach)
+	case p.Each < 1 || p.Each > min(maxEach, p.Turns):
+		return fmt.Errorf("-each is %d; want 1 to %d, and no more than -turns", p.Each, maxEach)
 	}
 	if p.Kind != loop.SDK {
 		return nil

@@ -31,6 +31,12 @@ type commands struct {
 	Demo     demoCommand     `cmd:"" help:"Analyse and summarise documents through the queue: those that it brings along, or yours."`
 	Worker   workerCommand   `cmd:"" help:"Work on the demo's tasks, beside it or instead of it, until interrupted."`
 	Simulate simulateCommand `cmd:"" help:"Run the simulated provider on its own until interrupted."`
+	Runs     runsCommand     `cmd:"" help:"List runs, newest first."`
+	Run      runCommand      `cmd:"" help:"Show a run: its tasks, their branches and steps, what each took and used, and what comes next."`
+	Diff     diffCommand     `cmd:"" help:"Compare two runs, or a fork with the run that it was forked from."`
+	Fork     forkCommand     `cmd:"" help:"Run a run again from one of its tasks or steps on, with another input, prompt or model."`
+	Signal   signalCommand   `cmd:"" help:"Give a signal, such as an approval, to a task that waits for it."`
+	Cancel   cancelCommand   `cmd:"" help:"Cancel runs and tasks, and what is below them."`
 	Tasks    tasksCommand    `cmd:"" help:"List tasks."`
 	Show     showCommand     `cmd:"" help:"Show everything about a task: its attempts, steps, conversation and input."`
 	Why      whyCommand      `cmd:"" help:"Say what a task waits for, its place, and when it likely starts."`

@@ -72,7 +72,7 @@ func (c *deadListCommand) Run(ctx context.Context, t *terminal, open opener) err
 		{title: "ID"}, {title: "OPERATION", least: 9}, {title: "USER", least: 6, spare: true}, {title: "ENDED"}, {title: "GROUP"},
 	}}
 	for _, r := range rows {
-		tab.add(trouble(r), r.ID.String(), r.Operation, r.User, age(time.Since(r.Ended))+" ago", r.Fingerprint)
+		tab.add(trouble(r), r.ID.String(), operationOf(r), r.User, age(time.Since(r.Ended))+" ago", r.Fingerprint)
 	}
 	tab.print(t.out, t.width(), t.palette)
 	tellMore(t, next)

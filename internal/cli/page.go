@@ -45,9 +45,13 @@ func (p *page) heading(title string) {
 
 // facts prints what is set of a row, one fact a line.
 func (p *page) facts(r *pawl.TaskRow, usage llm.Usage) {
-	var next []string
-	for _, stage := range r.Next {
-		next = append(next, stage.Operation)
+	next := r.Next
+	if len(next) > 0 && next[0].Here {
+		next = next[1:]
+	}
+	var variant pawl.Variant
+	if r.Links != nil {
+		variant = r.Links.Variant
 	}
 	lease := ""
 	if r.State == pawl.Running {
@@ -57,10 +61,15 @@ func (p *page) facts(r *pawl.TaskRow, usage llm.Usage) {
 		}
 	}
 	p.t.facts([][2]string{
-		{"operation", fmt.Sprintf("%s, priority %s, queue %s, limit %s", r.Operation, r.Priority, r.Queue, r.Limit)},
+		{"operation", fmt.Sprintf("%s, priority %s, queue %s, limit %s", operationOf(r), r.Priority, r.Queue, r.Limit)},
 		{"user", r.User},
 		{"run", r.Run.String()},
-		{"then", strings.Join(next, ", ")},
+		{"branch", branchOf(r)},
+		{"forked from", originOf(r)},
+		{"changed", variantOf(variant)},
+		{"waits", strings.TrimPrefix(standing(r, p.now), "waits ")},
+		{"then", pawl.Outline(next)},
+		{"else", elseOf(r)},
 		{"added", moment(r.Added)},
 		{"due", moment(r.Due)},
 		{"deadline", moment(r.Deadline)},
@@ -75,12 +84,14 @@ func (p *page) facts(r *pawl.TaskRow, usage llm.Usage) {
 }
 
 // facts prints labels and what they stand for, without what is "".
-func (t *terminal) facts(facts [][2]string) {
+func (t *terminal) facts(facts [][2]string) { t.factsWithin(t.width(), facts) }
+
+func (t *terminal) factsWithin(width int, facts [][2]string) {
 	for _, f := range facts {
 		if f[1] == "" {
 			continue
 		}
-		for i, line := range wrap(f[1], t.width()-pageLabel) {
+		for i, line := range wrap(f[1], width-pageLabel) {
 			if i > 0 {
 				f[0] = ""
 			}
@@ -108,7 +119,7 @@ func (p *page) attempts(r *pawl.TaskRow) {
 	p.heading("attempts")
 	tab := &table{columns: []column{
 		{title: "NO", right: true}, {title: "STARTED"}, {title: "TOOK", right: true}, {title: "CALLS", right: true}, {title: "SAVED", right: true},
-		{title: "TOKENS", right: true}, {title: "ENDED"}, {title: "WORKER", least: 8},
+		{title: "TOKENS", right: true}, {title: "ENDED"}, {title: "AS", least: 4, spare: true}, {title: "WORKER", least: 8},
 	}}
 	for _, a := range r.Attempts {
 		calls := fmt.Sprint(a.Calls)
@@ -116,7 +127,7 @@ func (p *page) attempts(r *pawl.TaskRow) {
 			calls = fmt.Sprintf("%d (%d unknown)", a.Calls, a.Unknown)
 		}
 		tab.add(p.cut(brief(a.Message, a.Class)), fmt.Sprint(a.Number), moment(a.Started), span(a.Ended.Sub(a.Started)), calls, fmt.Sprint(a.Saved),
-			thousands(a.Usage.Total()), string(cmp.Or(a.Class, "ok")), a.Worker)
+			thousands(a.Usage.Total()), string(cmp.Or(a.Class, "ok")), a.As, a.Worker)
 	}
 	tab.print(p.t.out, p.width(), p.t.palette)
 }

@@ -24,7 +24,7 @@ type narrowFlags struct {
 // classes are the kinds of failure that an attempt can have.
 var classes = []llm.Class{
 	llm.Throttled, llm.Blocked, llm.Transient, llm.Ambiguous, llm.NotSent, llm.Permanent,
-	pawl.Lost, pawl.Poisoned, pawl.Expired, pawl.Released, pawl.Snoozed, pawl.Stopped,
+	pawl.Lost, pawl.Poisoned, pawl.Expired, pawl.Released, pawl.Snoozed, pawl.Stopped, pawl.Parked, pawl.Broken,
 }
 
 // names joins names for help and errors.
@@ -120,11 +120,8 @@ func (c *tasksCommand) Run(ctx context.Context, t *terminal, open opener) error 
 	if err := c.onto(&filter); err != nil {
 		return err
 	}
-	for _, s := range c.State {
-		if !among(pawl.State(s), pawl.States()) {
-			return usagef("--state is %q; want one of %s", s, names(pawl.States()))
-		}
-		filter.States = append(filter.States, pawl.State(s))
+	if filter.States, err = stateFlag(c.State); err != nil {
+		return err
 	}
 	client, store, err := c.client(ctx, open)
 	if err != nil {
@@ -161,10 +158,22 @@ func taskTable(rows []*pawl.TaskRow, now time.Time) *table {
 		{title: "STATE"}, {title: "WHEN", spare: true}, {title: "TRY", right: true}, {title: "AGE", right: true},
 	}}
 	for _, r := range rows {
-		tab.add(trouble(r), r.ID.String(), r.Operation, r.User, string(r.State), when(r, now), strconv.Itoa(r.Attempt), age(now.Sub(r.Added)))
+		tab.add(trouble(r), r.ID.String(), operationOf(r), r.User, string(r.State), when(r, now), strconv.Itoa(r.Attempt), age(now.Sub(r.Added)))
 	}
 	return tab
 }
+
+// operationOf names what a task does. Those of the queue's own, which put flows
+// together, are named by what they put together.
+func operationOf(r *pawl.TaskRow) string {
+	if isOwn(r.Operation) {
+		return r.Stage().String()
+	}
+	return r.Operation
+}
+
+// isOwn reports whether an operation is the queue's own: every worker has it.
+func isOwn(operation string) bool { return strings.HasPrefix(operation, "pawl.") }
 
 // when says how long a task has been in its state, or how long it will be.
 func when(r *pawl.TaskRow, now time.Time) string {
@@ -182,7 +191,7 @@ func when(r *pawl.TaskRow, now time.Time) string {
 // trouble is why a task's last attempt failed; "" for one that succeeded.
 func trouble(r *pawl.TaskRow) string {
 	last := r.LastAttempt()
-	if last.Class == "" || r.State == pawl.Succeeded {
+	if last.Class == "" || last.Class == pawl.Parked || r.State == pawl.Succeeded {
 		return ""
 	}
 	return string(last.Class) + ": " + firstLine(brief(last.Message, last.Class))

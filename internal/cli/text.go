@@ -129,6 +129,8 @@ func plural[N int | int64](n N, one string) string {
 	switch {
 	case n == 1:
 		return "1 " + one
+	case strings.HasSuffix(one, "ch"):
+		return thousands(n) + " " + one + "es"
 	case strings.HasSuffix(one, "y"):
 		return thousands(n) + " " + strings.TrimSuffix(one, "y") + "ies"
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,10 +49,15 @@ func (c *workersCommand) Run(ctx context.Context, t *terminal, open opener) erro
 func workerViews(workers []pawl.WorkerStatus) []pawl.WorkerStatus {
 	views := make([]pawl.WorkerStatus, len(workers))
 	for i, w := range workers {
-		w.Operations, w.Queues = list(w.Operations), list(w.Queues)
+		w.Operations, w.Queues = list(ofUsers(w.Operations)), list(w.Queues)
 		views[i] = w
 	}
 	return views
+}
+
+// ofUsers leaves out the queue's own operations.
+func ofUsers(operations []string) []string {
+	return slices.DeleteFunc(slices.Clone(operations), isOwn)
 }
 
 func workerTable(workers []pawl.WorkerStatus, now time.Time) *table {
@@ -63,7 +69,7 @@ func workerTable(workers []pawl.WorkerStatus, now time.Time) *table {
 		if len(w.Queues) > 0 {
 			queues = strings.Join(w.Queues, ", ")
 		}
-		tab.add("", w.Name, queues, strings.Join(w.Operations, ", "), age(now.Sub(w.Seen))+" ago")
+		tab.add("", w.Name, queues, strings.Join(ofUsers(w.Operations), ", "), age(now.Sub(w.Seen))+" ago")
 	}
 	return tab
 }

@@ -102,6 +102,7 @@ func (a *act) adding(tasks []pawl.NewTask) (*adder, error) {
 	for i := range tasks {
 		t := &tasks[i]
 		ask.IDs[i] = t.Row.ID
+		ask.By = ask.By || !t.By.Task.IsZero()
 		for _, n := range t.Nodes {
 			own[n.Hash] = true
 		}

@@ -145,7 +145,7 @@ func (a *act) start(parents []*Record) error {
 		for i, r := range next {
 			switch {
 			case ids[i].IsZero():
-			case r == nil || r.State.Ended():
+			case r == nil || r.State.Ended() || !r.Awaited():
 				left = append(left, parents[i])
 			case r.IsInLine():
 				a.update(r, (*pawl.TaskRow).BeReleased)

@@ -139,6 +139,7 @@ type Adding struct {
 	IDs        []pawl.ID   // of the tasks
 	Identities []pawl.Hash // those that may have twins; each once
 	Heads      []pawl.Hash // conversations that should be stored; each once
+	By         bool        // handlers add some of them: whose lease is lost must still learn that a task is stored
 }
 
 // Added is what Tx.Adding answers.
@@ -224,7 +225,7 @@ type Writes struct {
 	Add    []*Record // new tasks, of any state but running, with Seq, Bin and payload, and Output if they have ended
 	Claim  []*Claim  // pending tasks that run now
 	Change []*Record // tasks that have not ended: what of them may change has, but for payload and steps
-	End    []*Record // tasks that have ended now; of the payload, only Output is new
+	End    []*Record // tasks that have ended now; of the payload, only Output is new. Or before, without success: then only Links has changed
 	Revive []*Record // dead or cancelled tasks that are pending again
 	Input  bool      // the revived ones have a new Input, Identity and Size, and their steps are dropped
 	Moves  []Move    // of those in Change, the ones that another operation goes on with

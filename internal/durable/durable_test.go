@@ -38,6 +38,15 @@ func TestTheAnswersAreThoseOfTheReference(t *testing.T) {
 	}, 40)
 }
 
+func TestTheAnswersAreThoseOfTheReferenceWhenEveryTransactionIsDoneAgain(t *testing.T) {
+	storetest.Compare(t, func(*testing.T) pawl.Store {
+		m := newMemory()
+		m.conflicts = true
+		a, _ := m.two()
+		return durable.New(a)
+	}, 10)
+}
+
 func TestTwoProcessesShareOneDatabase(t *testing.T) {
 	storetest.RunShared(t, func(*testing.T) (_, _ pawl.Store) {
 		a, b := newMemory().two()

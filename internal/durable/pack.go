@@ -3,7 +3,6 @@ package durable
 import (
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -12,6 +11,7 @@ import (
 const (
 	packedRaw  = 0
 	packedZstd = 1
+	packedText = 2 // the same with the dictionary, which a frame names
 )
 
 const (
@@ -38,7 +38,7 @@ func AppendPack(dst, b []byte) []byte {
 		return dst
 	}
 	if len(b) >= packFrom {
-		packed := encoder().EncodeAll(b, append(dst, packedZstd))
+		packed := encoder.EncodeAll(b, append(dst, packedZstd))
 		if len(packed)-len(dst) < len(b) {
 			return packed
 		}
@@ -55,8 +55,8 @@ func Unpack(packed []byte) ([]byte, error) {
 	switch packed[0] {
 	case packedRaw:
 		return packed[1:], nil
-	case packedZstd:
-		b, err := decoder().DecodeAll(packed[1:], nil)
+	case packedZstd, packedText:
+		b, err := decoder.DecodeAll(packed[1:], nil)
 		if err != nil {
 			return nil, fmt.Errorf("unpack: %w", err)
 		}
@@ -65,18 +65,28 @@ func Unpack(packed []byte) ([]byte, error) {
 	return nil, errors.New("unpack: not a packed value")
 }
 
-var encoder = sync.OnceValue(func() *zstd.Encoder {
-	e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
+// The encoders and the decoder have channels, which are made here and not at their
+// first use: that may be in the bubble of a test in virtual time, and the channel of
+// a bubble is of no use outside of it.
+var (
+	encoder     = newEncoder()
+	textEncoder = newEncoder(zstd.WithEncoderDictRaw(dictionaryID, dictionary), zstd.WithEncoderCRC(false))
+	decoder     = newDecoder()
+)
+
+func newEncoder(more ...zstd.EOption) *zstd.Encoder {
+	e, err := zstd.NewWriter(nil, append(more, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))...)
 	if err != nil {
 		panic(err) // the options above are wrong
 	}
+	e.EncodeAll([]byte{0}, nil)
 	return e
-})
+}
 
-var decoder = sync.OnceValue(func() *zstd.Decoder {
-	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(packMost))
+func newDecoder() *zstd.Decoder {
+	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(packMost), zstd.WithDecoderDictRaw(dictionaryID, dictionary))
 	if err != nil {
 		panic(err) // the options above are wrong
 	}
 	return d
-})
+}

@@ -89,6 +89,15 @@ with gone as (
 )
 select pawl.expect(count(*), $13) from gone
 
+-- name: changeEnded
+with changed as (
+  insert into pawl.ended as e (id, state, ended, attempt, more)
+  select c.id, 0, 0, 0, c.more from unnest($1::uuid[], $3::bytea[]) c (id, more)
+  on conflict (id) do update set more = excluded.more where e.xmin = any($2::xid[])
+  returning e.state
+)
+select pawl.expect(count(*), $4) from changed where state <> 0
+
 -- name: addEnded
 insert into pawl.ended (id, state, ended, attempt, started, worker, class, fingerprint, identity, output, more)
 select * from unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::int[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::bytea[],

@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pawlhq/pawl"
+)
+
+// standing says what a task that has not ended waits for; "" for nothing in particular.
+func standing(r *pawl.TaskRow, now time.Time) string {
+	due := ""
+	if !r.Due.IsZero() {
+		due = "due in " + age(r.Due.Sub(now))
+	}
+	if r.State == pawl.Scheduled {
+		return due
+	}
+	if r.State != pawl.Blocked {
+		return ""
+	}
+	if due != "" {
+		due = ", " + strings.Replace(due, "due in", "for", 1) + " more at most"
+	}
+	switch w := waitOf(r); {
+	case r.IsInLine():
+		return "waits for its turn among the branches of its parent"
+	case w.Signal != "":
+		return fmt.Sprintf("waits for signal %q%s: pawl signal %s %s --data JSON", w.Signal, due, r.ID, shellWord(w.Signal))
+	case w.Branches > 0:
+		return "waits for " + plural(w.Branches, "branch") + due
+	}
+	return ""
+}
+
+func waitOf(r *pawl.TaskRow) pawl.Wait {
+	if r.Links == nil || r.Links.Wait == nil {
+		return pawl.Wait{}
+	}
+	return *r.Links.Wait
+}
+
+// shellWord is a word as it is written on a command line.
+func shellWord(s string) string {
+	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:/@") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// branchOf says in which branch of which task a task stands; "" for none.
+func branchOf(r *pawl.TaskRow) string {
+	if r.Parent().IsZero() {
+		return ""
+	}
+	text := "of " + r.Parent().String()
+	if r.Links.Key != "" {
+		text = r.Links.Key + " " + text
+	}
+	if r.Caught() {
+		text += "; a failure is dealt with there or above"
+	}
+	return text
+}
+
+// elseOf names the operations that go on with a task if it fails; "" for none.
+func elseOf(r *pawl.TaskRow) string {
+	if r.Links == nil {
+		return ""
+	}
+	var all []string
+	for _, f := range r.Links.Fallbacks {
+		text := f.Stage.Operation
+		if len(f.Classes) > 0 {
+			text += " (" + names(f.Classes) + ")"
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, ", ")
+}
+
+// originOf says what a task was forked from; "" if it was not.
+func originOf(r *pawl.TaskRow) string {
+	if r.Links == nil || r.Links.Origin == nil {
+		return ""
+	}
+	switch o := r.Links.Origin; {
+	case o.Kept:
+		return o.Task.String() + ", whose result it has: it was not run again"
+	case o.Step != "":
+		return o.Task.String() + ", from its step " + o.Step + " on"
+	default:
+		return o.Task.String()
+	}
+}
+
+// variantOf is what a fork changed; "" for nothing.
+func variantOf(v pawl.Variant) string {
+	var parts []string
+	for _, name := range sortedKeys(v) {
+		parts = append(parts, name+"="+plainValue(v[name]))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// plainValue is JSON for people, in one line: a string without its quotes.
+func plainValue(v json.RawMessage) string {
+	var text string
+	if json.Unmarshal(v, &text) != nil {
+		text = string(v)
+	}
+	return clip(printable(text), 60)
+}
+
+// firstVariant is what the fork changed that a run is; of its calls, for an input is
+// the task's.
+func firstVariant(tree *pawl.Tree) (v pawl.Variant) {
+	eachTask(tree, func(t *pawl.TreeTask) {
+		if v == nil && t.Task.Links != nil {
+			v = t.Task.Links.Variant
+		}
+	})
+	return v
+}
