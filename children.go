@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -143,9 +142,6 @@ func (a *attempt) addBeside(ctx context.Context, add *childAdd) (Added, error) {
 	}
 	return added[0], nil
 }
-
-// errNotOwn is the failure of a wait for something that is none of the task's branches.
-var errNotOwn = errors.New("not a branch of the task")
 
 // parkPoll is when a handler looks again at a run that is not its own.
 const parkPoll = time.Second
