@@ -29,8 +29,7 @@ func TestRunsAreListedNewestFirst(t *testing.T) {
 			must(t, err)
 			ids[user] = run.ID
 			stop := start(t, c)
-			synctest.Wait()
-			time.Sleep(10 * time.Millisecond)
+			time.Sleep(10*time.Millisecond + 8*lateness())
 			synctest.Wait()
 			stop()
 		}

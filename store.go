@@ -122,7 +122,7 @@ type Watch interface {
 
 // NewTask is a task to be added.
 type NewTask struct {
-	Row        TaskRow // State, Seq, times other than Deadline, and Attempt are the store's to set; Steps are stored with it
+	Row        TaskRow // State, Seq, times other than Deadline, and Attempt are the store's to set; Steps are stored with it, and Head is that of one of them
 	Delay      time.Duration
 	Duplicates Duplicates
 	Reuse      time.Duration // how old the result of an identical task may be to answer this one

@@ -33,7 +33,7 @@ type Overview struct {
 	Counts map[State]int `json:"counts"`          // of them, without the states that none is in
 
 	Usage    llm.Usage `json:"usage"`
-	Attempts int       `json:"attempts"` // that count against some task's MaxAttempts
+	Attempts int       `json:"attempts"` // but for those that ended to wait for something
 
 	Added   time.Time `json:"added"`
 	Started time.Time `json:"started,omitzero"` // the first attempt of any task
@@ -162,7 +162,7 @@ func (t *Tree) count(task *TreeTask) {
 	t.Counts[r.State]++
 	t.Usage = t.Usage.Add(task.Usage)
 	for _, a := range r.Attempts {
-		if a.Used {
+		if a.Class != Parked {
 			t.Attempts++
 		}
 	}

@@ -124,6 +124,7 @@ func TestARunIsDeadWhereItWaitsForARetry(t *testing.T) {
 		run, err := pawl.Each(pawl.Each(double)).Add(t.Context(), c, [][]int{{1}, {2, -3}})
 		must(t, err)
 		_, err = run.Wait(t.Context())
+		time.Sleep(time.Millisecond + 8*lateness())
 		synctest.Wait()
 		got := tree(t, c, run.ID)
 		expectDrawn(t, got,
@@ -183,6 +184,7 @@ func TestATreeAddsUpWhatWasUsed(t *testing.T) {
 		start(t, c)
 		run, err := pawl.Each(asks).Add(t.Context(), c, []string{"a", "b", "c"})
 		must(t, err)
+		time.Sleep(time.Millisecond + 8*lateness())
 		synctest.Wait()
 		got := tree(t, c, run.ID)
 		each := got.Line.Tasks[0]

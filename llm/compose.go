@@ -37,6 +37,9 @@ func Compose(fields []Field, extra map[string]json.RawMessage) (json.RawMessage,
 		}
 	}
 	b.WriteByte('}')
+	if body := b.Bytes(); cap(body)-len(body) <= len(body)/8 {
+		return body, nil
+	}
 	return bytes.Clone(b.Bytes()), nil // of its own length: thousands may be kept
 }
 
@@ -49,10 +52,73 @@ func writeField(b *bytes.Buffer, f Field) error {
 	}
 	writeJSON(b, f.Name)
 	b.WriteByte(':')
+	if messages, ok := f.Value.([]Message); ok {
+		writeMessages(b, messages)
+		return nil
+	}
 	if err := encodeJSON(b, f.Value); err != nil {
 		return fmt.Errorf("field %q: %w", f.Name, err)
 	}
 	return nil
+}
+
+// writeMessages writes a list of messages. These are valid JSON, and a long
+// conversation is written again with each of its calls: so nothing is checked.
+func writeMessages(b *bytes.Buffer, messages []Message) {
+	size := 2
+	for _, m := range messages {
+		size += len(m.raw) + 1
+	}
+	b.Grow(size)
+	b.WriteByte('[')
+	for i, m := range messages {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		if m.IsZero() {
+			b.WriteString("null")
+		}
+		writeCompact(b, m.raw)
+	}
+	b.WriteByte(']')
+}
+
+// writeCompact writes valid JSON without the white space between its parts.
+func writeCompact(b *bytes.Buffer, raw []byte) {
+	for len(raw) > 0 {
+		plain := bytes.IndexByte(raw, '"')
+		if plain < 0 {
+			plain = len(raw)
+		}
+		for _, c := range raw[:plain] {
+			if c != ' ' && c != '\t' && c != '\r' && c != '\n' {
+				b.WriteByte(c)
+			}
+		}
+		raw = raw[plain:]
+		n := stringEnd(raw)
+		b.Write(raw[:n])
+		raw = raw[n:]
+	}
+}
+
+// stringEnd returns where the string ends that raw begins with.
+func stringEnd(raw []byte) int {
+	for i := 1; i < len(raw); i++ {
+		n := bytes.IndexByte(raw[i:], '"')
+		if n < 0 {
+			break
+		}
+		i += n
+		slashes := 0
+		for i-1-slashes > 0 && raw[i-1-slashes] == '\\' {
+			slashes++
+		}
+		if slashes%2 == 0 {
+			return i + 1
+		}
+	}
+	return len(raw)
 }
 
 // Check returns an error if the request can be sent to no provider.

@@ -64,3 +64,7 @@ func TestSharedContract(t *testing.T) {
 func TestSameAsInmem(t *testing.T) {
 	storetest.Compare(t, func(t *testing.T) pawl.Store { return open(t, place(t)) }, 10)
 }
+
+func TestEachWaitEndsOnce(t *testing.T) {
+	storetest.RunJoins(t, func(t *testing.T) pawl.Store { return open(t, place(t)) }, 10)
+}

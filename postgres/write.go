@@ -74,6 +74,10 @@ func (tx *transaction) writeInside(w *durable.Writes) ([]call, error) {
 		}
 		calls = append(calls, change)
 	}
+	if len(w.Holds) > 0 && !tx.foreign { // the caller's transaction may be open for long
+		holds := byID(w.Holds)
+		calls = append(calls, tx.call("hold", idsOf(holds), versionsOf(holds), int8Arg(int64(len(holds)))))
+	}
 	if len(w.Nodes) > 0 {
 		calls = append(calls, tx.addNodes(w.Nodes)...)
 	}

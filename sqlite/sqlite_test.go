@@ -43,3 +43,7 @@ func TestContractOfTwoProcesses(t *testing.T) {
 func TestLikeTheReference(t *testing.T) {
 	storetest.Compare(t, func(t *testing.T) pawl.Store { return open(t) }, 10)
 }
+
+func TestEachWaitEndsOnce(t *testing.T) {
+	storetest.RunJoins(t, func(t *testing.T) pawl.Store { return open(t) }, 10)
+}

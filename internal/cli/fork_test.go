@@ -19,6 +19,7 @@ func TestForkWithWaitComparesTheRuns(t *testing.T) {
 	before := w.until("even", pawl.Succeeded)
 	w.well("fork "+w.id("even")+" --from summarize --set input=[7] --wait", "input=[7]", "pawl diff ID compares it with "+w.id("even"),
 		"= 5 tasks alike, not run again: outline … each[2]/halve", "≠ summarize", "- - 3", "+ - 7", "- [1 2 3]", "+ [7]")
+	w.well("fork "+w.id("even")+" --from summarize --set prompt=Compare --wait", "changed", "prompt=Compare", "= 5 tasks alike, not run again", "≠ summarize", "+ [1 2 3]: You said: Compare")
 	got := decoded[forks](w, "fork "+w.id("even")+" --from outline --set input.parts=[2,4,8] --wait")
 	if len(got.Runs) != 1 || string(compacted(string(got.Runs[0].Variant["input"]))) != `{"name":"even","parts":[2,4,8]}` {
 		t.Fatalf("fork = %s; want one run with one member of the input changed", encode(got.Runs))

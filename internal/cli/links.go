@@ -22,17 +22,26 @@ func standing(r *pawl.TaskRow, now time.Time) string {
 		return ""
 	}
 	if due != "" {
-		due = ", " + strings.Replace(due, "due in", "for", 1) + " more at most"
+		due = ", " + strings.Replace(due, "due in", "for", 1) + " more"
 	}
 	switch w := waitOf(r); {
 	case r.IsInLine():
 		return "waits for its turn among the branches of its parent"
 	case w.Signal != "":
-		return fmt.Sprintf("waits for signal %q%s: pawl signal %s %s --data JSON", w.Signal, due, r.ID, shellWord(w.Signal))
+		return fmt.Sprintf("waits for signal %q%s", w.Signal, due)
 	case w.Branches > 0:
 		return "waits for " + plural(w.Branches, "branch") + due
 	}
 	return ""
+}
+
+// signalHint says how a task gets the signal that it waits for; "" if it waits for none.
+func signalHint(r *pawl.TaskRow) string {
+	w := waitOf(r)
+	if r.State != pawl.Blocked || w.Signal == "" {
+		return ""
+	}
+	return fmt.Sprintf("→ pawl signal %s %s --data JSON", r.ID, shellWord(w.Signal))
 }
 
 func waitOf(r *pawl.TaskRow) pawl.Wait {
@@ -48,6 +57,15 @@ func shellWord(s string) string {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// unasked says that an attempt did not ask for what earlier ones had stored; "" if it
+// asked for all of it, or failed.
+func unasked(a pawl.Attempt) string {
+	if a.Unasked == 0 {
+		return ""
+	}
+	return plural(a.Unasked, "stored step") + " not asked for by attempt " + fmt.Sprint(a.Number) + ": its code or data has changed"
 }
 
 // branchOf says in which branch of which task a task stands; "" for none.
@@ -100,7 +118,12 @@ func originOf(r *pawl.TaskRow) string {
 func variantOf(v pawl.Variant) string {
 	var parts []string
 	for _, name := range sortedKeys(v) {
-		parts = append(parts, name+"="+plainValue(v[name]))
+		if name != "input" {
+			parts = append(parts, name+"="+plainValue(v[name]))
+		}
+	}
+	if input := v["input"]; input != nil { // the longest, most often
+		parts = append(parts, "input="+plainValue(input))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -19,7 +19,10 @@ type page struct {
 	now  time.Time
 }
 
-const pageLabel = 13 // columns
+const (
+	pageLabel = 13 // columns
+	fewOthers = 8  // tasks of the run that are shown with one
+)
 
 func (p *page) show(w *whole) {
 	r := w.Task
@@ -35,7 +38,14 @@ func (p *page) show(w *whole) {
 	p.value("output", r.Output)
 	if len(w.Run) > 0 {
 		p.heading("other tasks of the run")
-		taskTable(w.Run, p.now).print(p.t.out, p.t.width(), p.t.palette)
+		others := w.Run
+		if !p.full {
+			others = others[:min(len(others), fewOthers)]
+		}
+		taskTable(others, p.now).print(p.t.out, p.t.width(), p.t.palette)
+		if more := len(w.Run) - len(others); more > 0 {
+			fmt.Fprintln(p.t.out, p.t.palette.dim(fmt.Sprintf("  … %s more: pawl run %s", thousands(more), r.Run)))
+		}
 	}
 }
 
@@ -68,6 +78,7 @@ func (p *page) facts(r *pawl.TaskRow, usage llm.Usage) {
 		{"forked from", originOf(r)},
 		{"changed", variantOf(variant)},
 		{"waits", strings.TrimPrefix(standing(r, p.now), "waits ")},
+		{"→", strings.TrimPrefix(signalHint(r), "→ ")},
 		{"then", pawl.Outline(next)},
 		{"else", elseOf(r)},
 		{"added", moment(r.Added)},
@@ -119,15 +130,22 @@ func (p *page) attempts(r *pawl.TaskRow) {
 	p.heading("attempts")
 	tab := &table{columns: []column{
 		{title: "NO", right: true}, {title: "STARTED"}, {title: "TOOK", right: true}, {title: "CALLS", right: true}, {title: "SAVED", right: true},
-		{title: "TOKENS", right: true}, {title: "ENDED"}, {title: "AS", least: 4, spare: true}, {title: "WORKER", least: 8},
+		{title: "TOKENS", right: true}, {title: "ENDED"}, {title: "WORKER", least: 8},
 	}}
 	for _, a := range r.Attempts {
 		calls := fmt.Sprint(a.Calls)
 		if a.Unknown > 0 {
 			calls = fmt.Sprintf("%d (%d unknown)", a.Calls, a.Unknown)
 		}
-		tab.add(p.cut(brief(a.Message, a.Class)), fmt.Sprint(a.Number), moment(a.Started), span(a.Ended.Sub(a.Started)), calls, fmt.Sprint(a.Saved),
-			thousands(a.Usage.Total()), string(cmp.Or(a.Class, "ok")), a.As, a.Worker)
+		note := brief(a.Message, a.Class)
+		if a.As != "" {
+			note = "as " + a.As + ": " + note
+		}
+		if note == "" {
+			note = unasked(a)
+		}
+		tab.add(p.cut(note), fmt.Sprint(a.Number), moment(a.Started), span(a.Ended.Sub(a.Started)), calls, fmt.Sprint(a.Saved),
+			thousands(a.Usage.Total()), string(cmp.Or(a.Class, "ok")), a.Worker)
 	}
 	tab.print(p.t.out, p.width(), p.t.palette)
 }

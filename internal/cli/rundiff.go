@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,6 +69,7 @@ func (c *diffCommand) Run(ctx context.Context, t *terminal, open opener) error {
 type comparison struct {
 	t    *terminal
 	full bool
+	told []pawl.DiffLine // of the last text that was printed
 }
 
 func (c *comparison) print(d *pawl.Diff, a, b *pawl.Tree) {
@@ -168,8 +170,11 @@ func (c *comparison) pair(p *pawl.TaskPair) {
 		change("", operationOf(a), operationOf(b))
 	}
 	change("", stateOf(a), stateOf(b))
+	if a.State == b.State && !a.State.Ended() {
+		parts = append(parts, string(a.State))
+	}
 	change("tokens", thousands(p.A.Sum.Total()), thousands(p.B.Sum.Total()))
-	change("attempts", thousands(a.Used), thousands(b.Used))
+	change("attempts", thousands(a.Attempt), thousands(b.Attempt))
 	change("took", tookTask(p.A), tookTask(p.B))
 	fmt.Fprintln(out, "≠ "+strings.Join(parts, "  "))
 	for _, f := range []struct{ in, text string }{{"a", trouble(a)}, {"b", trouble(b)}} {
@@ -206,15 +211,22 @@ func tookTask(t *pawl.TreeTask) string {
 	return span(t.Worked)
 }
 
-// around is how many lines that are the same are shown around those that differ, and
-// mostLines how many lines of one text in all.
+// How many lines that are the same are shown around those that differ, and how many
+// lines of one text in all.
 const (
 	around    = 1
 	mostLines = 40
+
+	mostRepeated = 1 // lines that are shown again, where the text is that of the task above
 )
 
 // lines prints the lines of a text that differ, and what is around them.
 func (c *comparison) lines(lines []pawl.DiffLine) {
+	if len(lines) > mostRepeated && slices.Equal(lines, c.told) {
+		fmt.Fprintln(c.t.out, c.t.palette.dim("    the same as above"))
+		return
+	}
+	c.told = lines
 	shown := 0
 	skipped := false
 	for i, l := range lines {
@@ -255,7 +267,10 @@ func (c *comparison) line(l pawl.DiffLine) {
 	}
 	text := strings.TrimLeft(l.Text, " ")
 	in := strings.Repeat(" ", min(len(l.Text)-len(text), 20))
-	for _, part := range append(wrap(text, c.t.wide()-6-len(in)), "")[:max(len(wrap(text, c.t.wide()-6-len(in))), 1)] {
+	for i, part := range append(wrap(text, c.t.wide()-6-len(in)), "") {
+		if i > 0 && part == "" {
+			break // an empty line is shown as one
+		}
 		fmt.Fprintln(c.t.out, strings.TrimRight("    "+paint(mark+in+part), " "))
 		mark = "  "
 	}

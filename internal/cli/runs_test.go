@@ -28,6 +28,8 @@ type topic struct {
 var (
 	outline = pawl.Operation[topic, []int]{Name: "outline", Limit: pawl.NoLimit}
 	halve   = pawl.Operation[int, int]{Name: "halve", Attempts: 1, Limit: pawl.NoLimit}
+	floor   = pawl.Operation[int, int]{Name: "floor", Limit: pawl.NoLimit}
+	drift   = pawl.Operation[int, int]{Name: "drift", Limit: pawl.NoLimit, Backoff: pawl.Backoff{Base: time.Millisecond}}
 	report  = pawl.Operation[[]int, string]{Name: "summarize", Limit: "claude"}
 	approve = pawl.Operation[string, string]{Name: "approve", Limit: pawl.NoLimit}
 
@@ -54,6 +56,14 @@ func newFlowWard(t *testing.T) *ward {
 			return 0, pawl.Permanent(fmt.Errorf("%d is odd", t.Input))
 		}
 		return t.Input / 2, nil
+	})
+	floor.Handle(w.client, func(_ context.Context, t *pawl.Task[int]) (int, error) { return t.Input / 2, nil })
+	drift.Handle(w.client, func(ctx context.Context, t *pawl.Task[int]) (int, error) {
+		if t.Attempt > 1 {
+			return 0, nil
+		}
+		_, err := pawl.Step(ctx, "old", func(context.Context) (int, error) { return 7, nil })
+		return 0, errors.Join(err, errors.New("not yet"))
 	})
 	report.Handle(w.client, func(ctx context.Context, t *pawl.Task[[]int]) (string, error) {
 		reply, err := t.Ask(ctx, model, fmt.Sprintf("Summarize %v in two sentences.", t.Input))
@@ -153,7 +163,7 @@ func TestRun(t *testing.T) {
 	tree := w.until("odd", pawl.Dead)
 	dead := tree.Failed.String()
 	w.well("run "+w.id("odd"), w.id("odd")+"  dead", "flow         outline → each(halve) → summarize", "user         odd",
-		"3/4, 1 dead, 1 blocked", "each(halve)", "  [0] halve", "  [1] halve", dead, "permanent: 3 is odd", "waits for 1 branch", "then summarize", "pawl dead retry "+dead)
+		"3/4, 1 dead, 1 blocked", "each(halve)", "  [0] halve", "  [1] halve", dead, "permanent: 3 is odd", "waits until what failed below it is retried", "then summarize", "pawl dead retry "+dead)
 	w.well("run "+dead, w.id("odd")+"  dead")
 	add(w, study, topic{"even", []int{2, 4}}, "even")
 	w.until("even", pawl.Succeeded)
@@ -200,8 +210,8 @@ func TestSignal(t *testing.T) {
 	w := newFlowWard(t)
 	add(w, vetted, topic{"vetted", []int{2}}, "vetted")
 	task := w.until("vetted", pawl.Blocked).Line.Tasks[3].Task.ID.String()
-	w.well("run "+w.id("vetted"), `waits for signal "ok": pawl signal `)
-	w.well("show "+task, `waits        for signal "ok"`)
+	w.well("run "+w.id("vetted"), `waits for signal "ok"`, "→ pawl signal "+task+" ok --data JSON")
+	w.well("show "+task, `waits        for signal "ok"`, "→            pawl signal "+task+" ok")
 	w.refused("signal "+w.id("vetted")+" no", exitFailed, `signal "no"`, "no task of run")
 	w.refused("signal "+w.id("vetted")+" ok --data yes", exitUsage, "--data is not JSON", "quotes")
 	w.refused("signal "+w.id("vetted")+" ok --data @none.json", exitUsage, "--data", "no such file")

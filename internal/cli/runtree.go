@@ -126,7 +126,11 @@ func (d *drawing) line(l *pawl.TreeLine, depth int) {
 		d.branches(task, depth+1)
 	}
 	for _, s := range l.Next {
-		d.tab.add("", indent(depth)+"then "+s.String(), "", "", "", "", "", "")
+		name := "then " + s.String()
+		if l.Name != "" {
+			name = strings.Repeat(" ", columns(l.Name)+1) + name
+		}
+		d.tab.add("", indent(depth)+name, "", "", "", "", "", "")
 	}
 }
 
@@ -136,7 +140,7 @@ func (d *drawing) task(t *pawl.TreeTask, name string, depth int) {
 	r := t.Task
 	took, try := "", ""
 	if !t.Began.IsZero() {
-		took, try = span(t.Worked), fmt.Sprint(r.Used)
+		took, try = span(t.Worked), fmt.Sprint(r.Attempt)
 		if len(t.Branches) > 0 {
 			took = span(cmp.Or(r.Ended, d.now).Sub(t.Began))
 		}
@@ -149,7 +153,7 @@ func (d *drawing) task(t *pawl.TreeTask, name string, depth int) {
 		used = thousands(n)
 	}
 	d.tab.add("", indent(depth)+name, stateOf(r), longer(t.Queued+t.Waited), took, try, used, r.ID.String())
-	notes := []string{trouble(r), standing(r, d.now)}
+	notes := []string{trouble(r), waitsFor(t, d.now), signalHint(r), unasked(r.LastAttempt())}
 	if len(t.Branches) == 0 && t.Parked >= time.Second && r.State != pawl.Blocked {
 		notes = append(notes, "was parked for "+span(t.Parked))
 	}
@@ -166,6 +170,20 @@ func (d *drawing) task(t *pawl.TreeTask, name string, depth int) {
 			d.tab.note(indent(depth) + n)
 		}
 	}
+}
+
+// waitsFor says what a task waits for that has not ended.
+func waitsFor(t *pawl.TreeTask, now time.Time) string {
+	failed := 0
+	for _, b := range t.Branches {
+		if b.State == pawl.Dead || b.State == pawl.Cancelled {
+			failed++
+		}
+	}
+	if w := waitOf(t.Task); w.All && w.Branches > 0 && w.Branches == failed {
+		return "waits until what failed below it is retried"
+	}
+	return standing(t.Task, now)
 }
 
 // longer is a time that is worth saying; "" for less than a second.

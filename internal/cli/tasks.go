@@ -24,7 +24,7 @@ type narrowFlags struct {
 // classes are the kinds of failure that an attempt can have.
 var classes = []llm.Class{
 	llm.Throttled, llm.Blocked, llm.Transient, llm.Ambiguous, llm.NotSent, llm.Permanent,
-	pawl.Lost, pawl.Poisoned, pawl.Expired, pawl.Released, pawl.Snoozed, pawl.Stopped, pawl.Parked, pawl.Broken,
+	pawl.Lost, pawl.Poisoned, pawl.Expired, pawl.Released, pawl.Snoozed, pawl.Stopped, pawl.Parked, pawl.Broken, pawl.Changed,
 }
 
 // names joins names for help and errors.

@@ -24,14 +24,14 @@ func TestWorkersThatAreAlive(t *testing.T) {
 		t.Errorf("workers = %v; want an empty list", got.Workers)
 	}
 	w.claim(pawl.Claim{Worker: "worker-5", Operations: []string{"ask", "tell"}, Queues: []string{"agents", "nightly"}, Lease: time.Minute})
-	w.claim(pawl.Claim{Worker: "worker-4", Operations: []string{"count"}, Lease: time.Minute})
+	w.claim(pawl.Claim{Worker: "worker-4", Operations: []string{"count", "pawl.all", "pawl.each", "pawl.try"}, Lease: time.Minute})
 	out := w.well("workers", "worker-4  all              count       0s ago", "worker-5  agents, nightly  ask, tell   0s ago")
 	if strings.Index(out, "worker-4") > strings.Index(out, "worker-5") {
 		t.Errorf("pawl workers prints\n%s\nwant them by name", out)
 	}
 	got := decoded[struct{ Workers []pawl.WorkerStatus }](w, "workers").Workers
-	if len(got) != 2 || got[0].Queues == nil || len(got[0].Queues) > 0 || !slices.Equal(got[1].Operations, []string{"ask", "tell"}) || time.Since(got[1].Seen) > time.Minute {
-		t.Errorf("workers = %+v; want both, the first with no queues", got)
+	if len(got) != 2 || got[0].Queues == nil || len(got[0].Queues) > 0 || !slices.Equal(got[0].Operations, []string{"count"}) || !slices.Equal(got[1].Operations, []string{"ask", "tell"}) || time.Since(got[1].Seen) > time.Minute {
+		t.Errorf("workers = %+v; want both, the first with no queues, and with its users' operation alone", got)
 	}
 }
 

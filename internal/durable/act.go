@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -172,6 +173,7 @@ func (a *act) writes() (*Writes, error) {
 			w.Change = append(w.Change, t.Record)
 		}
 	}
+	w.Holds = slices.DeleteFunc(w.Holds, func(r *Record) bool { return a.of[r.ID] != nil }) // what changes is held
 	if w.empty() {
 		return nil, nil
 	}

@@ -219,6 +219,9 @@ func (d *adder) insert(n *pawl.NewTask) {
 	if r.State == pawl.Pending {
 		d.arrive(r)
 	}
+	if by := d.known[n.By.Task]; by != nil && !slices.Contains(d.w.Holds, by) {
+		d.w.Holds = append(d.w.Holds, by)
+	}
 	d.w.Bell.Ready = true
 	d.emit(pawl.EventAdded, &r.TaskRow)
 

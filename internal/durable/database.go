@@ -236,6 +236,11 @@ type Writes struct {
 	Steps []Step
 	Nodes []pawl.Node // messages that may be new
 
+	// Holds are running tasks whose handlers add tasks. Nothing of them changes, but
+	// whoever has read one of them at the same time, to change it, fails with
+	// ErrConflict: it may have read the run as it was without the new tasks.
+	Holds []*Record
+
 	Posts  []Post // into the inbox, as one letter
 	Pages  []Page // of the book: written or, with no Value, deleted; under Version
 	Opened bool   // the book was open: all posts that Pages returned are entered and go

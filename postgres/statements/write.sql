@@ -79,6 +79,13 @@ with beaten as (
 )
 select pawl.expect(count(*), $4) from beaten
 
+-- name: hold
+-- The rows get another version, so that whoever has read them fails.
+with held as (
+  update pawl.live l set wake = l.wake where l.id = any($1::uuid[]) and l.xmin = any($2::xid[]) returning 1
+)
+select pawl.expect(count(*), $3) from held
+
 -- name: end
 with gone as (
   delete from pawl.live l where l.id = any($1::uuid[]) and l.xmin = any($12::xid[]) returning 1
