@@ -77,7 +77,7 @@ func (f *family) drawn(t *rapid.T, are func(*pawl.TaskRow) bool) (some []*pawl.T
 		}
 	}
 	if len(some) == 0 {
-		t.Skip("there is none")
+		return nil
 	}
 	return rapid.Permutation(some).Draw(t, "branches")[:rapid.IntRange(1, len(some)).Draw(t, "how many")]
 }

@@ -242,7 +242,7 @@ func (w *writer) dropSteps(r *durable.Record) {
 
 // touch writes the rows of which only little has changed.
 func (w *writer) touch() error {
-	for _, records := range [][]*durable.Record{w.w.Beats, w.w.Calls} {
+	for _, records := range [][]*durable.Record{w.w.Beats, w.w.Calls, w.w.Holds} { // the last for their versions alone
 		for _, r := range records {
 			if w.written[r.ID] {
 				continue
