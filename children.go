@@ -143,8 +143,12 @@ func (a *attempt) addBeside(ctx context.Context, add *childAdd) (Added, error) {
 	return added[0], nil
 }
 
-// parkPoll is when a handler looks again at a run that is not its own.
-const parkPoll = time.Second
+// A handler looks again at runs that are not its own: when they have gone on for an
+// eighth longer than they had, but in a minute at the latest.
+const (
+	pollSoonest = time.Second
+	pollLatest  = time.Minute
+)
 
 // parkFor has the attempt wait for lines of tasks. Its own branches wake it when they
 // end; others it looks at again.
@@ -153,10 +157,16 @@ func (a *attempt) parkFor(firsts []ID, tails []*TaskRow) error {
 	if len(firsts) == 1 {
 		what = "waits for " + firsts[0].String()
 	}
+	again := pollLatest
+	foreign := false
 	for _, t := range tails {
 		if t.Parent() != a.row.ID {
-			return a.leave(parking{delay: parkPoll, what: what})
+			foreign = true
+			again = min(again, max(pollSoonest, a.row.Started.Sub(t.Added)/8))
 		}
+	}
+	if foreign {
+		return a.leave(parking{delay: again, what: what})
 	}
 	return a.park(Park{Branches: distinct(firsts)}, nil, 0, what)
 }

@@ -118,17 +118,17 @@ func (a *attempt) spread(s *Stage) (all []branch, prefix string, err error) {
 		}
 		return all, "", nil
 	}
-	var elements []json.RawMessage
-	if err := json.Unmarshal(a.row.Input, &elements); err != nil {
+	list, err := elements(a.row.Input)
+	if err != nil {
 		return nil, "", fmt.Errorf("input of %s: %w", s.Operation, err)
 	}
-	if len(elements) > maxBranches {
-		return nil, "", fmt.Errorf("input of %s has %d elements; at most %d are allowed", s.Operation, len(elements), maxBranches)
+	if len(list) > maxBranches {
+		return nil, "", fmt.Errorf("input of %s has %d elements; at most %d are allowed", s.Operation, len(list), maxBranches)
 	}
 	sum := sha256.Sum256(a.row.Input)
 	prefix = hex.EncodeToString(sum[:4]) + "."
-	all = make([]branch, len(elements))
-	for i, e := range elements {
+	all = make([]branch, len(list))
+	for i, e := range list {
 		all[i] = branch{prefix + strconv.Itoa(i), s.Each.Stages, e}
 	}
 	return all, prefix, nil

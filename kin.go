@@ -1,21 +1,80 @@
 package pawl
 
-import "context"
+import (
+	"context"
+	"maps"
+	"slices"
+)
+
+// retry retries the tasks that f selects, and what failed together with them. What is
+// below comes first: a task that ran again before what it waits for would break again.
+func (c *Client) retry(ctx context.Context, f Filter, change Change) ([]ID, error) {
+	all, err := c.retryBelow(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	changed, err := c.store.Change(ctx, c.now, f, change)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, changed...)
+	more, err := c.spread(ctx, changed, Change{Do: Retry}, c.brokenWith)
+	return append(all, more...), err
+}
+
+// retryBelow retries what the tasks died of that f selects, the lowest first.
+func (c *Client) retryBelow(ctx context.Context, f Filter) ([]ID, error) {
+	if f.Class != "" && f.Class != Broken || len(f.States) > 0 && !slices.Contains(f.States, Dead) {
+		return nil, nil
+	}
+	f.States, f.Class = []State{Dead}, Broken
+	rows, err := c.store.List(ctx, c.now, f)
+	if err != nil {
+		return nil, err
+	}
+	var levels [][]ID
+	for len(rows) > 0 {
+		ids, err := c.below(ctx, rows, []State{Dead, Cancelled}, isBroken)
+		if err != nil {
+			return nil, err
+		}
+		if rows, err = c.rows(ctx, ids); err != nil {
+			return nil, err
+		}
+		levels = append(levels, ids)
+	}
+	var all []ID
+	for _, ids := range slices.Backward(levels) {
+		if len(ids) == 0 {
+			continue
+		}
+		changed, err := c.store.Change(ctx, c.now, Filter{IDs: ids}, Change{Do: Retry})
+		if err != nil {
+			return all, err
+		}
+		all = append(all, changed...)
+	}
+	return all, nil
+}
+
+// rows returns the tasks of ids, those that are there.
+func (c *Client) rows(ctx context.Context, ids []ID) ([]*TaskRow, error) {
+	found, err := c.byID(ctx, ids)
+	return slices.Collect(maps.Values(found)), err
+}
+
+func isBroken(r *TaskRow) bool { return r.LastAttempt().Class == Broken }
 
 // spread applies a change to what goes with changed tasks, and to what goes with that
 // in turn. It returns the ids of these.
 func (c *Client) spread(ctx context.Context, changed []ID, change Change, with func(context.Context, []*TaskRow) ([]ID, error)) ([]ID, error) {
 	var all []ID
 	for len(changed) > 0 {
-		rows, err := c.byID(ctx, changed)
+		rows, err := c.rows(ctx, changed)
 		if err != nil {
 			return all, err
 		}
-		list := make([]*TaskRow, 0, len(rows))
-		for _, r := range rows {
-			list = append(list, r)
-		}
-		ids, err := with(ctx, list)
+		ids, err := with(ctx, rows)
 		if err != nil || len(ids) == 0 {
 			return all, err
 		}
@@ -36,7 +95,7 @@ func (c *Client) unfinishedBelow(ctx context.Context, rows []*TaskRow) ([]ID, er
 // brokenWith returns what failed together with rows: the dead tasks above that died of
 // them, and the failures in the branches of those that died of these.
 func (c *Client) brokenWith(ctx context.Context, rows []*TaskRow) ([]ID, error) {
-	ids, err := c.below(ctx, rows, []State{Dead, Cancelled}, func(r *TaskRow) bool { return r.LastAttempt().Class == Broken })
+	ids, err := c.below(ctx, rows, []State{Dead, Cancelled}, isBroken)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +110,7 @@ func (c *Client) brokenWith(ctx context.Context, rows []*TaskRow) ([]ID, error) 
 		return nil, err
 	}
 	for id, p := range parents {
-		if p.State == Dead && p.LastAttempt().Class == Broken {
+		if p.State == Dead && isBroken(p) {
 			ids = append(ids, id)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/pawlhq/pawl/limit"
 )
@@ -58,13 +59,7 @@ func (c *Client) Cancel(ctx context.Context, f Filter) ([]ID, error) {
 // A task that died because one of its branches did ([Broken]) and that branch are
 // retried together, whichever of them f selects: so the run goes on from there.
 func (c *Client) Retry(ctx context.Context, f Filter) ([]ID, error) {
-	retry := Change{Do: Retry}
-	changed, err := c.store.Change(ctx, c.now, f, retry)
-	if err != nil {
-		return nil, err
-	}
-	more, err := c.spread(ctx, changed, retry, c.brokenWith)
-	return append(changed, more...), err
+	return c.retry(ctx, f, Change{Do: Retry})
 }
 
 // RetryWith makes one dead or cancelled task pending again with another input.
@@ -75,12 +70,9 @@ func (c *Client) RetryWith(ctx context.Context, id ID, input any) error {
 	if err != nil {
 		return fmt.Errorf("pawl: input for %s: %w", id, err)
 	}
-	changed, err := c.store.Change(ctx, c.now, Filter{IDs: []ID{id}}, Change{Do: Retry, Input: encoded})
-	if err == nil && len(changed) == 0 {
+	changed, err := c.retry(ctx, Filter{IDs: []ID{id}}, Change{Do: Retry, Input: encoded})
+	if err == nil && !slices.Contains(changed, id) {
 		err = fmt.Errorf("retry %s: no dead or cancelled task: %w", id, ErrNotFound)
-	}
-	if err == nil {
-		_, err = c.spread(ctx, changed, Change{Do: Retry}, c.brokenWith)
 	}
 	return err
 }

@@ -64,8 +64,15 @@ type TreeTask struct {
 	Parked time.Duration `json:"parked"`         // without a worker, for branches or a signal
 
 	Steps    []TreeStep  `json:"steps"`
-	Joined   []Added     `json:"joined,omitempty"` // what its handler added that was there already
+	Joined   []TreeJoin  `json:"joined,omitempty"` // what its handler added that was there already
 	Branches []*TreeLine `json:"branches"`
+}
+
+// TreeJoin is a task of another run whose result one of a Tree takes.
+type TreeJoin struct {
+	ID  ID      `json:"id"`
+	Run ID      `json:"run"`
+	As  AddedAs `json:"as"` // AsJoined or AsReused
 }
 
 // TreeStep is a stored step of a task, without its result.
@@ -209,7 +216,7 @@ func newTreeTask(r *TaskRow, now time.Time) *TreeTask {
 		}
 		var added Added
 		if s.Name == "add" && !s.Call && json.Unmarshal(s.Result, &added) == nil && added.Run != r.Run {
-			t.Joined = append(t.Joined, added)
+			t.Joined = append(t.Joined, TreeJoin(added))
 		}
 	}
 	r.Steps = nil

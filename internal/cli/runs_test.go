@@ -87,7 +87,7 @@ func newFlowWard(t *testing.T) *ward {
 	return w
 }
 
-// until waits until a run of the ward is in a state.
+// until waits until a run of the ward is in a state, and nothing of it is under way.
 func (w *ward) until(user string, state pawl.State) *pawl.Tree {
 	w.Helper()
 	deadline := time.Now().Add(20 * time.Second)
@@ -97,7 +97,7 @@ func (w *ward) until(user string, state pawl.State) *pawl.Tree {
 		if err != nil {
 			w.Fatal(err)
 		}
-		if tree.State == state {
+		if tree.State == state && tree.Counts[pawl.Running]+tree.Counts[pawl.Pending] == 0 {
 			return tree
 		}
 		if time.Now().After(deadline) {
@@ -249,28 +249,27 @@ func TestCancel(t *testing.T) {
 		t.Errorf("cancel = %+v; want the one task", got)
 	}
 	w.until("again", pawl.Cancelled)
+}
 
-	parts := make([]int, 100)
-	for i := range parts {
-		parts[i] = i + 1
-	}
+func TestCancelOfManyAsks(t *testing.T) {
+	w := newWard(t)
 	if err := w.client.Pause(t.Context(), "default"); err != nil {
 		t.Fatal(err)
 	}
-	runs, err := pawl.Each(halve).AddMany(t.Context(), w.client, [][]int{{1}, {2}, parts})
+	runs, err := counts.AddMany(t.Context(), w.client, make([]map[string]int, manyTasks+1), pawl.Keep, pawl.User("many"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ids []string
+	ids := ""
 	for _, r := range runs {
-		ids = append(ids, r.ID.String())
+		ids += " " + r.ID.String()
 	}
-	w.well("cancel "+strings.Join(ids[:2], " "), "2 tasks cancelled")
-	if err := w.client.Resume(t.Context(), "default"); err != nil {
-		t.Fatal(err)
+	w.refused("cancel"+ids, exitUsage, "this would cancel 51 tasks", "--yes")
+	if rows := decoded[taskList](w, "tasks --max 0 --user many --state pending").Tasks; len(rows) != len(runs) {
+		t.Errorf("%d tasks are left; want all %d", len(rows), len(runs))
 	}
-	w.tasks["many"] = runs[2].ID
-	if _, err := runs[2].Wait(t.Context()); errors.Is(err, pawl.ErrCancelled) || err == nil {
-		t.Errorf("Wait = %v; want it dead, and not cancelled with the others", err)
+	w.well("cancel -y"+ids, "51 tasks cancelled")
+	if rows := decoded[taskList](w, "tasks --max 0 --user many --state cancelled").Tasks; len(rows) != len(runs) {
+		t.Errorf("%d tasks are cancelled; want all %d", len(rows), len(runs))
 	}
 }
