@@ -153,6 +153,7 @@ const (
 // parkFor has the attempt wait for lines of tasks. Its own branches wake it when they
 // end; others it looks at again.
 func (a *attempt) parkFor(firsts []ID, tails []*TaskRow) error {
+	firsts = distinct(firsts)
 	what := fmt.Sprintf("waits for %d tasks", len(firsts))
 	if len(firsts) == 1 {
 		what = "waits for " + firsts[0].String()
@@ -168,7 +169,7 @@ func (a *attempt) parkFor(firsts []ID, tails []*TaskRow) error {
 	if foreign {
 		return a.leave(parking{delay: again, what: what})
 	}
-	return a.park(Park{Branches: distinct(firsts)}, nil, 0, what)
+	return a.park(Park{Branches: firsts}, nil, 0, what)
 }
 
 // distinct returns ids without those that are there already: identical tasks are one

@@ -89,27 +89,52 @@ func branches(ways []way) []Branch {
 	return all
 }
 
-// validate reports what is wrong with the nodes, and with all that they are made of.
-func validate(nodes []node) error {
+// parts returns what the node is made of.
+func (n *node) parts() (all [][]node) {
+	if n.isOwn() {
+		all = append(all, n.each, n.try)
+	}
+	for _, w := range n.all {
+		all = append(all, w.nodes)
+	}
+	for _, w := range n.choose {
+		all = append(all, w.nodes)
+	}
+	for _, f := range n.fallbacks {
+		all = append(all, []node{f.node})
+	}
+	return all
+}
+
+// defect returns what is wrong with how nodes were put together, nil if nothing is. It
+// comes first: what else is wrong follows from it.
+func defect(nodes []node) error {
 	for i := range nodes {
 		n := &nodes[i]
 		if n.err != nil {
 			return n.err
 		}
+		for _, part := range n.parts() {
+			if err := defect(part); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// validate reports what is wrong with the operations of nodes, and with all that they
+// are made of.
+func validate(nodes []node) error {
+	for i := range nodes {
+		n := &nodes[i]
 		if !n.isOwn() && isOwnName(n.Name) {
 			return fmt.Errorf("pawl: Operation.Name is %s; names that begin with %s are the queue's own", n.Name, ownPrefix)
 		}
 		if err := n.spec.validate(); err != nil {
 			return err
 		}
-		parts := [][]node{n.each, n.try}
-		for _, w := range append(n.all, n.choose...) {
-			parts = append(parts, w.nodes)
-		}
-		for _, f := range n.fallbacks {
-			parts = append(parts, []node{f.node})
-		}
-		for _, part := range parts {
+		for _, part := range n.parts() {
 			if err := validate(part); err != nil {
 				return err
 			}

@@ -194,6 +194,9 @@ func newTask(task *NewTask, plan []node, in any, opts []Option, buf []byte) ([]b
 }
 
 func (a *addition) validate(plan []node) error {
+	if err := defect(plan); err != nil {
+		return err
+	}
 	if a.delay < 0 {
 		return fmt.Errorf("pawl: operation %s: Delay is %v; want 0 or more", a.spec.Name, a.delay)
 	}

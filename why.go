@@ -47,7 +47,7 @@ type Hindrance string
 const (
 	HinderedDone        Hindrance = "done"        // it has ended
 	HinderedRunning     Hindrance = "running"     // it runs; what its calls wait for, its worker knows
-	HinderedDependency  Hindrance = "dependency"  // it waits for other tasks
+	HinderedDependency  Hindrance = "dependency"  // it waits for other tasks, or for a signal
 	HinderedQueue       Hindrance = "queue"       // its queue is paused
 	HinderedWorker      Hindrance = "worker"      // no worker that is alive has a handler for it
 	HinderedHold        Hindrance = "hold"        // its limit is held
@@ -85,7 +85,8 @@ func (s *Standing) Why() Why {
 	case r.State == Running:
 		return w.because(HinderedRunning, "worker %s has run it since %s; what its calls wait for, only the worker knows", r.Worker, clockTime(r.Started))
 	case r.State == Blocked:
-		return w.because(HinderedDependency, "it waits for other tasks to end")
+		w.Until, w.Start = r.Due, time.Time{}
+		return w.because(HinderedDependency, "%s", r.blockedBy())
 	case s.Paused:
 		return w.because(HinderedQueue, "queue %s is paused, until it is resumed", r.Queue)
 	case s.Workers == 0:
@@ -104,9 +105,32 @@ func (s *Standing) Why() Why {
 
 var past = map[State]string{Succeeded: "succeeded", Dead: "failed for good", Cancelled: "was cancelled"}
 
+// blockedBy says what a blocked task waits for.
+func (r *TaskRow) blockedBy() string {
+	switch {
+	case r.IsInLine():
+		return fmt.Sprintf("it waits for its turn among the branches of %s", r.Parent())
+	case r.Links == nil || r.Links.Wait == nil:
+		return "it waits for other tasks to end"
+	}
+	wait, until := r.Links.Wait, ""
+	if !r.Due.IsZero() {
+		until = ", until " + clockTime(r.Due)
+	}
+	switch {
+	case wait.Signal != "":
+		return fmt.Sprintf("it waits for signal %q%s", wait.Signal, until)
+	case wait.Branches == 1:
+		return "it waits for 1 branch to end" + until
+	}
+	return fmt.Sprintf("it waits for %s branches to end%s", number(float64(wait.Branches)), until)
+}
+
 // delayed says why a task is due later.
 func (s *Standing) delayed() string {
-	if last := s.Row.LastAttempt(); last.Class != "" {
+	if last := s.Row.LastAttempt(); last.Class == Parked {
+		return "it " + last.Message + ", at which it looks again"
+	} else if last.Class != "" {
 		return fmt.Sprintf("attempt %d failed (%s)", last.Number, last.Class)
 	}
 	return "it was added with a delay"

@@ -72,6 +72,40 @@ func TestWhyATaskWaits(t *testing.T) {
 	})
 }
 
+// A blocked task says what it waits for.
+func TestWhyATaskIsBlocked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(newStore(t), pawl.Config{Patience: time.Second})
+		approve.Handle(c, approving)
+		hand.Handle(c, handing)
+		boss.Handle(c, func(ctx context.Context, t *pawl.Task[[]int]) (int, error) { return sumOf(ctx, c, t.Input) })
+		start(t, c)
+		run, err := pawl.Each(approve, pawl.AtOnce(2)).Add(t.Context(), c, [][]string{{"a"}, {"!b"}, {"c"}})
+		must(t, err)
+		began := time.Now()
+		parent := add(t, c, boss, []int{1})
+		idle()
+		joined := add(t, c, boss, []int{1, 1, 1})
+		time.Sleep(1500 * time.Millisecond)
+		why(t, c, run.ID, pawl.HinderedDependency, "it waits for 3 branches to end")
+		why(t, c, parent.ID, pawl.HinderedDependency, "it waits for 1 branch to end")
+		why(t, c, joined.ID, pawl.HinderedSchedule, "it waits for task_", "at which it looks again, and is due at")
+		for _, r := range rowsOf(t, c, run.ID, "approve") {
+			switch string(r.Input) {
+			case `["a"]`:
+				why(t, c, r.ID, pawl.HinderedDependency, `it waits for signal "a"`)
+			case `["!b"]`:
+				w := why(t, c, r.ID, pawl.HinderedDependency, `it waits for signal "b", until `)
+				if !about(w.Until.Sub(began), time.Hour) {
+					t.Errorf("Until = %v; want in an hour", w.Until)
+				}
+			default:
+				why(t, c, r.ID, pawl.HinderedDependency, "it waits for its turn among the branches of "+run.ID.String())
+			}
+		}
+	})
+}
+
 // foretold is what was said of a task at a time, and when it then started.
 type foretold struct {
 	at, start, started time.Time
