@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -143,9 +142,6 @@ func (a *attempt) addBeside(ctx context.Context, add *childAdd) (Added, error) {
 	}
 	return added[0], nil
 }
-
-// errNotOwn is the failure of a wait for something that is none of the task's branches.
-var errNotOwn = errors.New("not a branch of the task")
 
 // A handler looks again at runs that are not its own: when they have gone on for an
 // eighth longer than they had, but in a minute at the latest.

@@ -96,13 +96,13 @@ func (v Variant) validate(keep int) error {
 		var text string
 		switch {
 		case name == "":
-			return fmt.Errorf("a name of a Variant is empty; want %q, %q, %q, %q or a field of the request", variantInput, variantPrompt, variantSystem, variantModel)
+			return fmt.Errorf("a name in the variant is empty; want %q, %q, %q, %q or a field of the request", variantInput, variantPrompt, variantSystem, variantModel)
 		case !json.Valid(value):
-			return fmt.Errorf("Variant[%q] is not JSON", name)
+			return fmt.Errorf("%q of the variant is not JSON", name)
 		case name == variantInput && keep > 0:
-			return fmt.Errorf("Variant[%q] is for forks where a task begins, and this one keeps %d of its steps", name, keep)
+			return fmt.Errorf("%q of the variant is for forks where a task begins, and this one keeps %d of its steps", name, keep)
 		case (name == variantPrompt || name == variantSystem || name == variantModel) && json.Unmarshal(value, &text) != nil:
-			return fmt.Errorf("Variant[%q] is %.40s; want a string", name, value)
+			return fmt.Errorf("%q of the variant is %.40s; want a string", name, value)
 		}
 	}
 	return nil

@@ -13,8 +13,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// ID names a task: a UUID of version 7, so that ids sort by the time they were
-// made; those of a run sort among the ids of when the run began. Its text form is "task_" and 26 characters of base32. A run is named
+// ID names a task: a UUID of version 7, or of version 8 if it is made from another
+// one, so that ids sort by the time they were made; those of a run sort among the ids of when the run began. Its text form is "task_" and 26 characters of base32. A run is named
 // by its first task.
 type ID [16]byte
 
@@ -49,6 +49,7 @@ func (id ID) String() string { return idPrefix + idEncoding.EncodeToString(id[:]
 func FollowID(id ID) ID {
 	sum := sha256.Sum256(append(id[:], "follow"...))
 	copy(id[10:], sum[:])
+	id[6] = id[6]&0x0f | derived
 	return id
 }
 
@@ -68,10 +69,18 @@ func ChildID(parent ID, key string) ID {
 		rest = number<<(64-length) | rest>>length
 	}
 	binary.BigEndian.PutUint64(id[8:], rest>>2)
-	id[6] = id[6]&0x0f | 0x70 // version 7
+	id[6] = id[6]&0x0f | derived
 	id[8] = id[8]&0x3f | 0x80 // the variant of RFC 9562
 	return id
 }
+
+// derived is the version of ids that are made from others: 8, which RFC 9562 leaves to
+// whoever makes them.
+const derived = 0x80
+
+// IsDerived reports whether FollowID or ChildID made the id: another task may have been
+// added under it, by an earlier attempt of the same handler.
+func (id ID) IsDerived() bool { return id[6]&0xf0 == derived }
 
 // numberOf returns the number at the end of a key as bits that sort as it does: how
 // many digits it has to the base 8, and the digits, so that small ones, of which there

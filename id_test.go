@@ -40,8 +40,8 @@ func TestIDsOfARunAreAllDifferent(t *testing.T) {
 			t.Fatalf("%s and %s are both %s", what, other, id)
 		}
 		seen[id] = what
-		if id[6]>>4 != 7 || id[8]>>6 != 2 {
-			t.Fatalf("%s is %x, which is no UUID of version 7", what, id)
+		if version := id[6] >> 4; version != 7 && version != 8 || id.IsDerived() != (version == 8) || id[8]>>6 != 2 {
+			t.Fatalf("%s is %x, which is no UUID of version 7 or 8", what, id)
 		}
 	}
 	root := pawl.NewID()

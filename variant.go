@@ -35,7 +35,7 @@ func (a *attempt) edit() (e llm.Edit, any bool, err error) {
 			e.Fields[name] = value
 		}
 		if err != nil {
-			return e, false, Permanent(fmt.Errorf("Variant[%q]: %w", name, err))
+			return e, false, Permanent(fmt.Errorf("%q of the variant: %w", name, err))
 		}
 		any = true
 	}

@@ -10,7 +10,8 @@ import (
 
 // A payload is written before its row, outside of commit.lua: strings of some size
 // are dear in Lua. So it must never replace another one, even if an old task is added
-// once more. A task that got a new input has its payload in a second field, and
+// once more. Under an id that is derived from another there may be a task of an earlier
+// attempt, with another payload: there commit.lua writes it, if there is none. A task that got a new input has its payload in a second field, and
 // the lowest bit of its row's version says so.
 
 func newInput(token int64) bool { return token&1 != 0 }

@@ -143,7 +143,7 @@ func (w *writer) add() error {
 		if err := w.row(r); err != nil {
 			return err
 		}
-		if err := w.fresh.add(k, r); err != nil {
+		if err := w.payload(r); err != nil {
 			return err
 		}
 		w.move(r.ID, place{}, w.t.placeOf(r))
@@ -154,6 +154,20 @@ func (w *writer) add() error {
 		w.twins.add(k, r, "new")
 		w.ref(r.Conversation)
 	}
+	return nil
+}
+
+// payload writes a new task's payload.
+func (w *writer) payload(r *durable.Record) error {
+	k := &w.t.keys
+	if !r.ID.IsDerived() || r.State.Ended() {
+		return w.fresh.add(k, r)
+	}
+	payload, err := appendPayload(nil, r)
+	if err != nil {
+		return err
+	}
+	w.set(k.payload(bucketOf(r.ID)), payloadField(r.ID, false), payload)
 	return nil
 }
 
@@ -242,7 +256,7 @@ func (w *writer) dropSteps(r *durable.Record) {
 
 // touch writes the rows of which only little has changed.
 func (w *writer) touch() error {
-	for _, records := range [][]*durable.Record{w.w.Beats, w.w.Calls} {
+	for _, records := range [][]*durable.Record{w.w.Beats, w.w.Calls, w.w.Holds} { // the last for their versions alone
 		for _, r := range records {
 			if w.written[r.ID] {
 				continue
