@@ -126,7 +126,7 @@ func BenchmarkParked(b *testing.B) {
 	stop := work(b, c)
 	defer stop()
 	for tally(b, c)[pawl.Blocked] < b.N {
-		time.Sleep(10 * time.Millisecond)
+		<-time.After(10 * time.Millisecond)
 	}
 	b.StopTimer()
 	perSecond(b, b.N)
@@ -164,7 +164,7 @@ func tally(b *testing.B, c *pawl.Client) map[pawl.State]int {
 
 // idleCost returns how many goroutines there are, and how many bytes are in use.
 func idleCost() (goroutines int, heap float64) {
-	time.Sleep(100 * time.Millisecond) // what ends has ended then
+	<-time.After(100 * time.Millisecond) // what ends has ended then
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)

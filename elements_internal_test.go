@@ -17,7 +17,7 @@ func FuzzElements(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, list []byte) {
 		if !json.Valid(list) {
-			t.Skip("what is stored is valid")
+			return // what is stored is valid
 		}
 		var want []json.RawMessage
 		wrong := json.Unmarshal(list, &want)

@@ -32,6 +32,9 @@ func seeds(t *testing.T, n int, run func(*testing.T, uint64)) {
 	}
 }
 
+// pass lets virtual time pass, for tests whose bubble seeds makes.
+func pass(d time.Duration) { time.Sleep(d) }
+
 // ends counts how often each task ended, as the store tells it.
 type ends struct {
 	mu    sync.Mutex

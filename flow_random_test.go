@@ -46,7 +46,7 @@ func (s *shapes) check(t *testing.T, reader *pawl.Client) {
 			t.Errorf("run %d of %s gave %s; want %s %s", i+1, flow.text, encode(got), encode(want), failed)
 		}
 	}
-	time.Sleep(10 * time.Minute) // for what nobody waits for any more
+	pass(10 * time.Minute) // for what nobody waits for any more
 	rows, err := reader.List(t.Context(), pawl.Filter{})
 	must(t, err)
 	for _, r := range rows {

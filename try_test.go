@@ -24,9 +24,9 @@ func TestTryGivesAValueOrAFailure(t *testing.T) {
 		}
 		bad, err := pawl.Try(double).Add(t.Context(), c, -4)
 		must(t, err)
-		d := rowsOf(t, c, bad.ID, "double")
 		got := result(t, bad)
-		if d = rowsOf(t, c, bad.ID, "double"); len(d) != 1 || d[0].State != pawl.Dead || !d[0].Caught() {
+		d := rowsOf(t, c, bad.ID, "double")
+		if len(d) != 1 || d[0].State != pawl.Dead || !d[0].Caught() {
 			t.Fatalf("%d tasks of double; want a dead letter that is kept", len(d))
 		}
 		want := &pawl.Failure{Task: d[0].ID, Class: llm.Permanent, Message: "no -4"}
