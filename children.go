@@ -99,11 +99,11 @@ func (a *attempt) addChildren(ctx context.Context, adds []childAdd) ([]Added, er
 	return answers, nil
 }
 
-// isAbove reports whether a task that a new one has joined is above the attempt's own:
-// it waits for this one, so this one must not wait for it.
+// isAbove reports whether a task that a new one has joined is above the attempt's own,
+// or waits for its run: so this one must not wait for it.
 func (a *attempt) isAbove(ctx context.Context, twin Added) (bool, error) {
 	if twin.Run != a.row.Run {
-		return false, nil
+		return a.waitsForUs(ctx, twin.Run)
 	}
 	for r := a.row; ; {
 		if first := r.Branch(); first == twin.ID || first.IsZero() && r.Run == twin.ID {
@@ -122,8 +122,41 @@ func (a *attempt) isAbove(ctx context.Context, twin Added) (bool, error) {
 	}
 }
 
-// addBeside adds a child that was joined to a task above it once more, as nobody's
-// duplicate.
+// waitsMost is how many runs are looked through for one that waits for this one.
+const waitsMost = 100
+
+// waitsForUs reports whether handlers of another run have joined a task of this run, or
+// of a run of which that holds. Their steps say so, which are stored with the joining:
+// of two that join each other, the later one at least sees it.
+func (a *attempt) waitsForUs(ctx context.Context, run ID) (bool, error) {
+	runs := []ID{run}
+	seen := map[ID]bool{run: true}
+	for i := 0; i < len(runs) && i < waitsMost; i++ {
+		rows, err := insist(ctx, func(ctx context.Context) ([]*TaskRow, error) {
+			return a.client.store.List(ctx, a.client.now, Filter{Run: runs[i], States: []State{Blocked, Scheduled, Pending, Running}, Steps: true})
+		})
+		if err != nil {
+			return false, err
+		}
+		for _, r := range rows {
+			for _, s := range r.Steps {
+				var added Added
+				if s.Name != stepAdd || json.Unmarshal(s.Result, &added) != nil || added.As != AsJoined || seen[added.Run] {
+					continue
+				}
+				if added.Run == a.row.Run {
+					return true, nil
+				}
+				seen[added.Run] = true
+				runs = append(runs, added.Run)
+			}
+		}
+	}
+	return false, nil
+}
+
+// addBeside adds a child once more, as nobody's duplicate, that was joined to a task
+// which waits for it.
 func (a *attempt) addBeside(ctx context.Context, add *childAdd) (Added, error) {
 	add.name, add.stored = add.name+":own", nil
 	if err := a.adopt(add); err != nil || add.stored != nil {

@@ -472,3 +472,42 @@ func TestAHandlerAddsFlows(t *testing.T) {
 		}
 	})
 }
+
+// Two runs whose handlers each join the other's task would wait for each other for
+// ever: one of them does the work itself.
+func TestRunsThatJoinEachOtherDoNotWaitForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(newStore(t), pawl.Config{})
+		ping := pawl.Operation[string, string]{Name: "ping", Limit: pawl.NoLimit}
+		pong := pawl.Operation[string, string]{Name: "pong", Limit: pawl.NoLimit}
+		handle := func(other pawl.Operation[string, string]) func(context.Context, *pawl.Task[string]) (string, error) {
+			return func(ctx context.Context, t *pawl.Task[string]) (string, error) {
+				rows, err := c.List(ctx, pawl.Filter{IDs: []pawl.ID{t.ID}})
+				if err != nil || !rows[0].Parent().IsZero() {
+					return "below", err
+				}
+				run, err := other.Add(ctx, c, "x")
+				if err != nil {
+					return "", err
+				}
+				out, err := run.Wait(ctx)
+				return "above " + out, err
+			}
+		}
+		ping.Handle(c, handle(pong))
+		pong.Handle(c, handle(ping))
+		a, b := add(t, c, ping, "x"), add(t, c, pong, "x")
+		start(t, c)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		outs, err := pawl.WaitAll(ctx, []*pawl.Run[string]{a, b})
+		if err != nil {
+			t.Fatalf("WaitAll = %v; want both to end", err)
+		}
+		for _, out := range outs {
+			if !strings.HasSuffix(out, "below") {
+				t.Errorf("Wait = %q; want one that ends below", out)
+			}
+		}
+	})
+}

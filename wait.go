@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
 )
 
 // line is what is known of a line of tasks that somebody waits for: a run, or a branch.
@@ -223,18 +225,28 @@ func (c *Client) tails(ctx context.Context, firsts []ID) ([]*TaskRow, error) {
 	return tails, nil
 }
 
+// byID reads tasks by their ids. What of many there is is read at the same time.
 func (c *Client) byID(ctx context.Context, ids []ID) (map[ID]*TaskRow, error) {
+	parts := slices.Collect(slices.Chunk(ids, listMost))
+	rows := make([][]*TaskRow, len(parts))
+	errs := make([]error, len(parts))
+	free := make(chan struct{}, runtime.GOMAXPROCS(0))
+	var reads sync.WaitGroup
+	for i, part := range parts {
+		free <- struct{}{}
+		reads.Go(func() {
+			rows[i], errs[i] = c.store.List(ctx, c.now, Filter{IDs: part})
+			<-free
+		})
+	}
+	reads.Wait()
 	found := make(map[ID]*TaskRow, len(ids))
-	for part := range slices.Chunk(ids, listMost) {
-		rows, err := c.store.List(ctx, c.now, Filter{IDs: part})
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range rows {
+	for _, part := range rows {
+		for _, r := range part {
 			found[r.ID] = r
 		}
 	}
-	return found, nil
+	return found, errors.Join(errs...)
 }
 
 // rest returns the last task that is left of a run's own line; nil if there is none.
