@@ -65,8 +65,10 @@ func (a *act) tails(firsts []pawl.ID) ([]*Record, error) {
 // knownOrHeld is held without asking for what the act has already.
 func (a *act) knownOrHeld(ids []pawl.ID) ([]*Record, error) {
 	var missing []pawl.ID
+	asked := map[pawl.ID]bool{} // a thousand branches may have one parent
 	for _, id := range ids {
-		if a.known[id] == nil {
+		if a.known[id] == nil && !asked[id] {
+			asked[id] = true
 			missing = append(missing, id)
 		}
 	}
