@@ -232,3 +232,23 @@ func TestAwaitRefuses(t *testing.T) {
 		}
 	})
 }
+
+// A signal that comes in time leaves nothing that looks like changed code.
+func TestAwaitWithinAsksForItsSteps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(newStore(t), pawl.Config{})
+		double.Handle(c, func(ctx context.Context, t *pawl.Task[int]) (int, error) {
+			return pawl.Await[int](ctx, "by", pawl.Within(time.Hour))
+		})
+		start(t, c)
+		run := add(t, c, double, 4)
+		idle()
+		must(t, run.Signal(t.Context(), "by", 5))
+		if got := result(t, run); got != 5 {
+			t.Fatalf("Wait = %d; want 5", got)
+		}
+		if n := row(t, c, run.ID).LastAttempt().Unasked; n != 0 {
+			t.Errorf("%d stored steps were not asked for; want none", n)
+		}
+	})
+}

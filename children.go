@@ -56,6 +56,11 @@ func (a *attempt) adopt(add *childAdd) error {
 	r := &add.task.Row
 	r.ID, r.Run = ChildID(a.row.ID, step), a.row.Run
 	r.link(func(l *Links) { l.Parent, l.Key, l.Caught, l.Variant = a.row.ID, step, true, a.row.heritage() })
+	if a.row.Links != nil && a.row.Links.Forked {
+		// A fork compares: its tasks take no results of runs that do otherwise, nor give any.
+		r.Links.Forked = true
+		r.Identity, add.task.Duplicates = Hash{}, Keep
+	}
 	add.task.By = a.row.Lease()
 	add.task.Step = &StepRow{Key: step, Name: stepAdd, Attempt: a.row.Attempt}
 	return nil

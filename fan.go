@@ -141,7 +141,7 @@ func (a *attempt) branch(b *branch, caught, inLine bool) NewTask {
 	task := NewTask{Duplicates: Keep, InLine: inLine, Row: TaskRow{
 		ID: ChildID(r.ID, b.key), Run: r.Run, User: r.User, Deadline: r.Deadline,
 		Input: b.input, Conversation: r.Conversation, Data: r.Data,
-		Links: &Links{Parent: r.ID, Key: b.key, Caught: caught || r.Caught(), Variant: r.heritage()},
+		Links: &Links{Parent: r.ID, Key: b.key, Caught: caught || r.Caught(), Forked: r.Links != nil && r.Links.Forked, Variant: r.heritage()},
 	}}
 	task.Row.Size.Chars = max(r.Size.Chars-len(r.Input), 0) + len(b.input)
 	task.Row.place(b.stages)

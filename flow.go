@@ -66,8 +66,8 @@ func follow(row *TaskRow, output json.RawMessage, head Hash, chars int, data Dat
 		ID: FollowID(row.ID), Run: row.Run, User: row.User, Deadline: row.Deadline,
 		Input: input, Conversation: head, Data: data,
 	}}
-	if l := row.Links; l != nil && (!l.Parent.IsZero() || l.Variant != nil) {
-		next.Row.Links = &Links{Parent: l.Parent, Key: l.Key, Caught: l.Caught, Variant: row.heritage()}
+	if l := row.Links; l != nil && (!l.Parent.IsZero() || l.Forked) {
+		next.Row.Links = &Links{Parent: l.Parent, Key: l.Key, Caught: l.Caught, Forked: l.Forked, Variant: row.heritage()}
 	}
 	next.Row.Size.Chars = chars + len(input)
 	next.Row.place(stages)

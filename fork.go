@@ -33,6 +33,9 @@ type Variant map[string]json.RawMessage
 // counted from 1, or by its name, as "ask" or "ask#2" for the second of that name.
 // "summarize" forks where that task begins. Empty stands for the beginning of the run.
 //
+// A fork's tasks are nobody's duplicates: they take no results from other runs, and give
+// none.
+//
 // Inside a branch of [Each] or [All] the others' results are kept, and the tasks above
 // go on with the new one. What had failed is done anew.
 func (c *Client) Fork(ctx context.Context, run ID, from string, variants ...Variant) ([]ID, error) {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -141,6 +143,41 @@ func TestAForkInsideWhatAHandlerAdded(t *testing.T) {
 		}
 		if diff := cmp.Diff(map[int]int{0: 1, 1: 1, 2: 2, 3: 2}, doubled); diff != "" {
 			t.Errorf("steps done differ (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// What forks do is nobody's duplicate: else the variants of a comparison would take
+// each other's results, and runs of today those of an experiment.
+func TestAForkSharesNothingWithOtherRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(newStore(t), pawl.Config{})
+		done := 0
+		look := pawl.Operation[string, string]{Name: "look", Limit: pawl.NoLimit, Reuse: time.Hour}
+		plan := pawl.Operation[string, string]{Name: "plan", Limit: pawl.NoLimit}
+		look.Handle(c, func(context.Context, *pawl.Task[string]) (string, error) {
+			done++
+			return fmt.Sprint(done), nil
+		})
+		plan.Handle(c, func(ctx context.Context, t *pawl.Task[string]) (string, error) {
+			run, err := look.Add(ctx, c, t.Input)
+			if err != nil {
+				return "", err
+			}
+			return run.Wait(ctx)
+		})
+		start(t, c)
+		run := add(t, c, plan, "x")
+		if got := result(t, run); got != "1" {
+			t.Fatalf("Wait = %s; want 1", got)
+		}
+		got := forked(t, run, "", nil, pawl.Variant{"model": json.RawMessage(`"m"`)})
+		slices.Sort(got)
+		if diff := cmp.Diff([]string{"2", "3"}, got); diff != "" {
+			t.Errorf("forks differ (-want +got):\n%s", diff)
+		}
+		if got := result(t, add(t, c, look, "x")); got != "1" {
+			t.Errorf("a run of its own gave %s; want 1, that of the run that is no fork", got)
 		}
 	})
 }

@@ -37,7 +37,7 @@ func (w *forked) copy(old *TaskRow) NewTask {
 		ID: w.id(old), Run: w.run, Operation: old.Operation, Queue: old.Queue, Limit: old.Limit, User: old.User, Priority: old.Priority,
 		Input: old.Input, Conversation: old.Conversation, Data: old.Data, Next: old.Next, Size: old.Size, MaxAttempts: old.MaxAttempts,
 	}}
-	l := Links{Origin: &Origin{Task: old.ID}}
+	l := Links{Forked: true, Origin: &Origin{Task: old.ID}}
 	if o := old.Links; o != nil {
 		l.Key, l.Caught, l.Fallbacks = o.Key, o.Caught, o.Fallbacks
 		if !o.Parent.IsZero() {

@@ -39,6 +39,7 @@ type Links struct {
 	Stored  bool           `json:"stored,omitempty"`  // it may have steps though it was never claimed
 
 	Fallbacks []Fallback `json:"fallbacks,omitempty"` // which operations go on with it when it fails
+	Forked    bool       `json:"forked,omitempty"`    // it is part of a forked run: what its handler adds is nobody's duplicate
 	Origin    *Origin    `json:"origin,omitempty"`    // what it was forked from
 	Variant   Variant    `json:"variant,omitempty"`   // what a fork changed of its calls
 }
@@ -204,7 +205,7 @@ func (r *TaskRow) link(change func(*Links)) {
 }
 
 func (l *Links) isZero() bool {
-	return l.Parent.IsZero() && l.Key == "" && !l.Awaited && !l.Caught && !l.InLine && l.Wait == nil && l.Signals == nil && !l.Stored &&
+	return l.Parent.IsZero() && l.Key == "" && !l.Awaited && !l.Caught && !l.InLine && l.Wait == nil && l.Signals == nil && !l.Stored && !l.Forked &&
 		l.Fallbacks == nil && l.Origin == nil && l.Variant == nil
 }
 

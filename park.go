@@ -103,6 +103,7 @@ func Await[T any](ctx context.Context, name string, opts ...AwaitOption) (T, err
 }
 
 func (a *attempt) await(name string, within time.Duration) (json.RawMessage, error) {
+	key, asked := a.step("await:" + name)
 	end, over := a.step("await-over:" + name)
 	if over != nil {
 		return nil, fmt.Errorf("%q: %w", name, ErrNoSignal)
@@ -111,7 +112,7 @@ func (a *attempt) await(name string, within time.Duration) (json.RawMessage, err
 	if payload != nil {
 		return payload, nil
 	}
-	left, err := a.patience(name, end, within)
+	left, err := a.patience(name, within, key, asked, end)
 	if err != nil {
 		return nil, err
 	}
@@ -140,8 +141,8 @@ func (a *attempt) nextSignal(name string) (payload json.RawMessage, got int) {
 
 // patience returns how long to wait for a signal from now on; 0 for ever. When it is
 // over, that is stored under end: a signal that comes after it is none for this call.
-func (a *attempt) patience(name, end string, within time.Duration) (time.Duration, error) {
-	key, asked := a.step("await:" + name)
+// asked is the step under key that says since when, nil if there is none.
+func (a *attempt) patience(name string, within time.Duration, key string, asked *StepRow, end string) (time.Duration, error) {
 	if within == 0 {
 		return 0, nil
 	}

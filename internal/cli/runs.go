@@ -14,7 +14,7 @@ type runsCommand struct {
 	State     []string `help:"Only runs in this state; may be repeated, or hold several: ${states}." placeholder:"STATE"`
 	Operation string   `help:"Only runs with a task of this operation." placeholder:"NAME"`
 	User      string   `help:"Only runs of this user." placeholder:"NAME"`
-	Limit     int      `default:"20" help:"The most runs to list; 0 for all." placeholder:"N"`
+	Max       int      `default:"20" help:"The most runs to list; 0 for all." placeholder:"N"`
 	Before    string   `help:"Only runs that are older than this one: the last one of the page before." placeholder:"ID"`
 	outputFlag
 }
@@ -41,11 +41,11 @@ func (c *runsCommand) Run(ctx context.Context, t *terminal, open opener) error {
 	if filter.Before, err = idFlag("--before", c.Before); err != nil {
 		return err
 	}
-	if c.Limit < 0 {
-		return usagef("--limit is %d; want 1 or more, or 0 for all", c.Limit)
+	if c.Max < 0 {
+		return usagef("--max is %d; want 1 or more, or 0 for all", c.Max)
 	}
-	if c.Limit > 0 {
-		filter.Max = c.Limit + 1 // which says whether there are more
+	if c.Max > 0 {
+		filter.Max = c.Max + 1 // which says whether there are more
 	}
 	client, store, err := c.client(ctx, open)
 	if err != nil {
@@ -57,8 +57,8 @@ func (c *runsCommand) Run(ctx context.Context, t *terminal, open opener) error {
 		return err
 	}
 	all := runList{Runs: runs}
-	if c.Limit > 0 && len(runs) > c.Limit {
-		all = runList{runs[:c.Limit], runs[c.Limit-1].Run}
+	if c.Max > 0 && len(runs) > c.Max {
+		all = runList{runs[:c.Max], runs[c.Max-1].Run}
 	}
 	if c.json() {
 		return printJSON(t.out, all)

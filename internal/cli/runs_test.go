@@ -127,17 +127,17 @@ func TestRuns(t *testing.T) {
 		t.Errorf("runs are not listed newest first:\n%s", all)
 	}
 	for command, want := range map[string][]string{
-		"runs":                              {"vetted", "odd", "even"},
-		"runs --state dead":                 {"odd"},
-		"runs --state blocked,succeeded":    {"vetted", "even"},
-		"runs --operation approve":          {"vetted"},
-		"runs --user even":                  {"even"},
-		"runs --limit 1":                    {"vetted"},
-		"runs --limit 0":                    {"vetted", "odd", "even"},
-		"runs --before " + w.id("odd"):      {"even"},
-		"runs --state running":              nil,
-		"runs --limit 1 --user even":        {"even"},
-		"runs --limit 2 --state dead,dead ": {"odd"},
+		"runs":                            {"vetted", "odd", "even"},
+		"runs --state dead":               {"odd"},
+		"runs --state blocked,succeeded":  {"vetted", "even"},
+		"runs --operation approve":        {"vetted"},
+		"runs --user even":                {"even"},
+		"runs --max 1":                    {"vetted"},
+		"runs --max 0":                    {"vetted", "odd", "even"},
+		"runs --before " + w.id("odd"):    {"even"},
+		"runs --state running":            nil,
+		"runs --max 1 --user even":        {"even"},
+		"runs --max 2 --state dead,dead ": {"odd"},
 	} {
 		list := decoded[runList](w, command)
 		var users []string
@@ -148,12 +148,12 @@ func TestRuns(t *testing.T) {
 			t.Errorf("pawl %s lists the runs of %v; want %v", command, users, want)
 		}
 	}
-	w.well("runs --limit 2", "There are more. The next ones: --before "+w.id("odd"))
-	if list := decoded[runList](w, "runs --limit 2"); list.Before != w.tasks["odd"] {
+	w.well("runs --max 2", "There are more. The next ones: --before "+w.id("odd"))
+	if list := decoded[runList](w, "runs --max 2"); list.Before != w.tasks["odd"] {
 		t.Errorf("before = %s; want %s", list.Before, w.id("odd"))
 	}
 	w.refused("runs --state done", exitUsage, `--state is "done"`, "succeeded")
-	w.refused("runs --limit=-1", exitUsage, "--limit is -1", "0 for all")
+	w.refused("runs --max=-1", exitUsage, "--max is -1", "0 for all")
 	w.refused("runs --before 7", exitUsage, `--before is "7"`)
 }
 

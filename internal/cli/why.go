@@ -44,7 +44,28 @@ func (c *whyCommand) Run(ctx context.Context, t *terminal, open opener) error {
 	if c.json() {
 		return printJSON(t.out, w)
 	}
-	(&page{t: t, now: time.Now()}).why(&w)
+	p := &page{t: t, now: time.Now()}
+	p.why(&w)
+	return p.whyRun(ctx, client, &w)
+}
+
+// whyRun says of a run's first task, which has ended, what the run waits for.
+func (p *page) whyRun(ctx context.Context, client *pawl.Client, w *pawl.Why) error {
+	if w.State != pawl.Succeeded {
+		return nil
+	}
+	const most = 5
+	rest, err := client.List(ctx, pawl.Filter{Run: w.Task, States: []pawl.State{pawl.Blocked, pawl.Scheduled, pawl.Pending, pawl.Running}, Max: most})
+	if err != nil || len(rest) == 0 {
+		return err
+	}
+	fmt.Fprintln(p.t.out, "\nIts run goes on. What has not ended:")
+	for _, r := range rest {
+		fmt.Fprintf(p.t.out, "  pawl why %s  %s, %s\n", r.ID, operationOf(r), r.State)
+	}
+	if len(rest) == most {
+		fmt.Fprintf(p.t.out, "  and maybe more: pawl run %s\n", w.Task)
+	}
 	return nil
 }
 
@@ -61,7 +82,7 @@ func (p *page) why(w *pawl.Why) {
 	}
 	for _, f := range [][2]string{
 		{"why", w.Reason},
-		{"opens", opens},
+		{opening(w), opens},
 		{"place", place(w.Place)},
 		{"starts", p.starts(w)},
 		{"→", remedy(w)},
@@ -76,6 +97,14 @@ func (p *page) why(w *pawl.Why) {
 			fmt.Fprintf(p.t.out, "%s%s\n", p.t.palette.dim(pad(f[0], pageLabel)), line)
 		}
 	}
+}
+
+// opening is the label of the time until which a task waits.
+func opening(w *pawl.Why) string {
+	if w.Gate == pawl.HinderedDependency {
+		return "until" // at the latest
+	}
+	return "opens"
 }
 
 // ahead is a time that is to come; "" for none.
@@ -114,12 +143,13 @@ func (p *page) starts(w *pawl.Why) string {
 // remedies say what to do about what no waiting changes. {queue}, {limit} and {id}
 // stand for the task's.
 var remedies = map[pawl.Hindrance]string{
-	pawl.HinderedRunning: "pawl show {id} has its attempts, and the steps that it has stored",
-	pawl.HinderedDone:    "pawl show {id} has all that is known of it",
-	pawl.HinderedQueue:   "pawl queues resume {queue} ends the pause",
-	pawl.HinderedWorker:  "start a worker with a handler for it; pawl workers lists those that are alive",
-	pawl.HinderedHold:    "pawl limits resume {limit} ends the hold, once its reason is gone",
-	pawl.HinderedCeiling: "pawl limits show {limit} has the ceilings, pawl limits set {limit} changes them",
+	pawl.HinderedRunning:    "pawl show {id} has its attempts, and the steps that it has stored",
+	pawl.HinderedDependency: "pawl run {id} has what it waits for",
+	pawl.HinderedDone:       "pawl show {id} has all that is known of it",
+	pawl.HinderedQueue:      "pawl queues resume {queue} ends the pause",
+	pawl.HinderedWorker:     "start a worker with a handler for it; pawl workers lists those that are alive",
+	pawl.HinderedHold:       "pawl limits resume {limit} ends the hold, once its reason is gone",
+	pawl.HinderedCeiling:    "pawl limits show {limit} has the ceilings, pawl limits set {limit} changes them",
 }
 
 func remedy(w *pawl.Why) string {

@@ -17,8 +17,8 @@ const (
 )
 
 // marks are the links that are a bit of the second byte.
-func marks(l *pawl.Links) [4]*bool {
-	return [...]*bool{&l.Awaited, &l.Caught, &l.Stored, &l.InLine}
+func marks(l *pawl.Links) [5]*bool {
+	return [...]*bool{&l.Awaited, &l.Caught, &l.Stored, &l.InLine, &l.Forked}
 }
 
 // PackLinks returns a task's links as they are stored with it; nil for none, as most
