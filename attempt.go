@@ -18,8 +18,10 @@ type attempt struct {
 	client *Client
 	row    *TaskRow
 	cancel context.CancelCauseFunc
-	strict bool      // see Operation.Strict
-	beaten time.Time // when the lease was last prolonged, by this machine's clock; guarded by worker.mu
+	strict bool // see Operation.Strict
+
+	deadline time.Time // when the handler's context ends; zero for never
+	beaten   time.Time // when the lease was last prolonged, by this machine's clock; guarded by worker.mu
 
 	mu       sync.Mutex
 	sum      tally

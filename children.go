@@ -90,7 +90,7 @@ func (a *attempt) addChildren(ctx context.Context, adds []childAdd) ([]Added, er
 	for i, got := range answers {
 		switch got.As {
 		case AsLost:
-			return nil, ErrLeaseLost
+			return nil, a.refused(ctx)
 		case AsJoined:
 			above, err := a.isAbove(ctx, got)
 			if above {
@@ -102,6 +102,21 @@ func (a *attempt) addChildren(ctx context.Context, adds []childAdd) ([]Added, er
 		}
 	}
 	return answers, nil
+}
+
+// refused returns why nothing was added: the task was asked to stop, or the lease is lost.
+func (a *attempt) refused(ctx context.Context) error {
+	rows, err := insist(ctx, func(ctx context.Context) ([]*TaskRow, error) {
+		return a.client.store.List(ctx, a.client.now, Filter{IDs: []ID{a.row.ID}})
+	})
+	if err != nil {
+		return err
+	}
+	if len(rows) == 1 && rows[0].Holds(a.row.Lease()) && rows[0].Cancelling {
+		a.cancel(ErrCancelled)
+		return ErrCancelled
+	}
+	return ErrLeaseLost
 }
 
 // isAbove reports whether a task that a new one has joined is above the attempt's own,
@@ -176,7 +191,7 @@ func (a *attempt) addBeside(ctx context.Context, add *childAdd) (Added, error) {
 		return Added{}, err
 	}
 	if added[0].As == AsLost {
-		return Added{}, ErrLeaseLost
+		return Added{}, a.refused(ctx)
 	}
 	return added[0], nil
 }

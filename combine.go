@@ -68,6 +68,10 @@ func fieldName(out, field any) (string, error) {
 			}
 			name, _, _ := strings.Cut(t.Tag.Get("json"), ",")
 			switch {
+			case t.Anonymous && name == "":
+				return "", fmt.Errorf("pawl: Into: field %s of %s is embedded, and its JSON is not apart; give it a name in JSON", t.Name, s.Type())
+			case strings.HasSuffix(t.Tag.Get("json"), ",string"):
+				return "", fmt.Errorf("pawl: Into: field %s of %s is a string in JSON, which no output is", t.Name, s.Type())
 			case !t.IsExported() || name == "-":
 				return "", fmt.Errorf("pawl: Into: field %s of %s is not in its JSON", t.Name, s.Type())
 			case name == "":

@@ -208,9 +208,9 @@ func TestAHandlerThatWaitsLongHoldsNoWorker(t *testing.T) {
 		parent := pawl.Operation[int, int]{Name: "parent", Limit: pawl.NoLimit, Timeout: time.Minute}
 		child := pawl.Operation[int, int]{Name: "child", Limit: pawl.NoLimit, Timeout: -1}
 		c := newClient(newStore(t), pawl.Config{})
-		children := 0
+		var children atomic.Int64
 		child.Handle(c, func(ctx context.Context, t *pawl.Task[int]) (int, error) {
-			children++
+			children.Add(1)
 			time.Sleep(time.Duration(t.Input) * time.Hour)
 			return t.Input, nil
 		})
@@ -232,8 +232,8 @@ func TestAHandlerThatWaitsLongHoldsNoWorker(t *testing.T) {
 		if r := row(t, c, run.ID); r.State != pawl.Blocked || r.Links.Wait.Branches != 3 {
 			t.Errorf("the parent is %s, %+v; want blocked by 3", r.State, r.Links)
 		}
-		if got := result(t, run); got != 6 || children != 3 {
-			t.Errorf("Wait = %d after %d children; want 6 after 3", got, children)
+		if got := result(t, run); got != 6 || children.Load() != 3 {
+			t.Errorf("Wait = %d after %d children; want 6 after 3", got, children.Load())
 		}
 	})
 }

@@ -68,6 +68,8 @@ func (a *attempt) fan(ctx context.Context) (any, error) {
 	var follow []NewTask
 	for i, t := range tails {
 		switch {
+		case t != nil && t.State == Succeeded && t.Follows():
+			return nil, Permanent(fmt.Errorf("what follows %s was removed; retry with an input to begin anew: %w", t.ID, ErrNotFound))
 		case t == nil:
 			follow = append(follow, a.branch(&all[i], !strict, park.AtOnce > 0))
 		case !t.State.Ended():
@@ -111,14 +113,15 @@ func (a *attempt) giveUp(ctx context.Context, failed *TaskRow, tails []*TaskRow)
 // another input are others, so that a task that gets a new one does not take the
 // results of the old one for its own.
 func (a *attempt) spread(s *Stage) (all []branch, prefix string, err error) {
+	prefix = fmt.Sprintf("%08x.", crc32.Checksum(a.row.Input, castagnoli))
 	switch {
 	case s.Try != nil:
-		return []branch{{"try", s.Try, a.row.Input}}, "", nil
+		return []branch{{prefix + "try", s.Try, a.row.Input}}, prefix, nil
 	case s.Each == nil:
 		for _, b := range s.All {
-			all = append(all, branch{b.Name, b.Stages, a.row.Input})
+			all = append(all, branch{prefix + b.Name, b.Stages, a.row.Input})
 		}
-		return all, "", nil
+		return all, prefix, nil
 	}
 	list, err := elements(a.row.Input)
 	if err != nil {
@@ -127,7 +130,6 @@ func (a *attempt) spread(s *Stage) (all []branch, prefix string, err error) {
 	if len(list) > maxBranches {
 		return nil, "", fmt.Errorf("input of %s has %d elements; at most %d are allowed", s.Operation, len(list), maxBranches)
 	}
-	prefix = fmt.Sprintf("%08x.", crc32.Checksum(a.row.Input, castagnoli))
 	all = make([]branch, len(list))
 	for i, e := range list {
 		all[i] = branch{prefix + strconv.Itoa(i), s.Each.Stages, e}

@@ -3,6 +3,7 @@ package pawl
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -23,7 +24,11 @@ type Flow[In, Out any] struct{ nodes []node }
 // Then returns the flow that runs first, and next with what first returned. An
 // output that does not fit the next input does not compile.
 func Then[A, B, C any](first Part[A, B], next Part[B, C]) Flow[A, C] {
-	return Flow[A, C]{append(append([]node{}, first.plan()...), next.plan()...)}
+	nodes := append([]node{}, first.plan()...)
+	if len(nodes) == 0 || len(next.plan()) == 0 {
+		return Flow[A, C]{[]node{{err: errors.New("pawl: Then has an empty flow; make it with Then, Each, All, Choose or Try")}}}
+	}
+	return Flow[A, C]{append(nodes, next.plan()...)}
 }
 
 // Add stores the first task of a run of the flow; see [Operation.Add]. Options

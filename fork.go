@@ -57,7 +57,7 @@ func (c *Client) Fork(ctx context.Context, run ID, from string, variants ...Vari
 	var tasks []NewTask
 	ids := make([]ID, len(variants))
 	for i, v := range variants {
-		if err := v.validate(keep); err != nil {
+		if err := v.validate(at, keep); err != nil {
 			return nil, fmt.Errorf("pawl: fork %s: %w", run, err)
 		}
 		ids[i] = NewID()
@@ -94,7 +94,7 @@ const (
 	variantModel  = "model"
 )
 
-func (v Variant) validate(keep int) error {
+func (v Variant) validate(at *TaskRow, keep int) error {
 	for name, value := range v {
 		var text string
 		switch {
@@ -104,6 +104,8 @@ func (v Variant) validate(keep int) error {
 			return fmt.Errorf("%q of the variant is not JSON", name)
 		case name == variantInput && keep > 0:
 			return fmt.Errorf("%q of the variant is for forks where a task begins, and this one keeps %d of its steps", name, keep)
+		case name == variantPrompt && isOwnName(at.Operation):
+			return fmt.Errorf("%q of the variant is for the first call of a task, and %s makes none; fork at a task in one of its branches", name, at.Operation)
 		case (name == variantPrompt || name == variantSystem || name == variantModel) && json.Unmarshal(value, &text) != nil:
 			return fmt.Errorf("%q of the variant is %.40s; want a string", name, value)
 		}
@@ -232,12 +234,17 @@ func stepNames(r *TaskRow) []string {
 
 // fork returns the tasks of a new run.
 func (f *forking) fork(run ID, at *TaskRow, keep int, v Variant) ([]NewTask, error) {
+	if err := f.whole(at); err != nil {
+		return nil, err
+	}
 	w := &forked{forking: f, run: run, ids: map[ID]ID{}}
 	steps := at.Steps[:keep]
 	if err := w.again(at, steps, v); err != nil {
 		return nil, err
 	}
-	w.keepLine(at)
+	if err := w.keepLine(at); err != nil {
+		return nil, err
+	}
 	// The tasks above wait for the new one.
 	for path := at; !path.Parent().IsZero(); {
 		above := f.byID[path.Parent()]
@@ -247,10 +254,25 @@ func (f *forking) fork(run ID, at *TaskRow, keep int, v Variant) ([]NewTask, err
 		if err := w.unfinished(w.copy(above), above, f.stepsBefore(above, path), path); err != nil {
 			return nil, err
 		}
-		w.keepLine(above)
+		if err := w.keepLine(above); err != nil {
+			return nil, err
+		}
 		path = above
 	}
 	return w.tasks, nil
+}
+
+// whole reports what was removed of the lines that lead to a task, without which the
+// others cannot go on with a new one.
+func (f *forking) whole(at *TaskRow) error {
+	for r := at; !r.Parent().IsZero(); r = f.byID[r.Parent()] {
+		for _, id := range []ID{r.Branch(), r.Parent()} {
+			if f.byID[id] == nil {
+				return fmt.Errorf("%s was removed: %w", id, ErrNotFound)
+			}
+		}
+	}
+	return nil
 }
 
 // stepsBefore returns the steps of a task that do not depend on a branch of its that

@@ -3,6 +3,7 @@ package pawl
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -49,34 +50,50 @@ func (w *forked) copy(old *TaskRow) NewTask {
 }
 
 // kept copies a task that has succeeded, and all that succeeded below it.
-func (w *forked) kept(old *TaskRow) {
+func (w *forked) kept(old *TaskRow) error {
 	t := w.copy(old)
 	t.Kept = true
 	t.Row.Links.Origin.Kept = true
 	t.Row.Output = old.Output
-	w.withSteps(&t.Row, old, old.Steps)
+	steps := slices.Clone(old.Steps)
+	for i := range steps {
+		if steps[i].Name == stepAdd {
+			if _, err := w.readdress(&steps[i]); err != nil {
+				return err
+			}
+		}
+	}
+	w.withSteps(&t.Row, old, steps)
 	w.tasks = append(w.tasks, t)
 	for _, first := range w.branches[old.ID] {
-		w.keptBranch(first)
+		if _, err := w.keptBranch(first); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // keptBranch copies a branch, if it has succeeded.
-func (w *forked) keptBranch(first *TaskRow) bool {
+func (w *forked) keptBranch(first *TaskRow) (bool, error) {
 	if tail := w.tail(first.ID); tail.State != Succeeded || tail.Follows() {
-		return false
+		return false, nil
 	}
 	for r := first; r != nil; r = w.byID[FollowID(r.ID)] {
-		w.kept(r)
+		if err := w.kept(r); err != nil {
+			return false, err
+		}
 	}
-	return true
+	return true, nil
 }
 
 // keepLine copies what came before a task in its line.
-func (w *forked) keepLine(of *TaskRow) {
+func (w *forked) keepLine(of *TaskRow) error {
 	for r := w.before[of.ID]; r != nil; r = w.before[r.ID] {
-		w.kept(r)
+		if err := w.kept(r); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // again adds the task at which the run is forked.
@@ -104,22 +121,26 @@ func (w *forked) unfinished(t NewTask, old *TaskRow, steps []StepRow, path *Task
 	}
 	for _, first := range w.branches[old.ID] {
 		key := first.Links.Key
+		var err error
 		switch {
 		case path != nil && first.ID == path.Branch():
 			there[key] = true
 		case path == nil && fan: // it is done anew from its beginning
 		case fan || known[key]:
-			there[key] = w.keptBranch(first)
+			there[key], err = w.keptBranch(first)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	var kept []StepRow
 	for _, s := range steps {
 		if s.Name == stepAdd {
-			ours, err := w.readdress(&s)
+			to, err := w.readdress(&s)
 			if err != nil {
 				return err
 			}
-			if ours && !there[s.Key] {
+			if to != nil && to.Parent() == old.ID && !there[to.Links.Key] {
 				continue // it is added anew
 			}
 		}
@@ -149,18 +170,18 @@ func (w *forked) withSteps(r, old *TaskRow, steps []StepRow) {
 	}
 }
 
-// readdress has a step that added a branch name the new run's. It reports false for
-// one that joined a task of another run.
-func (w *forked) readdress(s *StepRow) (ours bool, err error) {
+// readdress has a step that added a task name the new run's. It returns the old one,
+// nil if that is of another run.
+func (w *forked) readdress(s *StepRow) (to *TaskRow, err error) {
 	var added Added
 	if err := json.Unmarshal(s.Result, &added); err != nil {
-		return false, fmt.Errorf("stored step %s: %w", s.Key, err)
+		return nil, fmt.Errorf("stored step %s: %w", s.Key, err)
 	}
 	old := w.byID[added.ID]
 	if old == nil {
-		return false, nil
+		return nil, nil
 	}
 	added.ID, added.Run = w.id(old), w.run
 	s.Result, err = json.Marshal(added)
-	return true, err
+	return old, err
 }

@@ -4,37 +4,43 @@ import (
 	"context"
 	"maps"
 	"slices"
+
+	"github.com/pawlhq/pawl/llm"
 )
 
 // retry retries the tasks that f selects, and what failed together with them. What is
 // below comes first: a task that ran again before what it waits for would break again.
 func (c *Client) retry(ctx context.Context, f Filter, change Change) ([]ID, error) {
-	all, err := c.retryBelow(ctx, f)
-	if err != nil {
-		return nil, err
+	var all []ID
+	if change.Input == nil { // else what is below did the work of the old input
+		var err error
+		if all, err = c.retryBelow(ctx, f); err != nil {
+			return nil, err
+		}
 	}
 	changed, err := c.store.Change(ctx, c.now, f, change)
 	if err != nil {
 		return nil, err
 	}
 	all = append(all, changed...)
-	more, err := c.spread(ctx, changed, Change{Do: Retry}, c.brokenWith)
+	with := c.brokenWith
+	if change.Input != nil {
+		with = c.brokenAbove
+	}
+	more, err := c.spread(ctx, changed, Change{Do: Retry}, with)
 	return append(all, more...), err
 }
 
-// retryBelow retries what the tasks died of that f selects, the lowest first.
+// retryBelow retries what the tasks died of that f selects, or what ended with them,
+// the lowest first.
 func (c *Client) retryBelow(ctx context.Context, f Filter) ([]ID, error) {
-	if f.Class != "" && f.Class != Broken || len(f.States) > 0 && !slices.Contains(f.States, Dead) {
-		return nil, nil
-	}
-	f.States, f.Class = []State{Dead}, Broken
-	rows, err := c.store.List(ctx, c.now, f)
+	rows, err := c.givenUp(ctx, f)
 	if err != nil {
 		return nil, err
 	}
 	var levels [][]ID
 	for len(rows) > 0 {
-		ids, err := c.below(ctx, rows, []State{Dead, Cancelled}, isBroken)
+		ids, err := c.below(ctx, rows, []State{Dead, Cancelled}, isGivenUp)
 		if err != nil {
 			return nil, err
 		}
@@ -55,6 +61,33 @@ func (c *Client) retryBelow(ctx context.Context, f Filter) ([]ID, error) {
 		all = append(all, changed...)
 	}
 	return all, nil
+}
+
+// givenUp returns the tasks that f selects whose branches ended with them.
+func (c *Client) givenUp(ctx context.Context, f Filter) ([]*TaskRow, error) {
+	var all []*TaskRow
+	for _, end := range []struct {
+		state State
+		class llm.Class
+	}{{Dead, Broken}, {Dead, Expired}, {Cancelled, f.Class}} {
+		if f.Class != "" && f.Class != end.class || len(f.States) > 0 && !slices.Contains(f.States, end.state) {
+			continue
+		}
+		of := f
+		of.States, of.Class = []State{end.state}, end.class
+		rows, err := c.store.List(ctx, c.now, of)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, rows...)
+	}
+	return all, nil
+}
+
+// isGivenUp reports whether r ended so that its branches did, too: as broken by one of
+// them, by a deadline that all have, or cancelled with them.
+func isGivenUp(r *TaskRow) bool {
+	return r.State == Cancelled || isBroken(r) || r.LastAttempt().Class == Expired
 }
 
 // rows returns the tasks of ids, those that are there.
@@ -87,9 +120,9 @@ func (c *Client) spread(ctx context.Context, changed []ID, change Change, with f
 }
 
 // unfinishedBelow returns the tasks of the branches of rows that have not ended. What
-// never ran has no branches.
+// never ran has no branches, unless it was forked with them.
 func (c *Client) unfinishedBelow(ctx context.Context, rows []*TaskRow) ([]ID, error) {
-	return c.below(ctx, rows, []State{Blocked, Scheduled, Pending, Running}, func(r *TaskRow) bool { return r.Attempt > 0 })
+	return c.below(ctx, rows, []State{Blocked, Scheduled, Pending, Running}, func(r *TaskRow) bool { return r.Attempt > 0 || r.Links != nil && r.Links.Origin != nil })
 }
 
 // brokenWith returns what failed together with rows: the dead tasks above that died of
@@ -99,6 +132,12 @@ func (c *Client) brokenWith(ctx context.Context, rows []*TaskRow) ([]ID, error) 
 	if err != nil {
 		return nil, err
 	}
+	above, err := c.brokenAbove(ctx, rows)
+	return append(ids, above...), err
+}
+
+// brokenAbove returns the dead tasks above rows that died of them.
+func (c *Client) brokenAbove(ctx context.Context, rows []*TaskRow) (ids []ID, err error) {
 	var above []ID
 	for _, r := range rows {
 		if p := r.Parent(); !p.IsZero() {

@@ -82,7 +82,7 @@ type Park struct {
 
 // Fallback is an operation that goes on with a task when its own one fails for good.
 type Fallback struct {
-	Classes []llm.Class `json:"classes,omitempty"` // of the last failure; empty for all but the queue's own
+	Classes []llm.Class `json:"classes,omitempty"` // of the last failure; empty for all. Expired, Changed and Poisoned have no fallback
 	Stage   Stage       `json:"stage"`
 }
 

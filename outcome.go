@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/pawlhq/pawl/llm"
@@ -101,7 +100,7 @@ func (w *worker) finish(o *outcome) (f Finish, ok bool) {
 // fallback asks for what it likes.
 func (w *worker) tellUnasked(a *attempt, end *Attempt) {
 	left := a.unasked()
-	if len(left) == 0 || slices.ContainsFunc(a.row.Attempts, func(t Attempt) bool { return t.As != "" }) {
+	if len(left) == 0 || a.isFallback() {
 		return
 	}
 	end.Unasked = len(left)
@@ -163,7 +162,7 @@ func newHandlerContext(a *attempt, timeout time.Duration) *handlerContext {
 			c.deadline, cause = t, ErrTimeout
 		}
 	}
-	if !c.deadline.IsZero() {
+	if a.deadline = c.deadline; !c.deadline.IsZero() {
 		cancel := a.cancel
 		c.timer = time.AfterFunc(time.Until(c.deadline), func() { cancel(cause) })
 	}

@@ -91,8 +91,10 @@ func branches(ways []way) []Branch {
 
 // parts returns what the node is made of.
 func (n *node) parts() (all [][]node) {
-	if n.isOwn() {
-		all = append(all, n.each, n.try)
+	for _, part := range [][]node{n.each, n.try} {
+		if part != nil {
+			all = append(all, part)
+		}
 	}
 	for _, w := range n.all {
 		all = append(all, w.nodes)
@@ -115,6 +117,9 @@ func defect(nodes []node) error {
 			return n.err
 		}
 		for _, part := range n.parts() {
+			if len(part) == 0 {
+				return fmt.Errorf("pawl: a part of %s is an empty flow; make it with Then, Each, All, Choose or Try", n.Name)
+			}
 			if err := defect(part); err != nil {
 				return err
 			}

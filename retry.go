@@ -108,7 +108,7 @@ func judge(row *TaskRow, b Backoff, f failure, now time.Time, random float64) Fi
 // fallback returns the operation that goes on with a task after a failure for good of
 // a class; nil if there is none.
 func (r *TaskRow) fallback(class llm.Class) *Stage {
-	if r.Links == nil || class == Expired {
+	if r.Links == nil || class == Expired || class == Changed {
 		return nil
 	}
 	for i, f := range r.Links.Fallbacks {

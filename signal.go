@@ -2,6 +2,7 @@ package pawl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -38,6 +39,9 @@ func (r *Run[Out]) Signal(ctx context.Context, name string, payload any) error {
 // receiver returns the task that gets a signal.
 func (c *Client) receiver(ctx context.Context, id ID, name string) (ID, error) {
 	named, err := c.Get(ctx, id)
+	if errors.Is(err, ErrNotFound) { // it may have been removed, and its run goes on
+		named, err = &TaskRow{ID: id, Run: id, Next: []Stage{{}}}, nil
+	}
 	if err != nil {
 		return ID{}, fmt.Errorf("pawl: signal %q: %w", name, err)
 	}
@@ -60,6 +64,8 @@ func (c *Client) receiver(ctx context.Context, id ID, name string) (ID, error) {
 		return id, nil
 	case len(waiting) > 1:
 		return ID{}, fmt.Errorf("pawl: signal %q: %d tasks of run %s wait for it; name one of them: %s", name, len(waiting), named.ID, strings.Join(waiting[:min(len(waiting), 10)], ", "))
+	case len(rows) == 0 && named.State == "":
+		return ID{}, fmt.Errorf("pawl: signal %q: %s: %w", name, named.ID, ErrNotFound)
 	case len(rows) == 0:
 		return ID{}, fmt.Errorf("pawl: signal %q: run %s has ended", name, named.ID)
 	case len(rows) == 1 && rows[0].ID == named.ID && len(named.Next) == 0:

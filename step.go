@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -116,10 +117,16 @@ func (a *attempt) unasked() []*StepRow {
 	return left
 }
 
+// isFallback reports whether another operation had the task before: its steps are there,
+// and this one asks for what it likes.
+func (a *attempt) isFallback() bool {
+	return slices.ContainsFunc(a.row.Attempts, func(t Attempt) bool { return t.As != "" })
+}
+
 // diverged reports, for operations that are Strict, a step that no earlier attempt
 // stored while one that was stored has not been asked for.
 func (a *attempt) diverged(name string) error {
-	if !a.strict {
+	if !a.strict || a.isFallback() {
 		return nil
 	}
 	if left := a.unasked(); len(left) > 0 {

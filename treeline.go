@@ -41,9 +41,15 @@ func branchName(parent *TaskRow, key string) string {
 			return "[" + strconv.Itoa(n) + "]"
 		}
 	case len(s.All) > 0:
-		return key
+		return slot(key)
 	}
 	return ""
+}
+
+// slot returns which slot of an All a branch is for.
+func slot(key string) string {
+	_, name, _ := strings.Cut(key, ".")
+	return name
 }
 
 // element returns which element of its list a branch of Each is for.
@@ -66,7 +72,7 @@ func (t *TreeTask) sortBranches() {
 		})
 	case len(s.All) > 0:
 		place := func(l *TreeLine) int {
-			return slices.IndexFunc(s.All, func(b Branch) bool { return b.Name == l.Key })
+			return slices.IndexFunc(s.All, func(b Branch) bool { return b.Name == slot(l.Key) })
 		}
 		slices.SortFunc(t.Branches, func(a, b *TreeLine) int { return cmp.Compare(place(a), place(b)) })
 	default:

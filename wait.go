@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 )
 
 // line is what is known of a line of tasks that somebody waits for: a run, or a branch.
@@ -27,13 +28,20 @@ func (c *Client) wait(ctx context.Context, firsts []ID) ([]line, error) {
 		return c.watchLines(ctx, firsts)
 	}
 	lines, open, err := a.glance(ctx, firsts)
+	if errors.Is(err, ErrNotFound) {
+		return nil, Permanent(fmt.Errorf("what the handler waits for was removed; retry with an input to begin anew: %w", err))
+	}
 	if err != nil || open == 0 {
 		return lines, err
 	}
 	if err := a.stepAside(); err != nil {
 		return nil, err
 	}
-	patience, cancel := context.WithTimeout(ctx, c.config.Patience)
+	most := c.config.Patience
+	if !a.deadline.IsZero() {
+		most = min(most, time.Until(a.deadline)/2) // it must still be able to park
+	}
+	patience, cancel := context.WithTimeout(ctx, most)
 	lines, err = c.watchLines(patience, firsts)
 	cancel()
 	c.parked.Add(-1)
@@ -114,6 +122,18 @@ func (c *Client) look(ctx context.Context, firsts []ID, before []line) (lines []
 	if err != nil {
 		return nil, 0, err
 	}
+	for i, first := range firsts {
+		if tails[i] == nil || tails[i].State == Succeeded && tails[i].Follows() {
+			// A part of it was removed: what is left of a run tells how it ended.
+			rest, err := c.rest(ctx, first)
+			if err != nil {
+				return nil, 0, err
+			}
+			if rest != nil {
+				tails[i] = rest
+			}
+		}
+	}
 	lines = before
 	if lines == nil {
 		lines = make([]line, len(firsts))
@@ -144,6 +164,9 @@ func (c *Client) look(ctx context.Context, firsts []ID, before []line) (lines []
 // judge says of a line whether it has ended, given its last task so far.
 func (c *Client) judge(ctx context.Context, l *line, tail *TaskRow) error {
 	l.tail = tail
+	if tail.State == Succeeded && tail.Follows() {
+		return fmt.Errorf("%s: what follows %s was removed: %w", l.first, tail.ID, ErrNotFound)
+	}
 	if tail.State.Ended() {
 		l.ended, l.output, l.err = true, tail.Output, endError(tail)
 		return nil
@@ -209,18 +232,6 @@ func (c *Client) tails(ctx context.Context, firsts []ID) ([]*TaskRow, error) {
 			}
 		}
 		ids, at = nextIDs, nextAt
-	}
-	for i, first := range firsts {
-		if tails[i] == nil || tails[i].State == Succeeded && tails[i].Follows() {
-			// A part of it was removed: what is left of a run tells how it ended.
-			rest, err := c.rest(ctx, first)
-			if err != nil {
-				return nil, err
-			}
-			if rest != nil {
-				tails[i] = rest
-			}
-		}
 	}
 	return tails, nil
 }
