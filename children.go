@@ -21,7 +21,7 @@ func (a *attempt) inherited(opts []Option) []Option {
 	return append([]Option{User(a.row.User), Deadline(a.row.Deadline)}, opts...)
 }
 
-// addition is what becomes of one task that a handler adds.
+// childAdd is what becomes of one task that a handler adds.
 type childAdd struct {
 	task   *NewTask
 	name   string // of the step

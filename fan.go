@@ -44,7 +44,7 @@ type branch struct {
 // reads what they returned. In between it does nothing: see [Links].
 func (a *attempt) fan(ctx context.Context) (any, error) {
 	stage := &a.row.Next[0]
-	all, prefix, err := a.spread(stage)
+	all, prefix, err := a.fanOut(stage)
 	if err != nil {
 		return nil, Permanent(err)
 	}
@@ -109,10 +109,10 @@ func (a *attempt) giveUp(ctx context.Context, failed *TaskRow, tails []*TaskRow)
 	return broken(failed)
 }
 
-// spread returns the branches of a stage, and what their keys begin with. The keys of
+// fanOut returns the branches of a stage, and what their keys begin with. The keys of
 // another input are others, so that a task that gets a new one does not take the
 // results of the old one for its own.
-func (a *attempt) spread(s *Stage) (all []branch, prefix string, err error) {
+func (a *attempt) fanOut(s *Stage) (all []branch, prefix string, err error) {
 	prefix = fmt.Sprintf("%08x.", crc32.Checksum(a.row.Input, castagnoli))
 	switch {
 	case s.Try != nil:

@@ -32,7 +32,8 @@ func Then[A, B, C any](first Part[A, B], next Part[B, C]) Flow[A, C] {
 }
 
 // Add stores the first task of a run of the flow; see [Operation.Add]. Options
-// of the queue, limit and priority are those of the first task; the user, the
+// of the queue, limit and priority are those of the first task (that of an [Each],
+// [All] or [Try] makes no calls, so a Limit changes nothing there); the user, the
 // deadline, the conversation and the data go along.
 func (f Flow[In, Out]) Add(ctx context.Context, c *Client, in In, opts ...Option) (*Run[Out], error) {
 	return addOne[Out](ctx, c, f.plan(), in, opts)

@@ -67,7 +67,7 @@ func (a *attempt) Adapt(c llm.Call) (json.RawMessage, error) {
 	return body, nil
 }
 
-// options returns what of an edit is an option of Ask.
+// editOption returns what of an edit is an option of Ask.
 func editOption(e llm.Edit) AskOption {
 	return func(r *llm.Request) {
 		if e.System != nil {

@@ -150,7 +150,7 @@ func (c *Client) look(ctx context.Context, firsts []ID, before []line) (lines []
 	for i := range lines {
 		l := &lines[i]
 		if tail := read[l.first]; tail != nil && !l.ended {
-			if err := c.judge(ctx, l, tail); err != nil {
+			if err := c.find(ctx, l, tail); err != nil {
 				return nil, 0, err
 			}
 		}
@@ -161,8 +161,8 @@ func (c *Client) look(ctx context.Context, firsts []ID, before []line) (lines []
 	return lines, open, nil
 }
 
-// judge says of a line whether it has ended, given its last task so far.
-func (c *Client) judge(ctx context.Context, l *line, tail *TaskRow) error {
+// find says of a line whether it has ended, given its last task so far.
+func (c *Client) find(ctx context.Context, l *line, tail *TaskRow) error {
 	l.tail = tail
 	if tail.State == Succeeded && tail.Follows() {
 		return fmt.Errorf("%s: what follows %s was removed: %w", l.first, tail.ID, ErrNotFound)
