@@ -164,14 +164,14 @@ func (p *page) steps(steps []step) {
 	}
 	p.heading("stored steps")
 	tab := &table{columns: []column{
-		{title: "KEY", least: 12}, {title: "ATTEMPT", right: true}, {title: "STORED"}, {title: "TOOK", right: true}, {title: "TOKENS", right: true},
+		{title: "STEP", right: true}, {title: "NAME", least: 12}, {title: "ATTEMPT", right: true}, {title: "STORED"}, {title: "TOOK", right: true}, {title: "TOKENS", right: true},
 	}}
-	for _, s := range steps {
+	for i, s := range steps { // numbered as pawl fork and pawl run number them
 		result := string(s.Result)
 		if s.Call && !p.full {
 			result = "" // it stands in the conversation
 		}
-		tab.add(p.cut(result), s.Key, fmt.Sprint(s.Attempt), moment(s.At), span(s.Took), thousands(s.Usage.Total()))
+		tab.add(p.cut(result), fmt.Sprint(i+1), printable(s.Name), fmt.Sprint(s.Attempt), moment(s.At), span(s.Took), thousands(s.Usage.Total()))
 	}
 	tab.print(p.t.out, p.width(), p.t.palette)
 }
