@@ -82,7 +82,7 @@ func TestPages(t *testing.T) {
 func TestShow(t *testing.T) {
 	w := newWard(t)
 	w.well("show "+w.id("reader"), w.id("reader")+"  succeeded", "ask, priority normal, queue agents, limit claude", "1 made, 1 of 4 used",
-		"25 in, 10 out", "worker-1", "step:file#1", "CONVERSATION", "user\n", "assistant\n", "climbed the stairs", "1 more line (--full)", "OTHER TASKS", "tell")
+		"25 in, 10 out", "worker-1", "file", "CONVERSATION", "user\n", "assistant\n", "climbed the stairs", "1 more line (--full)", "OTHER TASKS", "tell")
 	if whole := w.well("show --full "+w.id("reader"), `"stop_reason":"end_turn"`); strings.Contains(whole, "more line") {
 		t.Errorf("--full leaves something out:\n%s", whole)
 	}
