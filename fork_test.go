@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -152,12 +153,11 @@ func TestAForkInsideWhatAHandlerAdded(t *testing.T) {
 func TestAForkSharesNothingWithOtherRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClient(newStore(t), pawl.Config{})
-		done := 0
+		var done atomic.Int64
 		look := pawl.Operation[string, string]{Name: "look", Limit: pawl.NoLimit, Reuse: time.Hour}
 		plan := pawl.Operation[string, string]{Name: "plan", Limit: pawl.NoLimit}
 		look.Handle(c, func(context.Context, *pawl.Task[string]) (string, error) {
-			done++
-			return fmt.Sprint(done), nil
+			return fmt.Sprint(done.Add(1)), nil
 		})
 		plan.Handle(c, func(ctx context.Context, t *pawl.Task[string]) (string, error) {
 			run, err := look.Add(ctx, c, t.Input)
