@@ -169,7 +169,7 @@ func TestPauseAndResume(t *testing.T) {
 		began := time.Now()
 		must(t, c.Resume(t.Context(), "default"))
 		result(t, waiting)
-		if took := time.Since(began); took > time.Second { // a store may try a transaction again
+		if took := time.Since(began); !about(took, 0) {
 			t.Errorf("it went on after %v; want at once", took)
 		}
 	})
