@@ -169,9 +169,9 @@ func (c *Client) handle(s spec, prepare func(*attempt) (work, error)) {
 	c.handlers[s.Name] = &handler{s, prepare}
 }
 
-// addition adds one task, together with those of concurrent callers if there may
+// addOne adds one task, together with those of concurrent callers if there may
 // be any.
-func (c *Client) addition(ctx context.Context, task *NewTask) (Added, error) {
+func (c *Client) addOne(ctx context.Context, task *NewTask) (Added, error) {
 	if _, ok := c.store.(Exclusive); ok {
 		added, err := c.store.Add(ctx, c.now, []NewTask{*task})
 		if err != nil {

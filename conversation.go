@@ -142,7 +142,12 @@ func (c *Conversation) Branch() *Conversation {
 // heading returns the conversation that follows this attempt, its size, and the
 // messages of it that are not stored.
 func (a *attempt) heading() (head Hash, chars int, unsaved []Node, err error) {
-	c := a.own()
+	a.mu.Lock()
+	c := a.talk
+	a.mu.Unlock()
+	if c == nil { // the handler said nothing
+		return a.row.Conversation, max(a.row.Size.Chars-len(a.row.Input), 0), nil, nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.loaded {

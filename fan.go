@@ -146,7 +146,7 @@ func (a *attempt) branch(b *branch, caught, inLine bool) NewTask {
 		Links: &Links{Parent: r.ID, Key: b.key, Caught: caught || r.Caught(), Forked: r.Links != nil && r.Links.Forked, Variant: r.heritage()},
 	}}
 	task.Row.Size.Chars = max(r.Size.Chars-len(r.Input), 0) + len(b.input)
-	task.Row.place(b.stages)
+	task.Row.place(&b.stages[0], b.stages[1:])
 	return task
 }
 

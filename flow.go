@@ -76,7 +76,7 @@ func follow(row *TaskRow, output json.RawMessage, head Hash, chars int, data Dat
 		next.Row.Links = &Links{Parent: l.Parent, Key: l.Key, Caught: l.Caught, Forked: l.Forked, Variant: row.heritage()}
 	}
 	next.Row.Size.Chars = chars + len(input)
-	next.Row.place(stages)
+	next.Row.place(&stages[0], stages[1:])
 	return next, true, nil
 }
 

@@ -14,15 +14,6 @@ import (
 // [Reuse], [Key], [Messages], [Data].
 type Option interface{ apply(*addition) }
 
-// addition is one task on its way into the store.
-type addition struct {
-	row      *TaskRow
-	spec     spec
-	delay    time.Duration
-	key      string
-	messages []llm.Message
-}
-
 // User says whom a task is done for. Users of a queue and limit take turns by
 // the tokens that they use, and tasks of different users are never identical.
 type User string

@@ -148,17 +148,16 @@ func validate(nodes []node) error {
 	return nil
 }
 
-// place makes r a task of the first of stages, which the others follow.
-func (r *TaskRow) place(stages []Stage) {
-	s := &stages[0]
+// place makes r a task of a stage, which the others follow.
+func (r *TaskRow) place(s *Stage, rest []Stage) {
 	r.Operation, r.Queue, r.Limit, r.Priority = s.Operation, s.Queue, s.Limit, s.Priority
 	r.MaxAttempts, r.Size.Output = s.MaxAttempts, s.Tokens
-	if r.Next = stages[1:]; s.isFan() || len(s.Choose) > 0 {
+	if r.Next = rest; s.isFan() || len(s.Choose) > 0 {
 		here := *s
 		here.Here = true
-		r.Next = append([]Stage{here}, r.Next...)
+		r.Next = append([]Stage{here}, rest...)
 	}
-	if len(s.Fallbacks) > 0 {
-		r.link(func(l *Links) { l.Fallbacks = s.Fallbacks })
+	if fallbacks := s.Fallbacks; len(fallbacks) > 0 {
+		r.link(func(l *Links) { l.Fallbacks = fallbacks })
 	}
 }

@@ -30,12 +30,27 @@ func (w *WorkerStatus) Alive(now time.Time) bool { return now.Sub(w.Seen) <= Wor
 func (w *WorkerStatus) BeSeen(now time.Time, c *Claim) bool {
 	age := now.Sub(w.Seen)
 	recent := age >= 0 && age < presence // a clock may have been set back
-	operations := slices.DeleteFunc(slices.Clone(c.Operations), isOwnName)
-	if recent && slices.Equal(w.Operations, operations) && slices.Equal(w.Queues, c.Queues) {
+	if recent && w.isOf(c.Operations) && slices.Equal(w.Queues, c.Queues) {
 		return false
 	}
+	operations := slices.DeleteFunc(slices.Clone(c.Operations), isOwnName)
 	*w = WorkerStatus{Name: c.Worker, Operations: operations, Queues: slices.Clone(c.Queues), Seen: now}
 	return true
+}
+
+// isOf reports whether w lists these operations, without the queue's own.
+func (w *WorkerStatus) isOf(operations []string) bool {
+	i := 0
+	for _, o := range operations {
+		if isOwnName(o) {
+			continue
+		}
+		if i == len(w.Operations) || w.Operations[i] != o {
+			return false
+		}
+		i++
+	}
+	return i == len(w.Operations)
 }
 
 // Handles reports whether the worker has a handler for an operation, and works on

@@ -2,15 +2,7 @@ package pawl
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"maps"
-	"runtime"
-	"slices"
-	"sync"
-
-	"github.com/pawlhq/pawl/limit"
 )
 
 // Run is one execution of a flow or of a single operation. One that a handler adds is
@@ -55,13 +47,17 @@ func addOne[Out any](ctx context.Context, c *Client, plan []node, in any, opts [
 		return runs[0], runs[0].rejected(plan)
 	}
 	var task NewTask
-	if _, err := newTask(&task, plan, in, opts, nil); err != nil {
+	a, err := newAddition(&task.Row, plan, opts)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := a.task(&task, in, nil); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	added, err := c.addition(ctx, &task)
+	added, err := c.addOne(ctx, &task)
 	if err != nil {
 		return nil, fmt.Errorf("add %s: %w", task.Row.Operation, err)
 	}
@@ -81,7 +77,7 @@ func addMany[In, Out any](ctx context.Context, c *Client, plan []node, ins []In,
 	if a, err := attemptFrom(ctx); err == nil && a.client == c {
 		return addChildren[In, Out](ctx, a, plan, ins, opts)
 	}
-	tasks, err := newTasks(plan, ins, opts)
+	_, tasks, err := newTasks(plan, ins, opts)
 	if err != nil || len(tasks) == 0 {
 		return []*Run[Out]{}, err
 	}
@@ -112,14 +108,9 @@ func runsOf[Out any](c *Client, added []Added) []*Run[Out] {
 
 // addChildren adds tasks that a handler adds.
 func addChildren[In, Out any](ctx context.Context, a *attempt, plan []node, ins []In, opts []Option) ([]*Run[Out], error) {
-	opts = a.inherited(opts)
-	tasks, err := newTasks(plan, ins, opts)
+	of, tasks, err := newTasks(plan, ins, a.inherited(opts))
 	if err != nil || len(tasks) == 0 {
 		return []*Run[Out]{}, err
-	}
-	of := addition{row: &TaskRow{}, spec: plan[0].spec}
-	for _, o := range opts {
-		o.apply(&of)
 	}
 	adds := make([]childAdd, len(tasks))
 	for i := range tasks {
@@ -132,128 +123,4 @@ func addChildren[In, Out any](ctx context.Context, a *attempt, plan []node, ins 
 		return nil, err
 	}
 	return runsOf[Out](a.client, added), nil
-}
-
-// encodeShare is how many tasks are worth a goroutine of their own to encode
-// and hash them.
-const encodeShare = 128
-
-// newTasks returns the first tasks of runs of a plan, in the order of ins.
-func newTasks[In any](plan []node, ins []In, opts []Option) ([]NewTask, error) {
-	tasks := make([]NewTask, len(ins))
-	share := max(encodeShare, (len(ins)+runtime.GOMAXPROCS(0)-1)/runtime.GOMAXPROCS(0))
-	var shares sync.WaitGroup
-	errs := make([]error, len(ins)/share+1)
-	for i := 0; i < len(ins); i += share {
-		end := min(i+share, len(ins))
-		encode := func() {
-			var buf []byte
-			for j := i; j < end; j++ {
-				var err error
-				if buf, err = newTask(&tasks[j], plan, ins[j], opts, buf); err != nil {
-					errs[i/share] = fmt.Errorf("input %d: %w", j, err)
-					return
-				}
-			}
-		}
-		if end < len(ins) {
-			shares.Go(encode)
-		} else {
-			encode()
-		}
-	}
-	shares.Wait()
-	return tasks, errors.Join(errs...)
-}
-
-// newTask makes task the first one of a plan; buf is scratch space, returned for
-// the next call.
-func newTask(task *NewTask, plan []node, in any, opts []Option, buf []byte) ([]byte, error) {
-	if len(plan) == 0 {
-		return buf, errors.New("pawl: the flow is empty; make it with Then, Each, All, Choose or Try")
-	}
-	a := addition{row: &task.Row, spec: plan[0].spec}
-	for _, o := range opts {
-		o.apply(&a)
-	}
-	if err := a.validate(plan); err != nil {
-		return buf, err
-	}
-	if err := a.fill(plan, in); err != nil {
-		return buf, err
-	}
-	task.Delay, task.Duplicates, task.Reuse = a.delay, a.spec.Duplicates, a.spec.Reuse
-	if err := a.converse(task); err != nil || task.Duplicates == Keep {
-		return buf, err
-	}
-	var err error
-	if task.Row.Identity, buf, err = identity(a.row, a.spec.Version, a.key, buf); err != nil {
-		return buf, fmt.Errorf("pawl: operation %s: %w", a.spec.Name, err)
-	}
-	return buf, nil
-}
-
-func (a *addition) validate(plan []node) error {
-	if err := defect(plan); err != nil {
-		return err
-	}
-	if a.delay < 0 {
-		return fmt.Errorf("pawl: operation %s: Delay is %v; want 0 or more", a.spec.Name, a.delay)
-	}
-	if a.spec.Attempts < 1 {
-		return fmt.Errorf("pawl: operation %s: Attempts is %d; want 1 or more", a.spec.Name, a.spec.Attempts)
-	}
-	if a.spec.Queue == "" || a.spec.Limit == "" {
-		return fmt.Errorf("pawl: operation %s: Queue is %q and Limit is %q; want names", a.spec.Name, a.spec.Queue, a.spec.Limit)
-	}
-	for _, n := range []struct{ field, name string }{{"User", a.row.User}, {"Queue", a.spec.Queue}, {"Limit", a.spec.Limit}, {"Key", a.key}} {
-		if !isText(n.name) {
-			return fmt.Errorf("pawl: operation %s: %s is %q; want UTF-8 without zero bytes", a.spec.Name, n.field, n.name)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(a.row.Data)) {
-		if !json.Valid(a.row.Data[name]) {
-			return fmt.Errorf("pawl: operation %s: Data[%q] is not JSON", a.spec.Name, name)
-		}
-	}
-	if err := a.spec.validate(); err != nil {
-		return err
-	}
-	return validate(plan)
-}
-
-// fill sets the row from the operation, the input and what follows.
-func (a *addition) fill(plan []node, in any) error {
-	s := a.spec
-	input, err := marshal(in)
-	if err != nil {
-		return fmt.Errorf("pawl: input of %s: %w", s.Name, err)
-	}
-	a.row.ID = NewID()
-	a.row.Run = a.row.ID
-	a.row.Input = input
-	a.row.Size = limit.Size{Chars: len(input)}
-	first := plan[0]
-	first.spec = s
-	if first.isOwn() {
-		first.Limit = NoLimit
-	}
-	a.row.place(append([]Stage{first.stage()}, stages(plan[1:])...))
-	return nil
-}
-
-// converse gives the task the conversation that it starts from.
-func (a *addition) converse(task *NewTask) error {
-	nodes, head, err := appendNodes(Hash{}, a.messages)
-	if err != nil {
-		return fmt.Errorf("pawl: operation %s: %w", a.spec.Name, err)
-	}
-	if len(nodes) == 0 {
-		return nil
-	}
-	task.Nodes, task.Row.Conversation = nodes, head
-	for _, n := range nodes {
-		task.Row.Size.Chars += len(n.Message.JSON())
-	}
-	return nil
 }
