@@ -28,7 +28,7 @@ func (st *Settlement) Settle(now time.Time, c limit.Config, s *limit.State, f *l
 func (st *Settlement) Account(now time.Time, c limit.Config, s *limit.State, f *limit.Fit, size limit.Size, cost limit.Cost) {
 	switch st.Outcome {
 	case CallAnswered:
-		s.Settle(now, c, cost, c.Actual(size, limit.Usage(st.Usage), f))
+		s.Settle(now, c, cost, c.Actual(size, st.Used(), f))
 	case CallBlocked, CallNotSent, CallUnreached:
 		s.Release(now, c, cost, true)
 	case CallUnknown:
@@ -36,6 +36,12 @@ func (st *Settlement) Account(now time.Time, c limit.Config, s *limit.State, f *
 	default: // failed calls count as requests
 		s.Settle(now, c, cost, limit.Cost{Requests: cost.Requests, RequestsDay: cost.RequestsDay})
 	}
+}
+
+// Used returns what limits count of the call's usage: reasoning is in the output already.
+func (st *Settlement) Used() limit.Usage {
+	u := &st.Usage
+	return limit.Usage{Input: u.Input, Output: u.Output, CacheRead: u.CacheRead, CacheWrite: u.CacheWrite}
 }
 
 // HoldUntil returns when a blocked account is tried again, zero if the provider

@@ -50,21 +50,25 @@ type Response struct {
 func (r *Response) Text() string { return r.Message.Text() }
 
 // Usage is what one call used, in tokens, as the provider counted them. The
-// four kinds do not overlap: Input is what was neither read from nor written
-// to the provider's prompt cache.
+// first four kinds do not overlap: Input is what was neither read from nor
+// written to the provider's prompt cache. Reasoning is a part of Output.
 type Usage struct {
 	Input      int64 `json:"input,omitempty"`
 	Output     int64 `json:"output,omitempty"`
 	CacheRead  int64 `json:"cache_read,omitempty"`
 	CacheWrite int64 `json:"cache_write,omitempty"`
+	Reasoning  int64 `json:"reasoning,omitempty"` // what of Output the model thought and did not say; 0 where the provider does not tell
 }
 
-// Total returns the tokens of all four kinds.
+// Total returns the tokens of all four kinds, each counted once: Reasoning is in Output.
 func (u Usage) Total() int64 { return u.Input + u.Output + u.CacheRead + u.CacheWrite }
 
 // Add returns the sum of u and v, kind by kind.
 func (u Usage) Add(v Usage) Usage {
-	return Usage{u.Input + v.Input, u.Output + v.Output, u.CacheRead + v.CacheRead, u.CacheWrite + v.CacheWrite}
+	return Usage{
+		Input: u.Input + v.Input, Output: u.Output + v.Output, CacheRead: u.CacheRead + v.CacheRead,
+		CacheWrite: u.CacheWrite + v.CacheWrite, Reasoning: u.Reasoning + v.Reasoning,
+	}
 }
 
 // Limits is what a response's headers say of the account's rate limits, or the
@@ -85,8 +89,9 @@ type Level struct {
 
 // Size is what can be known of a call's cost before it is sent.
 type Size struct {
-	Chars     int // characters (bytes of text) that the model will read
-	MaxTokens int // the most tokens it may generate; 0 when the request does not say
+	Chars     int    // characters (bytes of text) that the model will read
+	MaxTokens int    // the most tokens it may generate; 0 when the request does not say
+	Model     string // the model that the body names; "" when it names none
 }
 
 // API reads one provider's HTTP interface: what a request will cost, what a

@@ -2,6 +2,7 @@ package llm
 
 import (
 	"bytes"
+	"encoding/json"
 	"slices"
 	"strconv"
 )
@@ -11,9 +12,10 @@ import (
 const mediaChars = 6400
 
 // Measure returns the size of a native JSON request body: the text below the
-// fields that a model reads, and the most tokens to generate, from the first of
-// the fields named that is there. It reads the body once and makes no copy of
-// it. A body that is no JSON object counts in full.
+// fields that a model reads, the most tokens to generate, from the first of
+// the fields named that is there, and the model, from the field "model". It
+// reads the body once and makes no copy of it. A body that is no JSON object
+// counts in full, and names no model.
 func Measure(body []byte, maxTokens ...string) Size {
 	m := measurer{b: body}
 	var size Size
@@ -30,6 +32,12 @@ func Measure(body []byte, maxTokens ...string) Size {
 			}
 			return true
 		}
+		if string(name) == "model" {
+			start := m.i
+			_, ok := m.value(nil, depth, false)
+			size.Model = text(m.b[start:m.i])
+			return ok
+		}
 		n, ok := m.value(nil, depth, string(name) == "tools" || string(name) == "functions")
 		if slices.Contains(read, string(name)) {
 			size.Chars += n
@@ -40,6 +48,12 @@ func Measure(body []byte, maxTokens ...string) Size {
 		return Size{Chars: len(body)}
 	}
 	return size
+}
+
+// text returns the text of a JSON string, "" of anything else.
+func text(value []byte) (s string) {
+	_ = json.Unmarshal(value, &s) // what is no string says nothing
+	return s
 }
 
 // Chars returns how many characters (bytes of text) of the message a model reads.

@@ -112,7 +112,7 @@ func TestTransportAnswersFromTheGovernor(t *testing.T) {
 				t.Errorf("%d requests were sent; want 1", sent.Load())
 			}
 			call := g.calls[0]
-			if call.API != p.api || call.Name != "POST "+p.path() || string(call.Body) != request || call.Size != (llm.Size{Chars: 2, MaxTokens: 10}) {
+			if call.API != p.api || call.Name != "POST "+p.path() || string(call.Body) != request || call.Size != (llm.Size{Chars: 2, MaxTokens: 10, Model: "m"}) {
 				t.Errorf("Call = %+v", call)
 			}
 			for _, x := range g.stored {

@@ -14,9 +14,7 @@ import (
 // readStep reads a row of the statement steps, after its task.
 func readStep(r *row) (pawl.StepRow, error) {
 	s := pawl.StepRow{Key: r.text(), Name: r.text(), Call: r.bool()}
-	if u := r.int8s(); len(u) == 4 {
-		s.Usage = llm.Usage{Input: u[0], Output: u[1], CacheRead: u[2], CacheWrite: u[3]}
-	}
+	s.Usage = usageOf(r.int8s())
 	s.Head, s.At, s.Took, s.Attempt = r.hash(), timeOf(r.int8()), time.Duration(r.int8()), r.int4()
 	result, err := durable.Unpack(r.bytes())
 	s.Result = result
@@ -47,10 +45,25 @@ func (tx *transaction) addSteps(steps []durable.Step) call {
 		ats.arg(), tooks.arg(), attempts.arg(), results.arg())
 }
 
-// usageText is an array of PostgreSQL; an array of arrays is not to be had.
+// usageText is an array of PostgreSQL; an array of arrays is not to be had. What
+// was reasoning is its fifth number, if there was any.
 func usageText(u llm.Usage) string {
-	if u == (llm.Usage{}) {
+	switch {
+	case u == llm.Usage{}:
 		return ""
+	case u.Reasoning == 0:
+		return fmt.Sprintf("{%d,%d,%d,%d}", u.Input, u.Output, u.CacheRead, u.CacheWrite)
 	}
-	return fmt.Sprintf("{%d,%d,%d,%d}", u.Input, u.Output, u.CacheRead, u.CacheWrite)
+	return fmt.Sprintf("{%d,%d,%d,%d,%d}", u.Input, u.Output, u.CacheRead, u.CacheWrite, u.Reasoning)
+}
+
+// usageOf is what usageText wrote, zero of what is none.
+func usageOf(n []int64) (u llm.Usage) {
+	if len(n) >= 4 {
+		u = llm.Usage{Input: n[0], Output: n[1], CacheRead: n[2], CacheWrite: n[3]}
+	}
+	if len(n) >= 5 {
+		u.Reasoning = n[4]
+	}
+	return u
 }

@@ -44,6 +44,18 @@ func (b *buffer) bool(v bool) {
 	b.byte(0)
 }
 
+// flags appends two bools in one byte. With more false it is the byte of bool.
+func (b *buffer) flags(v, more bool) {
+	var flags byte
+	if v {
+		flags = 1
+	}
+	if more {
+		flags |= 2
+	}
+	b.byte(flags)
+}
+
 // reader reads what a buffer was made of. What it returns shares the value's
 // memory. After a value that is cut short or damaged, err says so and everything
 // else is zero.
@@ -76,6 +88,11 @@ func (r *reader) byte() byte {
 }
 
 func (r *reader) bool() bool { return r.byte() == 1 }
+
+func (r *reader) flags() (v, more bool) {
+	flags := r.byte()
+	return flags&1 != 0, flags&2 != 0
+}
 
 func (r *reader) uint() uint64 {
 	var v uint64

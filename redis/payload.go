@@ -79,11 +79,15 @@ func appendStep(b buffer, s *pawl.StepRow) buffer {
 	b = append(b, s.Head[:]...)
 	b.text(s.Key)
 	b.text(s.Name)
-	b.bool(s.Call)
+	thought := s.Usage.Reasoning != 0
+	b.flags(s.Call, thought)
 	b.usage(s.Usage)
 	b.time(s.At)
 	b.int(int64(s.Took))
 	b.int(int64(s.Attempt))
+	if thought {
+		b.int(s.Usage.Reasoning)
+	}
 	return b
 }
 
@@ -92,10 +96,14 @@ func readStep(step string) (s pawl.StepRow, err error) {
 	copy(s.Head[:], r.take(len(s.Head)))
 	s.Key = r.text()
 	s.Name = r.text()
-	s.Call = r.bool()
+	call, thought := r.flags()
+	s.Call = call
 	s.Usage = r.usage()
 	s.At = r.time()
 	s.Took = r.duration()
 	s.Attempt = int(r.int())
+	if thought {
+		s.Usage.Reasoning = r.int()
+	}
 	return s, r.err
 }

@@ -183,8 +183,13 @@ func (b *buffer) attempt(a *pawl.Attempt) {
 	b.text(a.Message)
 	b.int(int64(a.Waited))
 	b.usage(a.Spared)
-	b.bool(a.Used)
+	thought := a.Usage.Reasoning != 0 || a.Spared.Reasoning != 0
+	b.flags(a.Used, thought)
 	b.int(int64(a.Unasked))
+	if thought {
+		b.int(a.Usage.Reasoning)
+		b.int(a.Spared.Reasoning)
+	}
 }
 
 func (r *reader) attempt(a *pawl.Attempt) {
@@ -201,10 +206,17 @@ func (r *reader) attempt(a *pawl.Attempt) {
 	a.Message = r.text()
 	a.Waited = r.duration()
 	a.Spared = r.usage()
-	a.Used = r.bool()
+	used, thought := r.flags()
+	a.Used = used
 	a.Unasked = int(r.int())
+	if thought {
+		a.Usage.Reasoning = r.int()
+		a.Spared.Reasoning = r.int()
+	}
 }
 
+// usage appends four of its kinds. Reasoning has a place of its own, after a flag:
+// rows of earlier versions have none.
 func (b *buffer) usage(u llm.Usage) {
 	for _, n := range []int64{u.Input, u.Output, u.CacheRead, u.CacheWrite} {
 		b.int(n)

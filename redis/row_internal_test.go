@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"math/rand/v2"
 	"reflect"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/durable"
+	"github.com/pawlhq/pawl/llm"
 )
 
 // fill sets every field of a value to something that is not zero.
@@ -110,6 +112,43 @@ func TestRowsAndPayloadsHoldEverything(t *testing.T) {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
+}
+
+// Rows and steps that were stored before usage told of reasoning are read as they
+// were meant.
+func TestRowsWithoutReasoning(t *testing.T) {
+	const (
+		row = "0000000000000007040000000200000015000000000000000000000000000000000000000000000000000361736b00000000000000000000000000000000" +
+			"0000020201778080f281838985068080f28183898506d00f90033c08020000097472616e7369656e740005736f7272790000120000010600"
+		step = "0000000000000000000000000000000000000000000000000000000000000000016b0361736b01d00f90033c088080f2818389850680a8d6b90702"
+	)
+	at, usage := time.UnixMicro(1_700_000_000_000_000).UTC(), llm.Usage{Input: 1000, Output: 200, CacheRead: 30, CacheWrite: 4}
+	got, err := readRow(pawl.ID{}, unhex(t, row))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []pawl.Attempt{{
+		Number: 1, Worker: "w", Started: at, Ended: at, Usage: usage, Calls: 1, Class: llm.Transient, Message: "sorry",
+		Spared: llm.Usage{Output: 9}, Used: true, Unasked: 3,
+	}}
+	if diff := cmp.Diff(want, got.Attempts); diff != "" {
+		t.Errorf("attempts (-want +got):\n%s", diff)
+	}
+	s, err := readStep(unhex(t, step))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(pawl.StepRow{Key: "k", Name: "ask", Call: true, Usage: usage, At: at, Took: time.Second, Attempt: 1}, s); diff != "" {
+		t.Errorf("step (-want +got):\n%s", diff)
+	}
+}
+
+func unhex(t *testing.T, s string) string {
+	b, err := hex.DecodeString(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
 
 // A row that is cut short is an error, not a task with fields missing.

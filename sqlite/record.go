@@ -261,6 +261,7 @@ func packUsage(u llm.Usage) []byte {
 	f.number(2, u.Output)
 	f.number(3, u.CacheRead)
 	f.number(4, u.CacheWrite)
+	f.number(5, u.Reasoning)
 	return f
 }
 
@@ -279,6 +280,8 @@ func unpackUsage(f fields) (u llm.Usage, err error) {
 			u.CacheRead = v.n
 		case 4:
 			u.CacheWrite = v.n
+		case 5:
+			u.Reasoning = v.n
 		}
 	}
 	return u, nil

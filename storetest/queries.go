@@ -80,7 +80,7 @@ var queryRules = []rule{
 		id := t.put()
 		r := t.take()
 		step := pawl.StepRow{
-			Key: "k", Name: "n", Result: []byte{0, 1, 255}, Call: true, Usage: llm.Usage{Input: 1, Output: 2, CacheRead: 3, CacheWrite: 4},
+			Key: "k", Name: "n", Result: []byte{0, 1, 255}, Call: true, Usage: llm.Usage{Input: 1, Output: 2, CacheRead: 3, CacheWrite: 4, Reasoning: 2},
 			Took: time.Second, Attempt: 1, Head: t.nodes(pawl.Hash{}, "a")[0].Hash,
 		}
 		t.pass(time.Second)

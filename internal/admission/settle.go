@@ -53,7 +53,7 @@ func (t *Table) Refund(now time.Time, c *Charge) {
 // learn takes in what a call used, and what the provider said of it.
 func (e *Ended) learn(l *Limit) {
 	if e.Outcome == pawl.CallAnswered {
-		l.learn(e.Operation).Learn(e.Size, limit.Usage(e.Usage))
+		l.learn(e.Operation).Learn(e.Size, e.Used())
 	}
 	if e.Told.Requested > 0 && e.Told.Kind == "tokens" {
 		l.learn(e.Operation).Charged(e.Size, e.Told.Requested)

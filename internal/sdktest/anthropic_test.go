@@ -83,7 +83,7 @@ func TestAnthropic(t *testing.T) {
 	if want := (llm.Usage{Input: 6, Output: 4, CacheRead: 10, CacheWrite: 8}); g.usage() != want {
 		t.Errorf("usage = %+v; want %+v", g.usage(), want)
 	}
-	if call := g.calls[0]; call.Name != "POST /v1/messages" || call.Size != (llm.Size{Chars: 2, MaxTokens: 10}) {
+	if call := g.calls[0]; call.Name != "POST /v1/messages" || call.Size != (llm.Size{Chars: 2, MaxTokens: 10, Model: "m"}) {
 		t.Errorf("Call = %s of %+v", call.Name, call.Size)
 	}
 }

@@ -74,7 +74,7 @@ func TestOpenAI(t *testing.T) {
 	if want := (llm.Usage{Input: 6, Output: 4, CacheRead: 10}); g.usage() != want {
 		t.Errorf("usage = %+v; want %+v", g.usage(), want)
 	}
-	if call := g.calls[0]; call.Name != "POST /v1/chat/completions" || call.Size != (llm.Size{Chars: 2, MaxTokens: 10}) {
+	if call := g.calls[0]; call.Name != "POST /v1/chat/completions" || call.Size != (llm.Size{Chars: 2, MaxTokens: 10, Model: "m"}) {
 		t.Errorf("Call = %s of %+v", call.Name, call.Size)
 	}
 }

@@ -173,7 +173,11 @@ func TestMeasure(t *testing.T) {
 		name, body string
 		want       llm.Size
 	}{
-		{"text", `{"model":"m","max_tokens":100,"messages":[{"role":"user","content":"hello"}]}`, llm.Size{Chars: 5, MaxTokens: 100}},
+		{"text", `{"model":"m","max_tokens":100,"messages":[{"role":"user","content":"hello"}]}`, llm.Size{Chars: 5, MaxTokens: 100, Model: "m"}},
+		{"a model's name with escapes", `{"model": "a\u002fb\"c" ,"max_tokens":1}`, llm.Size{MaxTokens: 1, Model: `a/b"c`}},
+		{"a model that is no text", `{"model":{"id":"m"},"max_tokens":1}`, llm.Size{MaxTokens: 1}},
+		{"a model below the top", `{"messages":[{"model":"m","content":"x"}]}`, llm.Size{Chars: 2}},
+		{"no JSON names no model", `{"model":"m"`, llm.Size{Chars: 12}},
 		{"blocks and system", `{"system":[{"type":"text","text":"abc","cache_control":{"type":"ephemeral","ttl":"5m"}}],
 			"messages":[{"role":"user","content":[{"type":"text","text":"de\nf"}]}]}`, llm.Size{Chars: 7}},
 		{"a tool's use counts its names, a schema everything", `{"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"toolu_1","name":"ab","input":{"cd":"ef"}}]}],

@@ -101,22 +101,35 @@ func (a API) unreadable(err error) *llm.Error {
 	return &llm.Error{Class: llm.Ambiguous, API: a.Name(), Err: err}
 }
 
-// usage reads what a call used. Here the prompt's tokens include those of the
-// cache.
+// usage reads what a call used, by the names of Chat Completions or by those of
+// the Responses API, which are input and output. Here the prompt's tokens include
+// those of the cache, and the completion's those of its reasoning.
 func usage(b []byte) llm.Usage {
+	type prompt struct {
+		Read  int64 `json:"cached_tokens"`
+		Write int64 `json:"cache_write_tokens"`
+	}
+	type completion struct {
+		Reasoning int64 `json:"reasoning_tokens"`
+	}
 	var u struct {
-		Prompt     int64 `json:"prompt_tokens"`
-		Completion int64 `json:"completion_tokens"`
-		Details    struct {
-			Read  int64 `json:"cached_tokens"`
-			Write int64 `json:"cache_write_tokens"`
-		} `json:"prompt_tokens_details"`
+		Prompt        int64      `json:"prompt_tokens"`
+		Input         int64      `json:"input_tokens"`
+		Completion    int64      `json:"completion_tokens"`
+		Output        int64      `json:"output_tokens"`
+		PromptDetails prompt     `json:"prompt_tokens_details"`
+		InputDetails  prompt     `json:"input_tokens_details"`
+		Details       completion `json:"completion_tokens_details"`
+		OutputDetails completion `json:"output_tokens_details"`
 	}
 	_ = json.Unmarshal(b, &u) // what cannot be read is not counted
-	prompt := max(u.Prompt, 0)
-	read := min(max(u.Details.Read, 0), prompt)
-	write := min(max(u.Details.Write, 0), prompt-read)
-	return llm.Usage{Input: prompt - read - write, Output: max(u.Completion, 0), CacheRead: read, CacheWrite: write}
+	in, out := max(u.Prompt, u.Input, 0), max(u.Completion, u.Output, 0)
+	read := min(max(u.PromptDetails.Read, u.InputDetails.Read, 0), in)
+	write := min(max(u.PromptDetails.Write, u.InputDetails.Write, 0), in-read)
+	return llm.Usage{
+		Input: in - read - write, Output: out, CacheRead: read, CacheWrite: write,
+		Reasoning: min(max(u.Details.Reasoning, u.OutputDetails.Reasoning, 0), out),
+	}
 }
 
 // Limits reads the headers x-ratelimit-…. A server that has limits of a minute

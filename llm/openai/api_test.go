@@ -179,9 +179,15 @@ func TestUsageOutOfRange(t *testing.T) {
 		`{"prompt_tokens":5,"prompt_tokens_details":{"cached_tokens":9}}`:         {CacheRead: 5},
 		`{"prompt_tokens":5.5,"completion_tokens":3,"prompt_tokens_details":"x"}`: {Output: 3},
 		`7`: {},
-		`{"prompt_tokens":5,"completion_tokens":1,"prompt_tokens_details":null}`: {Input: 5, Output: 1},
-		`{"prompt_tokens":5,"prompt_tokens_details":{"cached_tokens":-2}}`:       {Input: 5},
-		`{"prompt_tokens":5,"prompt_tokens_details":{"cache_write_tokens":7}}`:   {CacheWrite: 5},
+		`{"prompt_tokens":5,"completion_tokens":1,"prompt_tokens_details":null}`:      {Input: 5, Output: 1},
+		`{"prompt_tokens":5,"prompt_tokens_details":{"cached_tokens":-2}}`:            {Input: 5},
+		`{"prompt_tokens":5,"prompt_tokens_details":{"cache_write_tokens":7}}`:        {CacheWrite: 5},
+		`{"completion_tokens":9,"completion_tokens_details":{"reasoning_tokens":4}}`:  {Output: 9, Reasoning: 4},
+		`{"completion_tokens":9,"completion_tokens_details":{"reasoning_tokens":10}}`: {Output: 9, Reasoning: 9},
+		`{"completion_tokens":9,"completion_tokens_details":{"reasoning_tokens":-1}}`: {Output: 9},
+		`{"completion_tokens":9,"completion_tokens_details":null}`:                    {Output: 9},
+		`{"input_tokens":8,"input_tokens_details":{"cached_tokens":3},"output_tokens":9,"output_tokens_details":{"reasoning_tokens":4}}`: {
+			Input: 5, CacheRead: 3, Output: 9, Reasoning: 4},
 	} {
 		r, err := openai.API{}.Decode([]byte(`{"choices":[{"message":{"role":"assistant"}}],"usage":` + body + `}`))
 		if err != nil || r.Usage != want {
@@ -196,7 +202,7 @@ func TestMeasure(t *testing.T) {
 		name, body string
 		want       llm.Size
 	}{
-		{"text", `{"model":"m","max_completion_tokens":100,"max_tokens":7,"messages":[{"role":"system","content":"abc"},{"role":"user","content":"hello"}]}`, llm.Size{Chars: 8, MaxTokens: 100}},
+		{"text", `{"model":"m","max_completion_tokens":100,"max_tokens":7,"messages":[{"role":"system","content":"abc"},{"role":"user","content":"hello"}]}`, llm.Size{Chars: 8, MaxTokens: 100, Model: "m"}},
 		{"the order of the fields is no matter", `{"max_tokens":7,"max_completion_tokens":100}`, llm.Size{MaxTokens: 100}},
 		{"legacy", `{"max_tokens":7,"messages":[{"content":[{"type":"text","text":"x"}]}]}`, llm.Size{Chars: 1, MaxTokens: 7}},
 		{"an image is not text", `{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"` + image + `","detail":"high"}}]}]}`, llm.Size{Chars: 6400}},
