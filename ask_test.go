@@ -270,3 +270,28 @@ func TestCallsThatTakeTimeKeepTheirStepsTimes(t *testing.T) {
 		}
 	})
 }
+
+// What of the output was reasoning is stored with the call, and told of the
+// attempts that paid for it and of those that were spared it.
+func TestReasoningIsStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := llmsim.New(llmsim.Config{Reasoning: 25})
+		m := simModels["openai"](sim, 200)
+		c := one(t, asks, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
+			if _, err := task.Ask(ctx, m, task.Input); err != nil {
+				return "", err
+			}
+			return "", failing(task, 1)
+		})
+		start(t, c)
+		run := add(t, c, asks, "hello")
+		result(t, run)
+		r, billed := row(t, c, run.ID), sim.Stats().Billed
+		if billed.Reasoning != 25 || len(r.Steps) != 1 || r.Steps[0].Usage != billed || r.Usage() != billed {
+			t.Errorf("Usage = %+v in steps %+v; want the provider's %+v with 25 tokens of reasoning", r.Usage(), r.Steps, billed)
+		}
+		if last := r.LastAttempt(); last.Spared != billed || last.Calls != 0 {
+			t.Errorf("last attempt = %+v; want %+v spared", last, billed)
+		}
+	})
+}

@@ -63,6 +63,31 @@ func TestSimulatedStreamSaysTheSame(t *testing.T) {
 	})
 }
 
+func TestSimulatedReasoningIsTold(t *testing.T) {
+	each(t, func(t *testing.T, p provider) {
+		sim := llmsim.New(llmsim.Config{Reasoning: 40})
+		m := p.model("http://simulated"+p.base(), sim.Client(), 0, nil)
+		var sum llm.Usage
+		for _, maxTokens := range []int{1000, 100_000} { // the second one is streamed
+			r, err := m.Send(t.Context(), encode(t, m, maxTokens))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := int64(40)
+			if p.name == "anthropic" {
+				want = 0 // its API does not tell
+			}
+			if r.Usage.Reasoning != want || r.Usage.Output <= want || r.Usage.Total() != r.Usage.Input+r.Usage.Output {
+				t.Errorf("with %d tokens: Usage = %+v; want %d tokens of reasoning, within the output and counted once", maxTokens, r.Usage, want)
+			}
+			sum = sum.Add(r.Usage)
+		}
+		if billed := sim.Stats().Billed; sum != billed {
+			t.Errorf("usage of both = %+v; want the provider's %+v", sum, billed)
+		}
+	})
+}
+
 func TestSimulatedFaults(t *testing.T) {
 	tests := []struct {
 		fault llmsim.Fault

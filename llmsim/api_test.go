@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/pawlhq/pawl/llmsim"
 )
@@ -28,6 +30,46 @@ func TestMaxTokensEndsTheAnswer(t *testing.T) {
 			t.Errorf("%s: answer = %+v; want 7 tokens and stop %s", a.name, got, stops[a.name])
 		}
 	}
+}
+
+// What a model thinks is a part of its output: it takes its time, it is billed,
+// and it leaves that much less for the answer.
+func TestReasoningIsOutput(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := llmsim.New(llmsim.Config{
+			Reasoning: 30, Latency: llmsim.Latency{TokensPerSecond: 10},
+			Reply: func(*llmsim.Call) string { return strings.Repeat("word ", 50) },
+		})
+		for _, test := range []struct{ max, output, words, reasoning int64 }{{100, 80, 50, 30}, {40, 40, 10, 30}, {30, 30, 0, 30}, {20, 20, 0, 20}} {
+			for _, stream := range []bool{false, true} {
+				q := ask{max: int(test.max), stream: stream}
+				if stream {
+					q.extra = `"stream_options":{"include_usage":true}`
+				}
+				before, began := s.Stats().Billed, time.Now()
+				r := openai.post(s, q).must(t, 200)
+				var got answer
+				if stream {
+					got = openai.join(t, events(t, r.body))
+				} else {
+					got = openai.read(t, r.body)
+				}
+				after := s.Stats().Billed
+				if words := int64(strings.Count(got.text, "word")); got.output != test.output || words != test.words || (got.stop == "length") != (words < 50) {
+					t.Errorf("max %d: %d tokens of output, %d words, stop %s; want %d, %d", test.max, got.output, words, got.stop, test.output, test.words)
+				}
+				if after.Reasoning-before.Reasoning != test.reasoning || after.Output-before.Output != test.output {
+					t.Errorf("max %d: billed %+v after %+v; want %d tokens more of output, %d of them reasoning", test.max, after, before, test.output, test.reasoning)
+				}
+				if took, want := time.Since(began).Round(time.Second), time.Duration(test.output)*time.Second/10; took != want {
+					t.Errorf("max %d: took %v; want %v", test.max, took, want)
+				}
+			}
+		}
+		if anthropic.post(s, ask{}).must(t, 200); s.Stats().Billed.Reasoning != 200+20 {
+			t.Errorf("Billed = %+v; want no reasoning of an API that reports none", s.Stats().Billed)
+		}
+	})
 }
 
 func TestStreamSaysWhatTheAnswerSays(t *testing.T) {
@@ -236,6 +278,7 @@ func TestConfigNamesWhatIsWrong(t *testing.T) {
 		{llmsim.Config{Limits: llmsim.Limits{Tokens: -5}}, "Limits.Tokens is -5"},
 		{llmsim.Config{Limits: llmsim.Limits{TokensPerDay: -5}}, "Limits.TokensPerDay is -5"},
 		{llmsim.Config{Limits: llmsim.Limits{Burst: -1}}, "Limits.Burst is -1ns"},
+		{llmsim.Config{Reasoning: -1}, "Config.Reasoning is -1; want 0 to 1,000,000"},
 		{llmsim.Config{Acceleration: 0.5}, "Config.Acceleration is 0.5"},
 		{llmsim.Config{Headers: "some"}, `Config.Headers is "some"; want one of ["full" "none" "no-reset" "coarse"]`},
 		{llmsim.Config{Latency: llmsim.Latency{Spread: 2}}, "Latency.Spread is 2"},

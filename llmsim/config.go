@@ -18,6 +18,11 @@ type Config struct {
 	Faults  Faults  // how often what goes wrong; nil is never
 	Context int     // the most input tokens that a model reads; more is [TooLong]; default 1,000,000
 
+	// Reasoning is how many tokens OpenAI's API thinks before each answer. They
+	// are output that is produced, limited by max_tokens and billed like the rest, and
+	// are in no text. Up to 1,000,000; default 0.
+	Reasoning int
+
 	// Acceleration is how fast the traffic may grow: a call is refused, whatever
 	// the limits say, if with it the last ten seconds would have had more than
 	// so many times the calls that ten seconds of the minute before had on
@@ -112,6 +117,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("llmsim: Config.Scale is %v; want more than 0, or 0 for 1", c.Scale)
 	case c.Context < 0:
 		return fmt.Errorf("llmsim: Config.Context is %d; want 0 or more", c.Context)
+	case c.Reasoning < 0 || c.Reasoning > 1_000_000:
+		return fmt.Errorf("llmsim: Config.Reasoning is %d; want 0 to 1,000,000", c.Reasoning)
 	case c.Log < 0:
 		return fmt.Errorf("llmsim: Config.Log is %d; want 0 or more", c.Log)
 	case c.RetryAfter < 0:

@@ -23,8 +23,13 @@ func (x *exchange) deliver(a *answer, f fate) {
 		x.gone(a.output)
 		return
 	}
+	if !wait(x.ctx, x.pace(int(a.reasoning), f)) {
+		x.gone(a.output)
+		return
+	}
+	x.account.produced(x.d.produced(a.reasoning))
 	half := (a.output + 1) / 2
-	made := int64(0)
+	made := a.reasoning
 	for rest := a.text; rest != ""; {
 		piece, n := cutTokens(rest, max(minPiece, int(a.output)/pieces))
 		if piece == "" { // one run of more tokens than that

@@ -74,7 +74,8 @@ type answer struct {
 	refused   bool  // the text is not there, or is the refusal
 	truncated bool  // max_tokens ended it
 	input     int64 // with what is cached
-	output    int64
+	output    int64 // with the reasoning
+	reasoning int64
 	cached    cached
 	stream    bool
 	usage     bool // whether a stream ends with its usage

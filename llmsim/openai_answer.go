@@ -14,7 +14,7 @@ func (a *answer) openaiUsage() object {
 	return object{
 		"prompt_tokens": a.input, "completion_tokens": a.output, "total_tokens": a.input + a.output,
 		"prompt_tokens_details":     object{"cached_tokens": 0, "audio_tokens": 0},
-		"completion_tokens_details": object{"reasoning_tokens": 0, "audio_tokens": 0, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0},
+		"completion_tokens_details": object{"reasoning_tokens": a.reasoning, "audio_tokens": 0, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0},
 	}
 }
 

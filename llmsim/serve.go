@@ -240,31 +240,36 @@ func (x *exchange) make(c *Call, f fate) *answer {
 		}
 	} else {
 		x.s.work <- struct{}{}
-		a.text, a.output, a.truncated = x.s.compose(c)
+		x.s.compose(c, a)
 		<-x.s.work
 	}
 	x.rec.Billed = true
 	x.rec.Usage = llm.Usage{
 		Input: a.input - int64(a.cached.read+a.cached.write), Output: a.output,
-		CacheRead: int64(a.cached.read), CacheWrite: int64(a.cached.write),
+		CacheRead: int64(a.cached.read), CacheWrite: int64(a.cached.write), Reasoning: a.reasoning,
 	}
 	received(x.w)
 	return a
 }
 
-// compose writes the answer's text and counts it.
-func (s *Server) compose(c *Call) (text string, tokens int64, truncated bool) {
+// compose thinks, writes the answer's text and counts both.
+func (s *Server) compose(c *Call, a *answer) {
 	write := Reply
 	if s.cfg.Reply != nil {
 		write = s.cfg.Reply
 	}
-	text = write(c)
-	most := c.MaxTokens
-	if most == 0 {
-		most = len(text) + 1
+	text := write(c)
+	thoughts, most := 0, c.MaxTokens
+	if c.API == "openai" {
+		thoughts = s.cfg.Reasoning
 	}
-	cut, n := cutTokens(text, most)
-	return strings.Clone(cut), int64(n), len(cut) < len(text)
+	if most == 0 {
+		most = thoughts + len(text) + 1
+	}
+	thoughts = min(thoughts, most)
+	cut, n := cutTokens(text, most-thoughts)
+	a.text, a.truncated = strings.Clone(cut), len(cut) < len(text)
+	a.reasoning, a.output = int64(thoughts), int64(thoughts+n)
 }
 
 // count serves Anthropic's counting of tokens, which is free of limits.
