@@ -19,7 +19,7 @@ type importRule struct {
 var importRules = []importRule{
 	{Package: "cmd/...", May: []string{"internal/cli"},
 		Why: "a main package only starts the command line, which is what tests can reach"},
-	{Package: "internal/cli/...", May: append([]string{"internal/cli/...", ".", "limit", "llm/...", "llmsim/...", "stores", "internal/measure", "internal/saturation"}, faces...),
+	{Package: "internal/cli/...", May: append([]string{"internal/cli/...", ".", "limit", "llm/...", "price", "llmsim/...", "stores", "internal/measure", "internal/saturation"}, faces...),
 		Why: "the command line puts the parts together; it reaches the durable stores through stores.Open"},
 
 	{Package: "httpapi/...", May: []string{"httpapi/...", ".", "limit", "llm/..."},
@@ -58,6 +58,8 @@ var importRules = []importRule{
 
 	{Package: "limit/...", May: []string{"limit/..."},
 		Why: "the limiter is arithmetic over (now, state) and knows nothing of models"},
+	{Package: "price", May: []string{"llm"},
+		Why: "what tokens cost follows from their number; who used them is no matter"},
 	{Package: "llm", May: nil,
 		Why: "what the providers share knows none of them"},
 	{Package: "llm/anthropic", May: []string{"llm"},
@@ -65,7 +67,7 @@ var importRules = []importRule{
 	{Package: "llm/openai", May: []string{"llm"},
 		Why: "a provider's client knows what all share, and no other provider"},
 
-	{Package: "examples/...", May: append([]string{"examples/...", ".", "limit", "llm/...", "llmsim/...", "inmem", "sqlite", "postgres", "redis", "stores"}, faces...),
+	{Package: "examples/...", May: append([]string{"examples/...", ".", "limit", "llm/...", "price", "llmsim/...", "inmem", "sqlite", "postgres", "redis", "stores"}, faces...),
 		Why: "an example uses what a user can import"},
 	{Package: "internal/measure", May: []string{"."},
 		Why: "what is measured is what a user of the public client gets, on any store"},
