@@ -78,14 +78,12 @@ func open(ctx context.Context, path string) (*database, error) {
 }
 
 func connect(ctx context.Context, path string, o options, db *sql.DB) (*database, error) {
-	ctx, stop := context.WithTimeout(ctx, o.busy)
-	defer stop()
 	writer, err := newSession(ctx, db)
 	if err != nil {
 		return nil, err
 	}
 	d := newDatabase(path, o, db, writer)
-	if err := patiently(ctx, func() error { return d.prepare(ctx) }); err != nil {
+	if err := patiently(ctx, o.busy, func() error { return d.prepare(ctx) }); err != nil {
 		_ = writer.close() // the first error tells more
 		return nil, err
 	}
@@ -147,11 +145,13 @@ func (d *database) checkVersion(ctx context.Context) error {
 	return nil
 }
 
-// patiently does again what another process was in the way of.
-func patiently(ctx context.Context, do func() error) error {
+// patiently does again what another process was in the way of, for that long. What
+// only takes its time, on a slow machine, is not cut short.
+func patiently(ctx context.Context, busy time.Duration, do func() error) error {
+	gaveUp := time.Now().Add(busy)
 	for pause := busyFirst; ; pause = min(2*pause, busyMost) {
 		err := do()
-		if !isBusy(err) {
+		if !isBusy(err) || time.Now().After(gaveUp) {
 			return err
 		}
 		select {

@@ -92,6 +92,11 @@ func TestParameters(t *testing.T) {
 	}
 }
 
+// The time to wait for others is no time within which a slow machine must be ready.
+func TestOpenWithoutPatience(t *testing.T) {
+	add(t, openAt(t, filepath.Join(t.TempDir(), "a.db")+"?busy=1ns"), task("1"))
+}
+
 func TestPathThatIsALink(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.db")
 	link := filepath.Join(t.TempDir(), "link.db")
