@@ -5,9 +5,9 @@
 // Everything a provider sends or receives stays its own JSON: the types here
 // read it, add to it, and never drop a field they do not know.
 //
-// A program needs a [Model] from a provider's package, or a [Transport] for the
-// provider's own SDK. [Sender], [Events], [Draft], [Compose], [Measure] and
-// [Judge] are for those who write an [API] for another provider.
+// A program needs a [Model] or an [Embedder] from a provider's package, or a
+// [Transport] for the provider's own SDK. [Sender], [Events], [Draft], [Compose],
+// [Measure] and [Judge] are for those who write an [API] for another provider.
 package llm
 
 import (
@@ -39,8 +39,9 @@ type Request struct {
 type Response struct {
 	ID         string
 	Model      string
-	Message    Message // what the model said, ready to be appended to the conversation
-	StopReason string  // the provider's own word, such as "end_turn" or "stop"
+	Message    Message     // what the model said, ready to be appended to the conversation
+	StopReason string      // the provider's own word, such as "end_turn" or "stop"
+	Vectors    [][]float32 // of a call of an [Embedder], which has no Message; else nil
 	Usage      Usage
 	JSON       json.RawMessage
 	Limits     Limits // what the response's headers said; zero when read back from a store

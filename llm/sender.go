@@ -52,6 +52,44 @@ func (s *Sender) Send(ctx context.Context, body []byte, more string) (*Response,
 	return s.read(ctx, resp, watch)
 }
 
+// Call makes one call, of a name such as "embed", under the [Governor] of ctx: as
+// any model call of a handler it waits for the limit, is settled and stored, and
+// on a retry its stored response is returned and nothing is sent. Without a
+// Governor it is Send. The response that is stored must be whole and right as far
+// as the API can tell: its Decode sees it first.
+func (s *Sender) Call(ctx context.Context, name string, body []byte) (*Response, error) {
+	governor := GovernorFrom(ctx)
+	if governor == nil {
+		return s.Send(ctx, body, "")
+	}
+	var sent *Response
+	call := Call{API: s.API, Name: name, Body: body, Size: s.API.Measure(body)}
+	exchange, err := governor.Govern(ctx, call, func(ctx context.Context) (*Exchange, error) {
+		var err error
+		// The client may have a Transport of its own, which must not govern it again.
+		if sent, err = s.Send(WithGovernor(ctx, nil), body, ""); err != nil {
+			return nil, err
+		}
+		return &Exchange{Body: sent.JSON, Usage: sent.Usage, Limits: sent.Limits}, nil
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case exchange == nil:
+		return nil, errNothing
+	case sent != nil:
+		return sent, nil
+	}
+	stored, err := s.API.Decode(exchange.Body)
+	if err != nil {
+		return nil, &Error{Class: Permanent, API: s.API.Name(), Err: fmt.Errorf("the stored response: %w", err)}
+	}
+	return stored, nil
+}
+
+// errNothing is what a governor must not do.
+var errNothing = errors.New("llm: the governor returned neither a response nor an error")
+
 // read reads a response whose headers have come. From here on it is the
 // provider's: whatever fails may have been billed.
 func (s *Sender) read(ctx context.Context, resp *http.Response, watch *watch) (*Response, error) {

@@ -19,7 +19,7 @@ import (
 // everything on. It is safe for concurrent use.
 //
 //   - A model call is a POST that API.Path accepts, if the API has a method
-//     Path(string) bool; else every POST.
+//     Path(string) bool; else every POST. So is one that a [Router] knows.
 //   - A response is read whole before the SDK sees it, an event stream too: only
 //     what is complete can be stored, and a stream that broke off is a failed
 //     call. The SDK gets its events all at once, at the end.
@@ -37,34 +37,35 @@ type Transport struct {
 // RoundTrip makes one call.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	governor := GovernorFrom(r.Context())
-	if governor == nil || !t.isCall(r) {
+	api, routed := t.reader(r)
+	if governor == nil || api == nil {
 		return t.base().RoundTrip(r)
 	}
 	body, err := readBody(r)
 	if err != nil {
 		return nil, err
 	}
-	call := Call{API: t.API, Name: r.Method + " " + r.URL.Path, Body: body, Size: t.API.Measure(body)}
-	if a, ok := governor.(Adapter); ok {
+	call := Call{API: api, Name: r.Method + " " + r.URL.Path, Body: body, Size: api.Measure(body)}
+	if a, ok := governor.(Adapter); ok && !routed {
 		if body, err = a.Adapt(call); err != nil {
 			return nil, err
 		}
-		call.Body, call.Size = body, t.API.Measure(body)
+		call.Body, call.Size = body, api.Measure(body)
 	}
 	var last *received
 	exchange, err := governor.Govern(r.Context(), call, func(ctx context.Context) (*Exchange, error) {
 		var err error
-		last, err = t.send(r.Clone(ctx), body)
+		last, err = t.send(r.Clone(ctx), api, body)
 		if err != nil {
 			return nil, err
 		}
-		return last.exchange(t.API)
+		return last.exchange(api)
 	})
 	switch {
 	case err != nil:
 		return failedResponse(r, last, err)
 	case exchange == nil:
-		return nil, errors.New("llm: the governor returned neither a response nor an error")
+		return nil, errNothing
 	}
 	return exchange.response(r), nil
 }
@@ -76,12 +77,21 @@ func (t *Transport) base() http.RoundTripper {
 	return t.Base
 }
 
-func (t *Transport) isCall(r *http.Request) bool {
+// reader returns the API that reads a request, nil if it is no model call, and
+// whether it was routed to it.
+func (t *Transport) reader(r *http.Request) (api API, routed bool) {
 	if r.Method != http.MethodPost {
-		return false
+		return nil, false
 	}
-	api, ok := t.API.(interface{ Path(string) bool })
-	return !ok || api.Path(r.URL.Path)
+	if router, ok := t.API.(Router); ok {
+		if api := router.Route(r.URL.Path); api != nil {
+			return api, true
+		}
+	}
+	if own, ok := t.API.(interface{ Path(string) bool }); ok && !own.Path(r.URL.Path) {
+		return nil, false
+	}
+	return t.API, false
 }
 
 func readBody(r *http.Request) ([]byte, error) {
@@ -105,7 +115,7 @@ type received struct {
 }
 
 // send makes the call on the wire, once.
-func (t *Transport) send(r *http.Request, body []byte) (*received, error) {
+func (t *Transport) send(r *http.Request, api API, body []byte) (*received, error) {
 	ctx := r.Context()
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -114,12 +124,12 @@ func (t *Transport) send(r *http.Request, body []byte) (*received, error) {
 	out := &outgoing{data: body}
 	resp, err := t.base().RoundTrip(out.attach(r))
 	if err != nil {
-		return nil, unanswered(ctx, t.API, out.seal(), err)
+		return nil, unanswered(ctx, api, out.seal(), err)
 	}
 	defer resp.Body.Close()
 	got := &received{status: resp.StatusCode, header: resp.Header}
 	if got.body, err = readWhole(resp.Body, resp.ContentLength); err != nil {
-		got.err = unanswered(ctx, t.API, true, err)
+		got.err = unanswered(ctx, api, true, err)
 	}
 	return got, nil
 }

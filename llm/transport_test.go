@@ -132,7 +132,7 @@ func TestTransportPassesOn(t *testing.T) {
 			fmt.Fprint(w, r.URL.Path)
 		})
 		g := &memory{}
-		for path, governor := range map[string]llm.Governor{p.path(): nil, "/v1/messages/count_tokens": g, "/v1/models": g, "/v1/embeddings": g} {
+		for path, governor := range map[string]llm.Governor{p.path(): nil, "/v1/messages/count_tokens": g, "/v1/models": g, "/v1/moderations": g} {
 			r, err := governed(t, p, governor, server.URL+path, request)
 			if err != nil {
 				t.Fatal(err)

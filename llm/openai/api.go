@@ -12,7 +12,7 @@ import (
 	"github.com/pawlhq/pawl/llm"
 )
 
-// API is the Chat Completions API.
+// API is the Chat Completions API. It routes calls of embeddings; see [llm.Router].
 type API struct {
 	LegacyMaxTokens bool // write "max_tokens" instead of "max_completion_tokens"
 	CacheKey        bool // write the request's Thread as "prompt_cache_key"
@@ -23,6 +23,14 @@ func (API) Name() string { return "openai" }
 
 // Path reports whether a POST to this path is a call of a model.
 func (API) Path(path string) bool { return strings.HasSuffix(path, "/chat/completions") }
+
+// Route returns the API that reads a call of embeddings; nil for any other path.
+func (API) Route(path string) llm.API {
+	if strings.HasSuffix(path, "/embeddings") {
+		return embeddings{}
+	}
+	return nil
+}
 
 // Measure returns the size of a request with this body.
 func (API) Measure(body []byte) llm.Size {

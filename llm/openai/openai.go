@@ -1,6 +1,6 @@
-// Package openai calls models through OpenAI's Chat Completions API, or any of
-// the many servers that speak it. Its JSON goes in and out as it is: see
-// package llm.
+// Package openai calls models through OpenAI's Chat Completions API and its API of
+// embeddings, or any of the many servers that speak them. Its JSON goes in and
+// out as it is: see package llm.
 package openai
 
 import (
@@ -24,7 +24,7 @@ const (
 type Config struct {
 	APIKey     string                     // sent as a bearer token; default "", which sends none
 	Model      string                     // the model's name; there is no default
-	BaseURL    string                     // what comes before "/chat/completions"; default "https://api.openai.com/v1"
+	BaseURL    string                     // what comes before "/chat/completions" and "/embeddings"; default "https://api.openai.com/v1"
 	MaxTokens  int                        // the most tokens to generate, for requests that do not say; default 0, which leaves it to the server
 	Extra      map[string]json.RawMessage // fields of the body, for requests that do not set them, such as "temperature"; default none
 	Header     http.Header                // sent with every call, such as OpenAI-Organization; default none
@@ -61,6 +61,12 @@ func New(cfg Config) *Model {
 	if m.streamOver == 0 {
 		m.streamOver = defaultStreamOver
 	}
+	m.sender = cfg.sender(m.api, "/chat/completions")
+	return m
+}
+
+// sender returns what makes calls of an endpoint.
+func (cfg Config) sender(api llm.API, endpoint string) llm.Sender {
 	header := cfg.Header.Clone()
 	if header == nil {
 		header = http.Header{}
@@ -73,12 +79,11 @@ func New(cfg Config) *Model {
 	if base == "" {
 		base = defaultURL
 	}
-	m.sender = llm.Sender{
-		API:    m.api,
-		URL:    strings.TrimRight(base, "/") + "/chat/completions",
+	return llm.Sender{
+		API:    api,
+		URL:    strings.TrimRight(base, "/") + endpoint,
 		Header: header, Client: cfg.HTTPClient, Timeout: cfg.Timeout,
 	}
-	return m
 }
 
 // API returns the interface that the model is called through.
