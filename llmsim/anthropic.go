@@ -241,4 +241,4 @@ func (d anthropic) faulty(c *Call, f Fault, context int) *problem {
 }
 
 // longest returns a context that c does not fit, the real one if it does not.
-func longest(c *Call, context int) int { return min(context, c.InputTokens-1) }
+func longest(c *Call, context int) int { return max(0, min(context, c.atOnce()-1)) }

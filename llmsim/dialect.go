@@ -71,10 +71,12 @@ type answer struct {
 	id        string
 	model     string
 	text      string
-	refused   bool  // the text is not there, or is the refusal
-	truncated bool  // max_tokens ended it
-	input     int64 // with what is cached
-	output    int64 // with the reasoning
+	vectors   [][]float32 // in place of a text, of a call that asks for them
+	packed    bool        // whether they are asked for in base64
+	refused   bool        // the text is not there, or is the refusal
+	truncated bool        // max_tokens ended it
+	input     int64       // with what is cached
+	output    int64       // with the reasoning
 	reasoning int64
 	cached    cached
 	stream    bool

@@ -1,8 +1,8 @@
 // Package llmsim simulates a provider of language models: an [http.Handler]
-// that speaks Anthropic's Messages API and OpenAI's Chat Completions API, with
-// the limits, headers, errors and faults of the real ones, and an exact bill.
-// It is for demonstrations, tests and benchmarks, and needs no key and no
-// network.
+// that speaks Anthropic's Messages API, OpenAI's Chat Completions API and its
+// API of embeddings, with the limits, headers, errors and faults of the real
+// ones, and an exact bill. It is for demonstrations, tests and benchmarks, and
+// needs no key and no network.
 //
 //	sim := llmsim.New(llmsim.Config{
 //		Limits: llmsim.Limits{Requests: 50, InputTokens: 30_000, OutputTokens: 8_000},
@@ -13,8 +13,9 @@
 //
 // # Endpoints
 //
-// POST /v1/messages, /v1/messages/count_tokens and /v1/chat/completions, with
-// and without streaming. Fields that the simulator does not know are ignored,
+// POST /v1/messages, /v1/messages/count_tokens, /v1/chat/completions, with and
+// without streaming, and /v1/embeddings, which takes texts or tokens and gives
+// numbers or base64. Fields that the simulator does not know are ignored,
 // tools and n among them. Invalid requests get the providers' own errors.
 //
 // # Limits
@@ -26,6 +27,9 @@
 // refused call counts as a request. A call that is larger than a limit is
 // refused for ever: by Anthropic's with a retry-after that does not help, by
 // OpenAI's with "Request too large".
+//
+// Embeddings are charged to the same account as OpenAI's answers: a quarter of
+// their characters.
 //
 // OpenAI's API has limits of a day as well, and one pair of headers for the
 // requests of a minute and of a day: they show the one of which less is left.
@@ -68,6 +72,14 @@
 // for a summary, it shortens the points made earlier in the conversation, or
 // else makes its own. To anything else it answers with the sentence that
 // matches best. The same call always has the same answer, cut at max_tokens.
+//
+// # Embeddings
+//
+// A text's vector is made of its words, their parts of three letters, and chance
+// that is always the same. Texts that share many words are near each other,
+// most of all rare words; those that share none are at about a right angle. The
+// order of the words, and what they mean, make no difference. Vectors have length 1
+// and 1,536 dimensions, or as many as "dimensions" says, up to that.
 //
 // # The bill
 //

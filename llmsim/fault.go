@@ -33,7 +33,7 @@ const (
 
 	// Answered, in a way.
 	Slow    Fault = "slow"    // the first token takes Latency.Slow longer
-	Refused Fault = "refused" // 200 with stop_reason refusal, or a refusal and finish_reason content_filter
+	Refused Fault = "refused" // 200 with stop_reason refusal, or a refusal and finish_reason content_filter; embeddings are given as usual
 )
 
 // FaultHeader is the request header that names the fault of its call, or

@@ -15,6 +15,7 @@ type Record struct {
 	API       string    // "anthropic" or "openai"
 	Model     string    // "" if the request could not be read
 	Hash      uint64    // of the request's body; 0 if it could not be read
+	Texts     int       // texts to be embedded; 0 for a call that asks for an answer
 	Stream    bool      // whether the answer was asked for as a stream
 	Fault     Fault     // what was made to go wrong
 	Limited   bool      // whether a rate limit refused it, or its traffic grew too fast

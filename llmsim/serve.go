@@ -78,6 +78,9 @@ func (x *exchange) read(r *http.Request) (*Call, *problem) {
 		return nil, p
 	}
 	x.rec.Model, x.rec.Hash, x.rec.Stream = c.Model, c.Hash, c.Stream
+	if c.Embeds {
+		x.rec.Texts = len(c.Messages)
+	}
 	c.cached = x.s.cache.look(time.Now(), c.prefixes)
 	return c, nil
 }
@@ -122,7 +125,7 @@ func (x *exchange) admit(c *Call, asked Fault) (fate, *refusal) {
 	if x.s.cfg.Decide != nil {
 		decided = x.s.cfg.Decide(c)
 	}
-	if c.InputTokens > x.s.cfg.Context {
+	if c.atOnce() > x.s.cfg.Context {
 		decided = TooLong
 	}
 	var f fate
@@ -232,15 +235,11 @@ func (x *exchange) make(c *Call, f fate) *answer {
 		id: fmt.Sprintf("%016x%04x", c.Hash, f.nth), model: strings.Clone(c.Model),
 		input: int64(c.InputTokens), cached: c.cached, stream: c.Stream, usage: c.usage, created: time.Now(),
 	}
-	if f.fault == Refused {
-		a.refused, a.output = true, 1
-		if c.API == "openai" {
-			a.text = "I'm sorry, but I can't help with that."
-			a.output = int64(CountTokens(a.text))
-		}
+	if f.fault == Refused && !c.Embeds {
+		a.refuse(c.API)
 	} else {
 		x.s.work <- struct{}{}
-		x.s.compose(c, a)
+		x.s.write(c, a)
 		<-x.s.work
 	}
 	x.rec.Billed = true
@@ -250,6 +249,27 @@ func (x *exchange) make(c *Call, f fate) *answer {
 	}
 	received(x.w)
 	return a
+}
+
+// refuse makes it an answer that the model declines to give.
+func (a *answer) refuse(api string) {
+	a.refused, a.output = true, 1
+	if api == "openai" {
+		a.text = "I'm sorry, but I can't help with that."
+		a.output = int64(CountTokens(a.text))
+	}
+}
+
+// write fills in what the model says, or the vectors.
+func (s *Server) write(c *Call, a *answer) {
+	if !c.Embeds {
+		s.compose(c, a)
+		return
+	}
+	a.packed = c.vectors.packed
+	for _, m := range c.Messages {
+		a.vectors = append(a.vectors, vectorOf(m.Text, c.vectors.dimensions))
+	}
 }
 
 // compose thinks, writes the answer's text and counts both.

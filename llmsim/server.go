@@ -9,7 +9,7 @@ import (
 )
 
 // Server is a simulated provider: an [http.Handler] that speaks Anthropic's
-// Messages API and OpenAI's Chat Completions API. It is safe for concurrent
+// Messages API, OpenAI's Chat Completions API and its API of embeddings. It is safe for concurrent
 // use and starts no goroutines of its own.
 type Server struct {
 	cfg      Config
@@ -122,6 +122,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.count(w, r)
 	case "/v1/chat/completions":
 		s.answer(w, r, openai{})
+	case "/v1/embeddings":
+		s.answer(w, r, embeddings{})
 	default:
 		d := dialectOf(r)
 		writeProblem(w, d, d.notFound(r), "")
