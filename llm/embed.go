@@ -14,11 +14,13 @@ type Embedder interface {
 	//
 	// Within a handler it is a model call like any other: it waits for the task's
 	// limit, and its response is stored before Embed returns, so that a retry that
-	// embeds the same texts gets the stored vectors and sends nothing. It returns an
-	// *Error, or ctx.Err() if ctx ended before anything was sent: never some of
-	// the vectors. Return it, and its class decides what becomes of the task. Texts
-	// that cannot be sent are permanent; a response whose vectors are missing or
-	// not numbers is ambiguous, and is not stored.
+	// embeds the same texts gets the stored vectors and sends nothing.
+	//
+	// A failure is an *Error, or ctx.Err() if ctx ended before anything was sent;
+	// with it come no vectors at all. A handler returns it, and its class decides
+	// what becomes of the task. Texts that cannot be sent are permanent; a response
+	// that does not have the vectors, each whole and finite, is ambiguous, and is
+	// not stored.
 	Embed(ctx context.Context, texts ...string) ([][]float32, error)
 }
 

@@ -194,9 +194,8 @@ func TestEmbedIsGoverned(t *testing.T) {
 	if sent.Load() != 1 || len(m.calls) != 2 {
 		t.Errorf("%d calls sent of %d governed; want 1 of 2", sent.Load(), len(m.calls))
 	}
-	size := m.calls[0].Size
-	if size.Chars != 8 || size.MaxTokens != 1 || m.calls[0].Name != "embed" {
-		t.Errorf("Call = %s of %+v; want embed of 8 characters", m.calls[0].Name, size)
+	if call := m.calls[0]; call.Name != "embed" || call.Size != (llm.Size{Chars: 8, MaxTokens: 1, Model: "m"}) {
+		t.Errorf("Call = %s of %+v; want embed, of 8 characters to m", call.Name, call.Size)
 	}
 	for _, x := range m.stored {
 		if x.Usage != (llm.Usage{Input: 7}) {
