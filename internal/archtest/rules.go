@@ -71,6 +71,8 @@ var importRules = []importRule{
 		Why: "an example uses what a user can import"},
 	{Package: "internal/measure", May: []string{"."},
 		Why: "what is measured is what a user of the public client gets, on any store"},
+	{Package: "internal/similar", May: nil,
+		Why: "how alike two texts are is arithmetic over them, and knows no task and no model"},
 	{Package: "internal/rivals", May: nil,
 		Why: "what Pawl's limits are measured beside shares nothing with them"},
 	{Package: "internal/chart", May: nil,

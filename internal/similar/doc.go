@@ -1,0 +1,2 @@
+// Package similar decides whether two prompts ask for the same thing.
+package similar
