@@ -4,6 +4,7 @@ import (
 	"hash/fnv"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 )
@@ -15,8 +16,12 @@ const (
 	partWeight = 0.3 // three letters of a word: forms of a word share most of them
 )
 
+// spread is how many times a feature is added to a vector, so that even a short text
+// has few zeros, as real vectors have none. It is odd: no feature can cancel itself out.
+const spread = 25
+
 // vectorOf returns the vector of a text, of length 1: each of its features adds to
-// one dimension, up or down, by its hash.
+// dimensions of its own, up or down, by its hash.
 func vectorOf(text string, dimensions int) []float32 {
 	sum := make([]float64, dimensions)
 	features := featuresOf(text)
@@ -64,11 +69,15 @@ func featuresOf(text string) map[string]float64 {
 func put(sum []float64, feature string, weight float64) {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(feature)) // a hash takes everything
-	n := h.Sum64()
-	if n>>63 == 1 {
-		weight = -weight
+	draw := rand.NewPCG(h.Sum64(), 0)
+	for range spread {
+		n := draw.Uint64()
+		if n>>63 == 1 {
+			sum[n%uint64(len(sum))] -= weight
+		} else {
+			sum[n%uint64(len(sum))] += weight
+		}
 	}
-	sum[(n^n>>29)%uint64(len(sum))] += weight
 }
 
 func norm(v []float64) float64 {
