@@ -97,7 +97,7 @@ func TestOpenAIEmbeddingsAgree(t *testing.T) {
 // TestEmbeddingsInTheQueue has a handler embed with the SDK, and its second call fail
 // once: the retry gets the first from the store.
 func TestEmbeddingsInTheQueue(t *testing.T) {
-	for _, fault := range []llmsim.Fault{llmsim.ServerError, llmsim.RateLimited, llmsim.ResetAfter} {
+	for _, fault := range []llmsim.Fault{llmsim.ServerError, llmsim.Overloaded, llmsim.ResetAfter} {
 		t.Run(string(fault), func(t *testing.T) {
 			sim := llmsim.New(llmsim.Config{Decide: failOnce("second", fault)})
 			server := httptest.NewServer(sim)
