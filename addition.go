@@ -20,6 +20,7 @@ type addition struct {
 	delay    time.Duration
 	key      string
 	messages []llm.Message
+	budget   *Budget // of each run; nil for none
 
 	nodes []Node // of messages
 }
@@ -61,6 +62,17 @@ func (a *addition) validate(plan []node) error {
 	if err := defect(plan); err != nil {
 		return err
 	}
+	if a.budget != nil {
+		b := *a.budget
+		if b.Scope != "" && b.Scope != OfRun || b.Name != "" || b.Per != ForGood {
+			return fmt.Errorf("pawl: operation %s: budget %s is not for a run; want no Scope, Name or Per here, and SetBudget for others", a.spec.Name, &b)
+		}
+		b.Scope = OfRun
+		if err := b.Validate(); err != nil {
+			return fmt.Errorf("pawl: operation %s: %w", a.spec.Name, err)
+		}
+		a.budget = &b
+	}
 	if a.delay < 0 {
 		return fmt.Errorf("pawl: operation %s: Delay is %v; want 0 or more", a.spec.Name, a.delay)
 	}
@@ -99,7 +111,7 @@ func (a *addition) task(t *NewTask, in any, buf []byte) ([]byte, error) {
 	t.Row.Run = t.Row.ID
 	t.Row.Input = input
 	t.Row.Size.Chars += len(input)
-	t.Delay, t.Duplicates, t.Reuse, t.Nodes = a.delay, a.spec.Duplicates, a.spec.Reuse, a.nodes
+	t.Delay, t.Duplicates, t.Reuse, t.Nodes, t.Budget = a.delay, a.spec.Duplicates, a.spec.Reuse, a.nodes, a.budget
 	if t.Duplicates == Keep {
 		return buf, nil
 	}

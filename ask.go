@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"slices"
 
 	"github.com/pawlhq/pawl/llm"
@@ -141,7 +142,7 @@ func (c *Conversation) poseAs(ctx context.Context, to *choice, prompt string, op
 
 func (c *Conversation) ask(ctx context.Context, q *question, key string) (*llm.Response, error) {
 	exchange, stored, err := c.attempt.govern(ctx, governed{
-		key: key, name: "ask", api: q.model.API(), limit: q.limit, ready: q.ready, send: q.send, with: q.save,
+		key: key, state: q.state, name: "ask", api: q.model.API(), limit: q.limit, ready: q.ready, send: q.send, with: q.save,
 	})
 	if err != nil {
 		return nil, err
@@ -176,6 +177,7 @@ type question struct {
 	window   Window
 	view     view // what of the messages is sent
 
+	state    uint64          // of the conversation with what is asked, whatever branch it is; see [Budget.Repeats]
 	body     json.RawMessage // once it is ready to be sent
 	response *llm.Response   // once it is there
 	answered Hash            // the conversation after the response
@@ -248,6 +250,10 @@ func (q *question) key() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	state := fnv.New64a()
+	state.Write(q.head[:])
+	state.Write(body)
+	q.state = state.Sum64()
 	sum := sha256.New()
 	sum.Write(q.head[:])
 	fmt.Fprintf(sum, "%q %s\n%s", q.of.path, q.view.identity(), body)
@@ -286,7 +292,7 @@ func (q *question) send(ctx context.Context) (*llm.Exchange, error) {
 
 // save adds what was said and the answer to the write that stores the response,
 // which is stored without what the answer's message has.
-func (q *question) save(s *Save, e *llm.Exchange) error {
+func (q *question) save(s *Save, e *llm.Exchange, p paid) error {
 	n, err := NewNode(q.head, q.response.Message)
 	if err != nil {
 		return errors.Join(errors.New("the response is no message"), err)
@@ -297,7 +303,7 @@ func (q *question) save(s *Save, e *llm.Exchange) error {
 	}
 	q.answered = n.Hash
 	s.Nodes, s.Step.Head = append(slices.Clip(q.said), n), n.Hash
-	s.Step.Result = encodeExchange(e, canonical)
+	s.Step.Result = encodeExchange(e, p, canonical)
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl/llm"
+	"github.com/pawlhq/pawl/price"
 )
 
 // attempt is a running handler's side of a task: its stored steps, the
@@ -37,6 +38,10 @@ type attempt struct {
 	data     Data                  // what the handler set; nil if nothing
 	taken    map[string]int        // how many signals of each name the handler has got
 	parked   *parking              // what the task waits for; nil if it does not
+	stop     *Stop                 // a budget that did not let a call go; nil if none
+	matched  *match                // whose result the task takes; nil if it has its own
+	shadow   *match                // whose result it would have taken
+	near     *NearAs               // as what its own result answers others; nil if it does not
 	prompted bool                  // a call was made with the prompt of the task's Variant
 	asked    map[string]bool       // stored steps that the handler asked for
 	outside  bool                  // the latest failure was of a call through another limit than the task's
@@ -143,6 +148,8 @@ func (a *attempt) lastFailure() (call *llm.Error, outside bool) {
 // tally is what an attempt has used so far; see [Attempt].
 type tally struct {
 	usage, spared         llm.Usage
+	cost                  price.Money // of usage
+	sparedBy              []Saving    // by model
 	calls, saved, unknown int
 	waited                time.Duration
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl/limit"
+	"github.com/pawlhq/pawl/price"
 )
 
 // Config configures a [Client]. The zero Config works.
@@ -29,6 +30,11 @@ type Config struct {
 	// Beyond it the call fails as throttled and the task goes back to its place,
 	// so that a long pause holds no worker. Default 30 s.
 	Patience time.Duration
+
+	// Prices is what models cost, for the ledger and for budgets in money. Default
+	// [price.Builtin]: prices of a day that it names. A model that is not in it is
+	// counted in tokens only.
+	Prices *price.Table
 
 	// Retention is how long tasks are kept that have ended; default for ever. A
 	// worker that has it removes them for all, while Run is called.
@@ -65,6 +71,9 @@ func (c Config) withDefaults() Config {
 	if c.Patience == 0 {
 		c.Patience = defaultPatience
 	}
+	if c.Prices == nil {
+		c.Prices = price.Builtin()
+	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -83,6 +92,9 @@ func (c Config) validate() error {
 	}
 	if err := c.Retention.validate(); err != nil {
 		return err
+	}
+	if err := c.Prices.Validate(); err != nil {
+		return fmt.Errorf("pawl: Config.Prices: %w", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Limits)) {
 		if err := c.Limits[name].Validate(); err != nil {

@@ -39,6 +39,10 @@ var (
 	// has passed. The task becomes a dead letter.
 	ErrExpired = errors.New("pawl: deadline passed")
 
+	// ErrNoBudget is returned where a budget is to be raised or removed that is not
+	// there.
+	ErrNoBudget = errors.New("pawl: no such budget")
+
 	// ErrConflict is returned by a store's Configure for a limit whose
 	// configuration is not what [Setting].Was says. Nothing was changed.
 	ErrConflict = errors.New("pawl: somebody else changed it meanwhile")
@@ -59,7 +63,7 @@ const (
 	Released llm.Class = "released" // given back by a worker that drains: no attempt is used
 	Snoozed  llm.Class = "snoozed"  // the handler asked to be called later: no attempt is used
 	Stopped  llm.Class = "stopped"  // cancelled on request while it ran
-	Parked   llm.Class = "parked"   // it waits for other tasks or a signal: no attempt is used
+	Parked   llm.Class = "parked"   // it waits for other tasks, a signal or a budget: no attempt is used
 	Changed  llm.Class = "changed"  // the handler of a Strict operation is not the one that stored its steps: a dead letter
 	Broken   llm.Class = "broken"   // a task that it waited for failed for good or was cancelled: a dead letter
 )

@@ -21,6 +21,10 @@ const (
 	EventRetried EventType = "retried" // running no longer, and to be tried again: see State and Class
 	EventEnded   EventType = "ended"   // succeeded, dead or cancelled: see State
 
+	// EventBudget warns of a budget, or says that one is used up: see Message. It
+	// names the task whose call it was.
+	EventBudget EventType = "budget"
+
 	// EventReady is a hint for workers: there may be something to claim that the
 	// last Claim did not find. It names no task.
 	EventReady EventType = "ready"
@@ -42,7 +46,7 @@ type Event struct {
 	Attempt   int       `json:"attempt,omitempty"`
 	Step      string    `json:"step,omitempty"`    // the name of the stored step
 	Class     llm.Class `json:"class,omitempty"`   // of the failure
-	Message   string    `json:"message,omitempty"` // of the failure
+	Message   string    `json:"message,omitempty"` // of the failure, or about the budget
 }
 
 // EventFilter selects events. Each field that is set narrows the selection.

@@ -19,13 +19,14 @@ type exchangeHead struct {
 	Status int         `json:"status,omitempty"`
 	Header http.Header `json:"header,omitempty"`
 	Usage  llm.Usage   `json:"usage,omitzero"` // written by earlier versions
-	Cut    []cut       `json:"cut,omitempty"`  // what is missing in the body; the step's Head names the message that has it
+	Paid   paid        `json:"paid,omitzero"`
+	Cut    []cut       `json:"cut,omitempty"` // what is missing in the body; the step's Head names the message that has it
 }
 
 // encodeExchange returns an exchange as a step's result, without what the answer's
 // message has, which is stored with the step; nil for none.
-func encodeExchange(e *llm.Exchange, canonical []byte) []byte {
-	head := exchangeHead{Status: e.Status, Header: e.Header}
+func encodeExchange(e *llm.Exchange, p paid, canonical []byte) []byte {
+	head := exchangeHead{Status: e.Status, Header: e.Header, Paid: p}
 	body := e.Body
 	if canonical != nil {
 		body, head.Cut = cutOut(body, canonical)
@@ -89,7 +90,7 @@ func (c *Client) mend(ctx context.Context, rows []*TaskRow) error {
 			if !own {
 				row.Steps, own = slices.Clone(row.Steps), true
 			}
-			row.Steps[i].Result = encodeExchange(whole, nil)
+			row.Steps[i].Result = encodeExchange(whole, paidFor(&row.Steps[i]), nil)
 		}
 	}
 	return nil

@@ -7,8 +7,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
 
@@ -19,10 +19,29 @@ import (
 // Govern makes the attempt the governor of calls through [llm.Transport].
 func (a *attempt) Govern(ctx context.Context, c llm.Call, send func(context.Context) (*llm.Exchange, error)) (*llm.Exchange, error) {
 	exchange, _, err := a.govern(ctx, governed{
-		key: callKey(c), name: c.Name, api: c.API,
+		key: callKey(c), state: stateOf(c), name: c.Name, api: c.API, limit: limitFrom(ctx),
 		ready: func() (llm.Call, error) { return c, nil }, send: send,
 	})
 	return exchange, err
+}
+
+// stateOf returns a hash of what a call asks.
+func stateOf(c llm.Call) uint64 {
+	sum := fnv.New64a()
+	sum.Write(c.Body)
+	return sum.Sum64()
+}
+
+// withLimit has calls through [llm.Transport] go through a limit that is not the task's.
+func withLimit(ctx context.Context, name string) context.Context {
+	return context.WithValue(ctx, limitKey{}, name)
+}
+
+type limitKey struct{}
+
+func limitFrom(ctx context.Context) string {
+	name, _ := ctx.Value(limitKey{}).(string)
+	return name
 }
 
 // callKey identifies a call within its task by its name and body.
@@ -40,12 +59,13 @@ func keyOf(name string, sum []byte) string {
 // governed is one model call that govern runs.
 type governed struct {
 	key   string // identifies it within the task, but for how often it was made before
+	state uint64 // of what is asked, the same in all tasks; see [Budget.Repeats]
 	name  string
 	api   llm.API
 	limit string                   // that it goes through; "" for the task's
 	ready func() (llm.Call, error) // what it is on the wire, if it must be sent
 	send  func(context.Context) (*llm.Exchange, error)
-	with  func(*Save, *llm.Exchange) error // adds to the write that stores the response; nil for nothing
+	with  func(*Save, *llm.Exchange, paid) error // adds to the write that stores the response; nil for nothing
 }
 
 // govern runs one model call:
@@ -68,8 +88,7 @@ func (a *attempt) govern(ctx context.Context, c governed) (exchange *llm.Exchang
 			return nil, nil, fmt.Errorf("stored call %s: %w", key, err)
 		}
 		a.answered(began, func(s *tally) {
-			s.saved++
-			s.spared = s.spared.Add(stored.Usage)
+			s.spare(stored.Usage, paidFor(stored))
 		})
 		return exchange, stored, nil
 	}
@@ -82,9 +101,13 @@ func (a *attempt) govern(ctx context.Context, c governed) (exchange *llm.Exchang
 		a.unstep(c.key, key)
 		return nil, nil, Permanent(fmt.Errorf("%s: %w", c.name, err))
 	}
-	settle := Settlement{Key: key + "/" + strconv.Itoa(a.row.Attempt)}
-	limit := cmp.Or(c.limit, a.row.Limit)
-	if err := a.reserve(ctx, settle.Key, limit, ready); err != nil {
+	settle := Settlement{Key: callIn(key, a.row.Attempt)}
+	cost := a.client.pricing(ready.Size.Model)
+	ask := Reservation{
+		Lease: a.row.Lease(), Key: settle.Key, Limit: cmp.Or(c.limit, a.row.Limit),
+		Step: key, Model: cost.model, Rates: cost.rates, Currency: cost.currency, State: c.state,
+	}
+	if settle.Waited, err = a.reserve(ctx, ask, ready); err != nil {
 		a.unstep(c.key, key)
 		return nil, nil, a.fail(c, err)
 	}
@@ -95,23 +118,26 @@ func (a *attempt) govern(ctx context.Context, c governed) (exchange *llm.Exchang
 		a.unstep(c.key, key)
 		return nil, nil, a.unanswered(c, settle, err)
 	}
+	paid := cost.of(exchange.Usage)
+	settle.Paid, settle.CacheSaved = paid.Cost, cost.cacheSaved(exchange.Usage)
 	a.answered(began, func(s *tally) {
 		s.calls++
 		s.usage = s.usage.Add(exchange.Usage)
+		s.cost += paid.Cost
 	})
-	if err := a.store(key, c, exchange, settle); err != nil {
+	if err := a.store(key, c, exchange, settle, paid); err != nil {
 		return nil, nil, a.fail(c, err)
 	}
 	return exchange, nil, nil
 }
 
 // store writes down an answered call.
-func (a *attempt) store(key string, c governed, exchange *llm.Exchange, settle Settlement) error {
+func (a *attempt) store(key string, c governed, exchange *llm.Exchange, settle Settlement, p paid) error {
 	settle.Outcome, settle.Usage, settle.Seen = CallAnswered, exchange.Usage, exchange.Limits
 	save := Save{Settle: &settle, Step: &StepRow{Key: key, Name: c.name, Call: true, Usage: exchange.Usage, Took: settle.SentAgo}}
 	if c.with == nil {
-		save.Step.Result = encodeExchange(exchange, nil)
-	} else if err := c.with(&save, exchange); err != nil {
+		save.Step.Result = encodeExchange(exchange, p, nil)
+	} else if err := c.with(&save, exchange, p); err != nil {
 		return Permanent(err)
 	}
 	if err := a.save(save); err != nil {
@@ -130,6 +156,7 @@ func (a *attempt) unanswered(c governed, settle Settlement, err error) error {
 		return errors.Join(failed, a.save(Save{Settle: &settle}))
 	}
 	settle.Outcome, settle.After, settle.Reason, settle.Seen = outcomeOf(call), call.RetryAfter, call.Error(), call.Limits
+	settle.Class = call.Class
 	settle.Told, settle.TooFast, settle.Busy = call.Told, call.TooFast, call.Status != http.StatusTooManyRequests
 	a.client.notices.failed(a.client, a.row, settle.Outcome, call)
 	a.count(func(s *tally) {
@@ -170,7 +197,7 @@ func outcomeOf(e *llm.Error) CallOutcome {
 func (a *attempt) fail(c governed, err error) error {
 	var call *llm.Error
 	if !errors.As(err, &call) {
-		if errors.Is(err, ErrLeaseLost) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		if errors.Is(err, ErrLeaseLost) || errors.Is(err, ErrBudget) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 			return err
 		}
 		call = &llm.Error{Class: llm.Transient, API: c.api.Name(), Message: err.Error(), Err: err}
@@ -215,41 +242,52 @@ func (a *attempt) answered(began int, change func(*tally)) {
 	change(&a.sum)
 }
 
-// reserve takes a call's cost from the limit and waits for its turn.
-func (a *attempt) reserve(ctx context.Context, key, through string, call llm.Call) error {
-	began := time.Now()
+// reserve takes a call's cost from its limit and its budgets, and waits for its turn. It
+// returns how long that took if its limit had no room at once, else 0.
+func (a *attempt) reserve(ctx context.Context, ask Reservation, call llm.Call) (waited time.Duration, err error) {
+	began, held := time.Now(), false
 	defer func() {
-		if waited := time.Since(began); waited > time.Millisecond {
-			a.count(func(s *tally) { s.waited += waited })
+		took := time.Since(began)
+		if took > time.Millisecond {
+			a.count(func(s *tally) { s.waited += took })
+		}
+		if held {
+			waited = took
 		}
 	}()
-	ask := Reservation{Lease: a.row.Lease(), Key: key, Limit: through}
 	ask.Size = limit.Size{Chars: call.Size.Chars, MaxTokens: call.Size.MaxTokens, Output: a.row.Size.Output}
 	for {
 		ask.Patience = a.client.config.Patience - time.Since(began)
 		opened := a.client.gates.next()
 		grant := a.client.calls.wait(ask)
+		if grant.Warn != "" {
+			a.client.log.Warn("budget", "task", a.row.ID, "operation", a.row.Operation, "run", a.row.Run, "user", a.row.User, "warning", grant.Warn)
+		}
 		switch {
 		case grant.Err != nil:
-			return grant.Err
+			return 0, grant.Err
 		case grant.OK && grant.Wait == 0:
-			return nil
+			return 0, nil
 		case grant.OK:
+			held = true
 			if err := sleep(ctx, grant.Wait); err != nil {
-				return errors.Join(err, a.giveBack(key))
+				return 0, errors.Join(err, a.giveBack(ask.Key))
 			}
-			return nil
+			return 0, nil
+		case grant.Stop != nil:
+			return 0, a.stopped(call, grant.Stop)
 		case grant.Gate.Name == gateHeld:
-			return a.shut(call, through, llm.Blocked, grant)
+			return 0, a.shut(call, ask.Limit, llm.Blocked, grant)
 		case grant.Gate.Name == gateTooLarge:
-			return a.tooLarge(call, through, grant)
+			return 0, a.tooLarge(call, ask.Limit, grant)
 		case grant.Wait > ask.Patience || ask.Patience <= 0:
-			return a.shut(call, through, llm.Throttled, grant)
+			return 0, a.shut(call, ask.Limit, llm.Throttled, grant)
 		}
+		held = held || grant.Gate.Name != GateBudget
 		// The limit keeps a call's turn for two seconds.
 		wait(ctx, opened, min(ask.Patience, time.Second))
 		if err := ctx.Err(); err != nil {
-			return err
+			return 0, err
 		}
 	}
 }

@@ -42,9 +42,10 @@ type Links struct {
 	Forked    bool       `json:"forked,omitempty"`    // it is part of a forked run: what its handler adds is nobody's duplicate
 	Origin    *Origin    `json:"origin,omitempty"`    // what it was forked from
 	Variant   Variant    `json:"variant,omitempty"`   // what a fork changed of its calls
+	Near      Hash       `json:"near,omitzero"`       // the scope in which its result answers near-duplicates; zero if it does not
 }
 
-// Wait is what a blocked task waits for: branches or a signal. A Due of the task
+// Wait is what a blocked task waits for: branches, a signal or a budget. A Due of the task
 // ends it too.
 type Wait struct {
 	Branches int    `json:"branches,omitempty"` // that have not ended
@@ -52,6 +53,8 @@ type Wait struct {
 	Line     *Line  `json:"line,omitempty"`     // branches that start one after the other; nil if all have started
 	Signal   string `json:"signal,omitempty"`   // the name of a signal
 	After    int    `json:"after,omitempty"`    // how many of that name were there before
+	Budget   string `json:"budget,omitempty"`   // the name of one that is used up
+	Account  string `json:"account,omitempty"`  // whose part of it
 }
 
 // Line is the branches of a task that start when others of it end.
@@ -66,6 +69,7 @@ type Park struct {
 	Branches []ID   // the first tasks of branches, which are there or are added with it
 	Signal   string // a signal; "" for none
 	After    int    // how many signals of the name the handler has got; with more the task is pending at once
+	Stop     *Stop  // a budget; nil for none. If it would let the call go by now, the task is pending at once
 
 	// AtOnce is how many branches may be under way at a time; 0 for all. Those that
 	// are to wait are added as Blocked; the keys of all are Prefix and their number
@@ -206,7 +210,7 @@ func (r *TaskRow) link(change func(*Links)) {
 
 func (l *Links) isZero() bool {
 	return l.Parent.IsZero() && l.Key == "" && !l.Awaited && !l.Caught && !l.InLine && l.Wait == nil && l.Signals == nil && !l.Stored && !l.Forked &&
-		l.Fallbacks == nil && l.Origin == nil && l.Variant == nil
+		l.Fallbacks == nil && l.Origin == nil && l.Variant == nil && l.Near.IsZero()
 }
 
 // BeAwaited marks whether r's parent is blocked until r's branch ends.
@@ -278,6 +282,9 @@ func (r *TaskRow) IsInLine() bool { return r.State == Blocked && r.Links != nil 
 // are to be marked as Awaited, and those, among them, that are to start.
 func (r *TaskRow) BeParked(p *Park, tails []*TaskRow) (await, start []*TaskRow) {
 	w := Wait{All: p.All, Signal: p.Signal, After: p.After}
+	if p.Stop != nil {
+		w.Budget, w.Account = p.Stop.Budget, p.Stop.Account
+	}
 	failed, underWay := false, 0
 	for _, t := range tails {
 		if t == nil || t.State.Ended() && (t.State == Succeeded || !p.All || r.Caught()) {
@@ -312,9 +319,10 @@ func (r *TaskRow) BeParked(p *Park, tails []*TaskRow) (await, start []*TaskRow) 
 	return await, start
 }
 
-// isOut reports whether the signal that p waits for has not come.
+// isOut reports whether the signal that p waits for has not come, or its budget is
+// used up.
 func (r *TaskRow) isOut(p *Park) bool {
-	return p.Signal != "" && (r.Links == nil || r.Links.Signals[p.Signal] <= p.After)
+	return p.Stop != nil || p.Signal != "" && (r.Links == nil || r.Links.Signals[p.Signal] <= p.After)
 }
 
 // BranchHasEnded counts a branch of r's that was Awaited and has ended with the task

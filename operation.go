@@ -30,6 +30,10 @@ type Operation[In, Out any] struct {
 	// changed. Without it that is told, in the log and in Attempt.Unasked. It is for
 	// handlers that do one thing after the other.
 	Strict bool
+
+	// Similar has a task take the result of a near-duplicate that has succeeded, in
+	// place of running its handler. Default nil: only identical tasks are the same.
+	Similar *Similar
 }
 
 // NoLimit is the limit of operations that call no model: nothing gates them.
@@ -55,6 +59,7 @@ type spec struct {
 	Reuse      time.Duration
 	Tokens     int
 	Strict     bool
+	Similar    *Similar
 }
 
 // spec returns the operation with its defaults filled in.
@@ -97,6 +102,9 @@ func (s spec) validate() error {
 	if err := s.Duplicates.validate(); err != nil {
 		return fmt.Errorf("pawl: operation %s: %w", s.Name, err)
 	}
+	if err := s.Similar.validate(); err != nil {
+		return fmt.Errorf("pawl: operation %s: %w", s.Name, err)
+	}
 	if err := s.Backoff.validate(); err != nil {
 		return fmt.Errorf("pawl: operation %s: %w", s.Name, err)
 	}
@@ -121,7 +129,7 @@ func (o Operation[In, Out]) Handle(c *Client, fn func(ctx context.Context, t *Ta
 		if err := decodeInput(a.row.Input, &t.Input); err != nil {
 			return nil, Permanent(fmt.Errorf("input of %s: %w", o.Name, err))
 		}
-		return func(ctx context.Context) (any, error) { return fn(ctx, t) }, nil
+		return a.unlessSimilar(o.Similar, func(ctx context.Context) (any, error) { return fn(ctx, t) }), nil
 	})
 }
 

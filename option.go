@@ -11,7 +11,7 @@ import (
 
 // Option changes one call of Add. Options are values of these types: [User],
 // [Priority], [Queue], [Limit], [Delay], [Deadline], [Attempts], [Duplicates],
-// [Reuse], [Key], [Messages], [Data].
+// [Reuse], [Key], [Messages], [Data], [Budget].
 type Option interface{ apply(*addition) }
 
 // User says whom a task is done for. Users of a queue and limit take turns by
@@ -81,3 +81,4 @@ func (o Reuse) apply(a *addition)      { a.spec.Reuse = time.Duration(o) }
 func (o Key) apply(a *addition)        { a.key = string(o) }
 func (o Messages) apply(a *addition)   { a.messages = o }
 func (o Data) apply(a *addition)       { a.row.Data = maps.Clone(o) }
+func (o Budget) apply(a *addition)     { a.budget = &o }

@@ -75,6 +75,13 @@ func (w *worker) finish(o *outcome) (f Finish, ok bool) {
 	if p := a.parkedAt(); p != nil && errors.Is(o.cause, ErrParked) {
 		f = p.finish(a.row.Lease())
 		a.report(&f.Attempt)
+		f.Savings = a.savings()
+		return f, true
+	}
+	if s := a.stoppedBy(); s != nil && o.isStopped() {
+		f = s.finish(a.row.Lease(), time.Now())
+		a.report(&f.Attempt)
+		f.Savings = a.savings()
 		return f, true
 	}
 	if o.err == nil {
@@ -86,6 +93,7 @@ func (w *worker) finish(o *outcome) (f Finish, ok bool) {
 		f = judge(a.row, backoff, failure{o.err, o.cause, call, outside}, time.Now(), jitter())
 	}
 	a.report(&f.Attempt)
+	f.Savings = a.savings()
 	if f.To == Succeeded {
 		w.tellUnasked(a, &f.Attempt)
 	}
@@ -118,7 +126,8 @@ func (a *attempt) success(output any) (f Finish, err error) {
 	}
 	f = Finish{Lease: a.row.Lease(), To: Succeeded, Output: encoded}
 	f.Attempt.Used = true
-	head, chars, unsaved, err := a.heading()
+	f.Near = a.near
+	head, chars, unsaved, err := a.leading()
 	if err != nil {
 		return f, Permanent(fmt.Errorf("conversation of %s: %w", a.row.Operation, err))
 	}
@@ -130,13 +139,23 @@ func (a *attempt) success(output any) (f Finish, err error) {
 	return f, err
 }
 
+// leading returns the conversation that led to the attempt's output.
+func (a *attempt) leading() (head Hash, chars int, nodes []Node, err error) {
+	if a.matched == nil {
+		return a.heading()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), recordLimit)
+	defer cancel()
+	return a.matched.heading(ctx, a.client)
+}
+
 // report adds what the attempt has used to how it ended.
 func (a *attempt) report(end *Attempt) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := &a.sum
 	end.Usage, end.Spared, end.Waited = s.usage, s.spared, s.waited
-	end.Calls, end.Saved, end.Unknown = s.calls, s.saved, s.unknown
+	end.Calls, end.Saved, end.Unknown, end.Cost = s.calls, s.saved, s.unknown, s.cost
 }
 
 // handlerContext is the context of a handler. It knows its deadline and its

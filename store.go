@@ -7,6 +7,7 @@ import (
 
 	"github.com/pawlhq/pawl/limit"
 	"github.com/pawlhq/pawl/llm"
+	"github.com/pawlhq/pawl/price"
 )
 
 // Store keeps tasks, limits, conversations and events. It is the contract
@@ -39,6 +40,7 @@ import (
 type Store interface {
 	Tasks
 	Limits
+	Ledger
 	Contexts
 	Events
 
@@ -80,17 +82,17 @@ type Tasks interface {
 	Groups(ctx context.Context, now time.Time, f Filter) ([]Group, error)
 }
 
-// Limits is the part of a store that keeps limits and queues.
+// Limits is the part of a store that keeps limits, budgets and queues.
 type Limits interface {
-	// Reserve takes what calls will cost from their limits and says when they
-	// may be sent. Calls of one lease and key are reserved once.
+	// Reserve takes what calls will cost from their limits and budgets and says when
+	// they may be sent. Calls of one lease and key are reserved once.
 	Reserve(ctx context.Context, now time.Time, calls []Reservation) ([]Grant, error)
 
-	// Configure changes limits and queues, creating those that are new.
+	// Configure changes limits, budgets and queues, creating those that are new.
 	Configure(ctx context.Context, now time.Time, settings []Setting) error
 
-	// Status returns the queues, the limits and the workers that are alive, each
-	// sorted by name.
+	// Status returns the queues, the limits, the budgets and the workers that are
+	// alive, each sorted by name.
 	Status(ctx context.Context, now time.Time) (Status, error)
 
 	// Explain returns where a task stands and what it waits for, or ErrNotFound.
@@ -98,11 +100,53 @@ type Limits interface {
 	Explain(ctx context.Context, now time.Time, id ID) (Standing, error)
 }
 
-// Contexts is the part of a store that keeps conversations.
+// Ledger is the part of a store that keeps account of calls. An entry is there in the
+// same moment as the call is settled. Entries are kept for 30 days, and sums by the
+// hour for 90; sums by the day for ever.
+type Ledger interface {
+	// Usage returns what the entries that f selects amount to, by dimensions, sorted
+	// by their key, without rows of which all is zero.
+	Usage(ctx context.Context, now time.Time, f LedgerFilter, by []Dimension) ([]UsageRow, error)
+
+	// Entries returns the entries that f selects, at least those of the first hour
+	// that has any, by At, Task and Key.
+	Entries(ctx context.Context, now time.Time, f LedgerFilter) (Entries, error)
+}
+
+// Contexts is the part of a store that keeps conversations, and tells which tasks have
+// the same one.
 type Contexts interface {
 	// Conversation returns the nodes from the first message to head, which must
 	// be stored. The zero Hash gives none.
 	Conversation(ctx context.Context, head Hash) ([]Node, error)
+
+	// Near returns the tasks of a scope whose results may answer a near-duplicate, the
+	// newest first, and which texts are never to be taken for the same.
+	Near(ctx context.Context, scope Hash) (Nearby, error)
+}
+
+// Near is what is kept of a task that has succeeded, for as long as the task is, so that
+// near-duplicates of it are found. Tasks of one scope are alike in all but their texts.
+type Near struct {
+	Task   ID        `json:"task"`
+	Seq    int64     `json:"seq"`              // the task's; the store sets it, and At
+	At     time.Time `json:"at"`               // when it succeeded
+	Text   uint64    `json:"text"`             // a hash of its texts
+	Sketch uint64    `json:"sketch"`           // of its texts, near that of texts that share words
+	Vector []byte    `json:"vector,omitempty"` // its texts' embedding, one signed byte for each dimension; nil for none
+}
+
+// Nearby is what there is of one scope.
+type Nearby struct {
+	Near  []Near
+	Apart [][2]uint64 // the texts of pairs, the lower hash first
+}
+
+// NearAs says that a task that succeeds may answer near-duplicates.
+type NearAs struct {
+	Scope Hash
+	Near
+	Drop []int64 // the Seq of those of the scope that are kept no longer
 }
 
 // Events is the part of a store that tells what happens.
@@ -137,6 +181,10 @@ type NewTask struct {
 
 	// InLine adds the task as Blocked, until its parent's Wait has it start.
 	InLine bool
+
+	// Budget is one for the task's run, if the task is new. Its Scope and Name are the
+	// store's to set; nil for none.
+	Budget *Budget
 
 	// Kept adds a task that has ended: Row's State is Succeeded, and Row's Output its
 	// result. A copy of a task has no attempts: nothing was paid for it.
@@ -206,6 +254,12 @@ type Reservation struct {
 	Limit    string
 	Size     limit.Size
 	Patience time.Duration // the longest that the caller would wait; beyond it nothing is reserved
+
+	Step     string       // the step that its answer is stored as, the same in each attempt; "" for none
+	Model    string       // as the request names it
+	Rates    *price.Rates // of the model; nil if it has no price
+	Currency string       // of Rates
+	State    uint64       // a hash of what is asked, for [Budget.Repeats]; 0 for none
 }
 
 // Grant is the answer to a Reservation.
@@ -214,7 +268,13 @@ type Grant struct {
 	OK   bool  // whether the call is reserved
 	Wait time.Duration
 	Gate limit.Gate // what it waits for, if Wait is not 0 or it is not OK
+
+	Stop *Stop  // the budget that does not let it go; nil if none stops it
+	Warn string // of budgets of which much is used now, each said once in a period; "" for none
 }
+
+// GateBudget is the name of the gate at which calls wait for a budget, or are stopped.
+const GateBudget = "budget"
 
 // Save is one thing to store for a running task.
 type Save struct {
@@ -233,6 +293,11 @@ type Settlement struct {
 	Reason  string        `json:",omitempty"` // for a throttled or blocked call
 	Seen    llm.Limits    `json:",omitzero"`
 	SentAgo time.Duration `json:",omitempty"` // how long ago the call was sent
+
+	Paid       price.Money   `json:",omitempty"` // for Usage, in the Reservation's currency
+	CacheSaved price.Money   `json:",omitempty"` // see [Entry]
+	Waited     time.Duration `json:",omitempty"` // for its limit, before it was sent
+	Class      llm.Class     `json:",omitempty"` // of a failure
 
 	Told    llm.Told `json:",omitzero"`  // for a throttled call: what its message said
 	TooFast bool     `json:",omitempty"` // for a throttled call: traffic grew too fast, and no limit is used up
@@ -265,6 +330,27 @@ type Finish struct {
 	Follow      []NewTask // what is added if the task is Succeeded or Blocked then
 	Park        *Park     // of a Blocked task: what it waits for
 	Fallback    *Stage    // of a Pending task: the operation that goes on with it, in place of its own
+	Near        *NearAs   // of a Succeeded task; nil if it answers no near-duplicates
+	Savings     []Saving  // answers that the attempt took and did not pay, for the ledger
+}
+
+// Saving is answers that needed no call. The rest of its [Entry] is its task's.
+type Saving struct {
+	Kind EntryKind
+	Sum
+	Model    string
+	Currency string
+	Of       ID      // the task whose answers they are
+	Score    float64 // of a near-duplicate
+}
+
+// Entry returns the ledger's entry of a saving of a task's attempt.
+func (s *Saving) Entry(now time.Time, r *TaskRow) *Entry {
+	return &Entry{
+		At: now, Kind: s.Kind, Task: r.ID, Run: r.Run, Attempt: r.Attempt,
+		Operation: r.Operation, Queue: r.Queue, User: r.User, Limit: r.Limit, Model: s.Model,
+		Calls: s.Calls, Usage: s.Usage, Cost: s.Cost, Currency: s.Currency, Of: s.Of, Score: s.Score,
+	}
 }
 
 // Filter selects tasks. Each field that is set narrows the selection; the zero
@@ -292,6 +378,7 @@ type Change struct {
 	// Identity goes with Input.
 	Identity Hash
 	Signal   Signal // for Signalled
+	Budget   string // for Resume: the budget's name
 }
 
 // ChangeKind is a way to change tasks.
@@ -308,6 +395,8 @@ const (
 	// Signalled stores a signal as a step of what has not ended; what waits for it is
 	// pending.
 	Signalled ChangeKind = "signal"
+	// Resume makes what a budget had blocked pending.
+	Resume ChangeKind = "resume"
 )
 
 // Group is a set of dead letters with one cause.
@@ -321,22 +410,36 @@ type Group struct {
 	Message     string    `json:"message"` // of the sample
 }
 
-// Setting changes one queue or one limit.
+// Setting changes one queue, one limit or one budget, or what may be near-duplicates.
 type Setting struct {
-	Queue string // the queue to pause or resume; "" if this is about a limit
+	Queue string // the queue to pause or resume; "" if this is not about a queue
 	Pause bool
 
-	Limit  string        // the limit to change; "" if this is about a queue
+	Limit  string        // the limit to change; "" if this is not about a limit
 	Config *limit.Config // its configuration; nil leaves it
 	Was    *limit.Config // what its configuration must be, else ErrConflict; nil for anything. A Config that is in force already is no conflict
 	Hold   string        // a reason to hold the limit; "" leaves it
 	Resume bool          // end a hold or a pause of the limit
+
+	Budget *Budget // the budget to set, by its Scope, Name and Per; nil if this is not about a budget
+	Raise  bool    // add Budget's caps to those that it has, in place of them; ErrNoBudget if it is not there
+	Remove bool    // remove it, if it is there
+
+	Similar *Unlike // about near-duplicates; nil if this is not
+}
+
+// Unlike says what is not to be taken for a near-duplicate.
+type Unlike struct {
+	Scope  Hash
+	Forget int64     // the Seq of a task that answers near-duplicates no longer; 0 for none
+	Apart  [2]uint64 // two texts that are never the same, the lower hash first; zero for none
 }
 
 // Status is the state of queues and limits, and who works on them.
 type Status struct {
 	Queues  []QueueStatus  `json:"queues"`
 	Limits  []LimitStatus  `json:"limits"`
+	Budgets []BudgetStatus `json:"budgets"`
 	Workers []WorkerStatus `json:"workers"`
 }
 

@@ -3,10 +3,13 @@ package pawl
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/pawlhq/pawl/limit"
 	"github.com/pawlhq/pawl/llm"
+	"github.com/pawlhq/pawl/price"
 )
 
 // Task is one piece of work as its handler sees it. It is the handler's for
@@ -120,6 +123,25 @@ func (r *TaskRow) Usage() llm.Usage {
 	return sum
 }
 
+// Lost returns the key in the ledger of an earlier call for a step whose outcome is
+// unknown, the latest one; "" if there is none.
+func (r *TaskRow) Lost(step string) string {
+	for i := len(r.Attempts) - 1; i >= 0 && step != ""; i-- {
+		if a := &r.Attempts[i]; slices.Contains(a.Open, step) {
+			return callIn(step, a.Number)
+		}
+	}
+	return ""
+}
+
+// callIn returns the key of the call for a step in an attempt.
+func callIn(step string, attempt int) string { return step + "/" + strconv.Itoa(attempt) }
+
+// WaitsForBudget reports whether r is blocked by a budget of a name.
+func (r *TaskRow) WaitsForBudget(name string) bool {
+	return r.State == Blocked && r.Links != nil && r.Links.Wait != nil && name != "" && r.Links.Wait.Budget == name
+}
+
 // Lease is a worker's right to a task until the lease ends: the fencing token.
 type Lease struct {
 	Task    ID
@@ -139,10 +161,12 @@ type Attempt struct {
 	Calls   int           `json:"calls,omitempty"`   // calls that were sent
 	Saved   int           `json:"saved,omitempty"`   // calls and steps answered from the store
 	Unknown int           `json:"unknown,omitempty"` // calls whose outcome is unknown: possibly billed
+	Open    []string      `json:"open,omitempty"`    // the steps of these calls, which a later attempt asks again; the store sets it
 	Class   llm.Class     `json:"class,omitempty"`   // "" if it succeeded
 	As      string        `json:"as,omitempty"`      // the operation that failed, if another one went on with the task
 	Message string        `json:"message,omitempty"` // of the error
 	Waited  time.Duration `json:"waited,omitempty"`  // for limits, inside the attempt
+	Cost    price.Money   `json:"cost,omitempty"`    // of Usage, as far as the models have prices
 	Spared  llm.Usage     `json:"spared,omitzero"`   // tokens that were not paid again, thanks to stored calls
 	Unasked int           `json:"unasked,omitempty"` // stored steps that it did not ask for, though it succeeded: its code or its data has changed
 	Used    bool          `json:"used,omitempty"`    // whether it counts against MaxAttempts

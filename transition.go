@@ -91,6 +91,9 @@ func (r *TaskRow) BeFinished(now time.Time, f Finish) {
 		}
 	case Succeeded:
 		r.Output, r.Ended = f.Output, now
+		if f.Near != nil {
+			r.link(func(l *Links) { l.Near = f.Near.Scope })
+		}
 	case Dead:
 		r.Fingerprint, r.Ended = f.Fingerprint, now
 	case Cancelled:
@@ -108,19 +111,19 @@ func (r *TaskRow) handOver(s *Stage) {
 	r.link(func(l *Links) { l.Fallbacks = s.Fallbacks })
 }
 
-// BeLost takes the row back from a worker whose lease ended with unknown calls
-// open. It is pending again, cancelled if that was asked for, expired, or
+// BeLost takes the row back from a worker whose lease ended with calls open, for steps
+// as [Attempt.Open] has them. It is pending again, cancelled if that was asked for, expired, or
 // poisoned. The attempt keeps what its stored calls have used.
 //
 // An attempt that stored a step got past what the workers before it died on: its
 // death is the first in a row.
-func (r *TaskRow) BeLost(now time.Time, unknown int) {
+func (r *TaskRow) BeLost(now time.Time, open []string) {
 	if r.gotFurther() {
 		r.Deaths = 0
 	}
 	r.Deaths++
-	a := Attempt{Class: Lost, Unknown: unknown, Message: fmt.Sprintf("worker %s stopped beating", r.Worker)}
-	if unknown > 0 {
+	a := Attempt{Class: Lost, Unknown: len(open), Open: open, Message: fmt.Sprintf("worker %s stopped beating", r.Worker)}
+	if unknown := len(open); unknown > 0 {
 		a.Message += fmt.Sprintf("; outcome unknown of %d calls, possibly billed", unknown)
 	}
 	a.Calls, a.Usage = r.Stored()
@@ -184,7 +187,7 @@ func (r *TaskRow) BeRetried(c Change) {
 	r.Used, r.Deaths, r.NotSent, r.Deadline = 0, 0, 0, time.Time{}
 	if r.Links != nil {
 		r.link(func(l *Links) {
-			l.InLine = false
+			l.InLine, l.Near = false, Hash{}
 			if c.Input != nil {
 				l.Signals = nil
 			}

@@ -48,6 +48,7 @@ const (
 	HinderedDone        Hindrance = "done"        // it has ended
 	HinderedRunning     Hindrance = "running"     // it runs; what its calls wait for, its worker knows
 	HinderedDependency  Hindrance = "dependency"  // it waits for other tasks, or for a signal
+	HinderedBudget      Hindrance = "budget"      // a budget is used up
 	HinderedQueue       Hindrance = "queue"       // its queue is paused
 	HinderedWorker      Hindrance = "worker"      // no worker that is alive has a handler for it
 	HinderedHold        Hindrance = "hold"        // its limit is held
@@ -84,6 +85,9 @@ func (s *Standing) Why() Why {
 		return w.because(HinderedRunning, "worker %s has run it since %s, and was asked to stop it", r.Worker, clockTime(r.Started))
 	case r.State == Running:
 		return w.because(HinderedRunning, "worker %s has run it since %s; what its calls wait for, only the worker knows", r.Worker, clockTime(r.Started))
+	case r.State == Blocked && r.Links != nil && r.Links.Wait != nil && r.Links.Wait.Budget != "":
+		w.Until, w.Start = r.Due, r.Due
+		return w.because(HinderedBudget, "%s", r.blockedBy())
 	case r.State == Blocked:
 		w.Until, w.Start = r.Due, time.Time{}
 		return w.because(HinderedDependency, "%s", r.blockedBy())
@@ -118,6 +122,8 @@ func (r *TaskRow) blockedBy() string {
 		until = ", until " + clockTime(r.Due)
 	}
 	switch {
+	case wait.Budget != "":
+		return fmt.Sprintf("%s%s; raising the budget has it go on", r.LastAttempt().Message, until)
 	case wait.Signal != "":
 		return fmt.Sprintf("it waits for signal %q%s", wait.Signal, until)
 	case wait.Branches == 1:

@@ -2,12 +2,14 @@ package inmem
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/admission"
+	"github.com/pawlhq/pawl/internal/budget"
 	"github.com/pawlhq/pawl/limit"
 )
 
@@ -19,8 +21,9 @@ type call struct {
 	size    limit.Size
 	charged admission.Charged
 	at      time.Time // when it may be sent
+	worth   budget.Worth
 
-	unknown bool // it is settled; of the above only the key is left
+	unknown bool // it is settled; only the key and the step are left
 }
 
 // Reserve implements [pawl.Limits].
@@ -33,7 +36,7 @@ func (s *Store) Reserve(ctx context.Context, now time.Time, calls []pawl.Reserva
 	grants := make([]pawl.Grant, len(calls))
 	for i, r := range calls {
 		grants[i] = s.reserve(now, r)
-		if !grants[i].OK {
+		if !grants[i].OK && grants[i].Gate.Name != pawl.GateBudget {
 			s.turnAway(r)
 		}
 	}
@@ -59,27 +62,57 @@ func (s *Store) reserve(now time.Time, r pawl.Reservation) pawl.Grant {
 		return pawl.Grant{Err: err}
 	}
 	for i := range t.calls {
-		c := &t.calls[i]
-		if c.key == r.Key && !c.unknown {
+		if c := &t.calls[i]; c.key == r.Key && !c.unknown {
 			return pawl.Grant{OK: true, Wait: limit.Until(now, c.at)}
 		}
+	}
+	worth, need := budget.WorthOf(&t.row, &r, s.table.Fit(r.Limit, t.row.Operation))
+	switch v := s.budgets.Look(now, need); {
+	case v.Stop != nil:
+		s.tellBudget(now, t, v.Stop.Why)
+		return pawl.Grant{Stop: v.Stop, Gate: limit.Gate{Name: pawl.GateBudget, Reason: v.Stop.Why}}
+	case v.Wait != "":
+		return pawl.Grant{Wait: budget.Look, Gate: limit.Gate{Name: pawl.GateBudget, Reason: v.Wait}}
+	}
+	c, g := s.charge(now, t, &r)
+	if g.OK {
+		held, warn := s.budgets.Take(now, need)
+		if c.worth, c.worth.Accounts, g.Warn = worth, held.Accounts, warn; warn != "" {
+			s.tellBudget(now, t, warn)
+		}
+	}
+	return g
+}
+
+// tellBudget tells of a budget of which much or all is used.
+func (s *Store) tellBudget(now time.Time, t *task, why string) {
+	e := eventOf(now, pawl.EventBudget, &t.row)
+	e.Message = why
+	s.send(e)
+}
+
+// charge charges a call to its limit. If it is granted, it is among the task's calls.
+func (s *Store) charge(now time.Time, t *task, r *pawl.Reservation) (*call, pawl.Grant) {
+	for i := range t.calls {
+		c := &t.calls[i]
 		if c.key == "" && c.limit == r.Limit {
-			charged, a := s.table.Convert(now, c.charged, asks(t, &r), c.size, r.Patience)
+			charged, a := s.table.Convert(now, c.charged, asks(t, r), c.size, r.Patience)
 			if c.charged = charged; a.OK {
 				c.key, c.size, c.at = r.Key, r.Size, now.Add(a.Wait)
 				s.ready(now) // it may need less than was claimed for it
 			}
-			return granted(a)
+			return c, granted(a)
 		}
 	}
 	charged, a := admission.Charged{}, limit.Answer{OK: true} // for NoLimit nothing is limited, but the call is known
 	if r.Limit != pawl.NoLimit {
-		charged, a = s.table.Reserve(now, asks(t, &r), r.Patience)
+		charged, a = s.table.Reserve(now, asks(t, r), r.Patience)
 	}
-	if a.OK {
-		t.calls = append(t.calls, call{key: r.Key, limit: r.Limit, size: r.Size, charged: charged, at: now.Add(a.Wait)})
+	if !a.OK {
+		return nil, granted(a)
 	}
-	return granted(a)
+	t.calls = append(t.calls, call{key: r.Key, limit: r.Limit, size: r.Size, charged: charged, at: now.Add(a.Wait)})
+	return &t.calls[len(t.calls)-1], granted(a)
 }
 
 func granted(a limit.Answer) pawl.Grant { return pawl.Grant{OK: a.OK, Wait: a.Wait, Gate: a.Gate} }
@@ -92,7 +125,7 @@ func (s *Store) settle(now time.Time, t *task, st pawl.Settlement) {
 	}
 	c := t.calls[i]
 	if st.Outcome == pawl.CallUnknown {
-		t.calls[i] = call{key: c.key, unknown: true}
+		t.calls[i] = call{key: c.key, worth: budget.Worth{Step: c.worth.Step}, unknown: true}
 	} else {
 		t.calls = slices.Delete(t.calls, i, i+1)
 	}
@@ -100,8 +133,16 @@ func (s *Store) settle(now time.Time, t *task, st pawl.Settlement) {
 	s.ready(now)
 }
 
-// end takes a call out of its limit. Calls without one are nobody's.
+// end settles a call: with its limit, its budgets and the ledger.
 func (s *Store) end(now time.Time, t *task, c *call, st pawl.Settlement) {
+	if spent := c.worth.Spend(&st); spent != nil {
+		s.budgets.Settle(now, spent)
+	}
+	if c.key != "" {
+		if e := c.worth.Entry(now, &t.row, c.key, c.limit, &st); e != nil {
+			s.ledger.enter(e)
+		}
+	}
 	if c.limit == pawl.NoLimit {
 		return
 	}
@@ -112,18 +153,18 @@ func (s *Store) end(now time.Time, t *task, c *call, st pawl.Settlement) {
 
 // abandon ends the calls of an attempt that has ended: what its claim reserved
 // and nobody used is refunded, and a call without an outcome stays charged. It
-// returns how many of these there are.
-func (s *Store) abandon(now time.Time, t *task) (unknown int) {
+// returns these, as [pawl.Attempt.Open] has them.
+func (s *Store) abandon(now time.Time, t *task) (open []string) {
 	for i := range t.calls {
 		c := &t.calls[i]
 		if c.unknown {
-			unknown++
+			open = append(open, c.worth.Step)
 			continue
 		}
 		switch {
 		case c.key != "":
 			s.end(now, t, c, pawl.Settlement{Outcome: pawl.CallUnknown})
-			unknown++
+			open = append(open, c.worth.Step)
 		case c.charged.Plain() && c.limit != pawl.NoLimit:
 			s.table.Refund(now, &admission.Charge{Limit: c.limit, Cost: c.charged.Cost})
 		default:
@@ -134,7 +175,7 @@ func (s *Store) abandon(now time.Time, t *task) (unknown int) {
 		s.ready(now)
 	}
 	t.calls = nil
-	return unknown
+	return open
 }
 
 // Configure implements [pawl.Limits].
@@ -144,13 +185,18 @@ func (s *Store) Configure(ctx context.Context, now time.Time, settings []pawl.Se
 		return err
 	}
 	defer s.mu.Unlock()
-	if err := s.table.Check(settings); err != nil {
+	if err := errors.Join(s.table.Check(settings), s.budgets.Check(settings)); err != nil {
 		return err
 	}
 	for i := range settings {
-		if set := &settings[i]; set.Queue != "" {
+		switch set := &settings[i]; {
+		case set.Queue != "":
 			s.queue(set.Queue).paused = set.Pause
-		} else {
+		case set.Similar != nil:
+			s.unlike(set.Similar)
+		case set.Budget != nil:
+			s.budgets.Configure(set)
+		default:
 			s.table.Configure(now, set)
 		}
 	}
@@ -165,7 +211,7 @@ func (s *Store) Status(ctx context.Context, now time.Time) (pawl.Status, error) 
 		return pawl.Status{}, err
 	}
 	defer s.mu.Unlock()
-	status := pawl.Status{Queues: []pawl.QueueStatus{}, Limits: s.table.Status(), Workers: s.workers.alive(now)}
+	status := pawl.Status{Queues: []pawl.QueueStatus{}, Limits: s.table.Status(), Budgets: s.budgets.Status(now), Workers: s.workers.alive(now)}
 	for _, name := range slices.Sorted(maps.Keys(s.queues)) {
 		q := s.queues[name]
 		counts := maps.Clone(q.counts)

@@ -172,6 +172,11 @@ func (s *Store) change(now time.Time, t *task, c pawl.Change) bool {
 		}
 		s.twins.add(t)
 		s.emit(now, pawl.EventRetried, t)
+	case pawl.Resume:
+		if !t.row.WaitsForBudget(c.Budget) {
+			return false
+		}
+		s.update(now, t, (*pawl.TaskRow).BeReleased)
 	case pawl.Delete:
 		if !t.row.State.Ended() || !s.mayDelete(t) {
 			return false
@@ -190,6 +195,12 @@ func (s *Store) change(now time.Time, t *task, c pawl.Change) bool {
 // delete removes a task that has ended, with what nothing else refers to.
 func (s *Store) delete(t *task) {
 	delete(s.tasks, t.row.ID)
+	if t.row.Run == t.row.ID {
+		s.budgets.Forget(t.row.Run)
+	}
+	if l := t.row.Links; l != nil && !l.Near.IsZero() {
+		s.dropNear(l.Near, t.row.Seq)
+	}
 	t.chain.remove(t)
 	s.talks.drop(t.row.Steps)
 	s.talks.release(t.row.Conversation)

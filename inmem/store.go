@@ -10,6 +10,7 @@ import (
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/admission"
+	"github.com/pawlhq/pawl/internal/budget"
 )
 
 // Store implements [pawl.Store]. It is safe for concurrent use.
@@ -34,6 +35,9 @@ type Store struct {
 
 	queues    map[string]*queue
 	table     admission.Table
+	budgets   budget.Table
+	ledger    book
+	near      map[pawl.Hash]*pawl.Nearby
 	workers   workers
 	lines     lines
 	leases    map[time.Duration]*chain
@@ -70,6 +74,7 @@ func New() *Store {
 		runs:    map[pawl.ID][]*task{},
 		twins:   twins{},
 		talks:   newTalks(),
+		near:    map[pawl.Hash]*pawl.Nearby{},
 		queues:  map[string]*queue{},
 		workers: workers{},
 		lines:   lines{byKey: map[lineKey]*line{}},

@@ -99,6 +99,11 @@ func (s *Store) add(now time.Time, t *task, n *pawl.NewTask) pawl.Added {
 	if !n.Kept {
 		s.twins.add(t)
 	}
+	if n.Budget != nil && t.row.Run == t.row.ID {
+		b := *n.Budget
+		b.Scope, b.Name, b.Per = pawl.OfRun, t.row.ID.String(), pawl.ForGood
+		s.budgets.Configure(&pawl.Setting{Budget: &b})
+	}
 	s.emit(now, pawl.EventAdded, t)
 	return pawl.Added{ID: t.row.ID, Run: t.row.Run, As: as}
 }
@@ -145,7 +150,7 @@ func (s *Store) duplicate(now time.Time, twin *task, n *pawl.NewTask) pawl.Added
 	ended, _ := s.lineState(twin)
 	switch {
 	case ended:
-		s.emit(now, pawl.EventJoined, twin)
+		s.joined(now, twin, n, pawl.EntryReused)
 		return pawl.AsReused
 	case n.Duplicates == pawl.Reject:
 		return pawl.AsRejected
@@ -158,8 +163,17 @@ func (s *Store) duplicate(now time.Time, twin *task, n *pawl.NewTask) pawl.Added
 		}
 		return pawl.AsReplacement
 	}
-	s.emit(now, pawl.EventJoined, twin)
+	s.joined(now, twin, n, pawl.EntryJoined)
 	return pawl.AsJoined
+}
+
+// joined tells that a task was joined, and enters it into the ledger.
+func (s *Store) joined(now time.Time, twin *task, n *pawl.NewTask, kind pawl.EntryKind) {
+	s.emit(now, pawl.EventJoined, twin)
+	s.ledger.enter(&pawl.Entry{
+		At: now, Kind: kind, Task: n.Row.ID, Run: twin.row.Run, Of: twin.row.ID,
+		Operation: n.Row.Operation, Queue: n.Row.Queue, User: n.Row.User, Limit: n.Row.Limit,
+	})
 }
 
 // join files a task that is not the only one of its run.
@@ -274,7 +288,10 @@ func (s *Store) finish(now time.Time, f *pawl.Finish) error {
 		}
 		return err
 	}
-	s.abandon(now, t)
+	f = s.asItIs(now, f, s.abandon(now, t))
+	for i := range f.Savings {
+		s.ledger.enter(f.Savings[i].Entry(now, &t.row))
+	}
 	if f.Attempt.Calls > 0 || !f.Attempt.Used {
 		t.correct(float64(f.Attempt.Usage.Total()))
 	}
@@ -288,6 +305,9 @@ func (s *Store) finish(now time.Time, f *pawl.Finish) error {
 	if state != pawl.Succeeded && state != pawl.Blocked {
 		return nil
 	}
+	if state == pawl.Succeeded && f.Near != nil {
+		s.putNear(now, t, f.Near)
+	}
 	for i := range f.Follow {
 		next := f.Follow[i] // the caller's may be used again
 		t.row.PassOn(&next.Row)
@@ -297,6 +317,17 @@ func (s *Store) finish(now time.Time, f *pawl.Finish) error {
 		s.park(now, t, f.Park)
 	}
 	return nil
+}
+
+// asItIs returns how an attempt ended, with what the store knows of it: which calls have
+// no outcome, and whether the budget that it would wait for was raised meanwhile.
+func (s *Store) asItIs(now time.Time, f *pawl.Finish, open []string) *pawl.Finish {
+	is := *f
+	is.Attempt.Open = open
+	if is.Park != nil && is.Park.Stop != nil && !s.budgets.Stops(now, is.Park.Stop) {
+		is.To, is.Park, is.Delay = pawl.Pending, nil, 0
+	}
+	return &is
 }
 
 // tellEnd tells of a task that has ended.

@@ -157,10 +157,10 @@ func (s *Store) advance(now time.Time) {
 // lose takes a task back from a worker whose lease has ended. What was reserved
 // for calls that may have been sent stays charged.
 func (s *Store) lose(now time.Time, t *task) {
-	unknown := s.abandon(now, t)
+	open := s.abandon(now, t)
 	_, used := t.row.Stored()
 	t.correct(float64(used.Total()))
-	s.update(now, t, func(r *pawl.TaskRow) { r.BeLost(now, unknown) })
+	s.update(now, t, func(r *pawl.TaskRow) { r.BeLost(now, open) })
 	if t.row.State.Ended() {
 		s.over(now, t, false)
 		return

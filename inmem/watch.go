@@ -125,10 +125,7 @@ func (s *Store) emit(now time.Time, what pawl.EventType, t *task) {
 		return
 	}
 	r := &t.row
-	e := pawl.Event{
-		Type: what, At: now, Task: r.ID, Run: r.Run,
-		Operation: r.Operation, Queue: r.Queue, User: r.User, State: r.State, Attempt: r.Attempt,
-	}
+	e := eventOf(now, what, r)
 	if what == pawl.EventRetried || what == pawl.EventEnded {
 		last := r.LastAttempt()
 		e.Class, e.Message = last.Class, last.Message
@@ -137,6 +134,13 @@ func (s *Store) emit(now time.Time, what pawl.EventType, t *task) {
 		e.Branch = r.Branch()
 	}
 	s.send(e)
+}
+
+func eventOf(now time.Time, what pawl.EventType, r *pawl.TaskRow) pawl.Event {
+	return pawl.Event{
+		Type: what, At: now, Task: r.ID, Run: r.Run,
+		Operation: r.Operation, Queue: r.Queue, User: r.User, State: r.State, Attempt: r.Attempt,
+	}
 }
 
 func (s *Store) send(e pawl.Event) {

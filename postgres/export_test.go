@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 	"time"
+
+	"github.com/pawlhq/pawl/internal/durable"
 )
 
 // SetHeldLong sets from what age on a transaction is a holder, for one test.
@@ -18,3 +20,6 @@ func Look(ctx context.Context, s *Store) {
 	s.db.watchman.looked = time.Time{}
 	s.db.look(ctx)
 }
+
+// Database returns what a store decides over.
+func Database(s *Store) durable.Database { return s.db }

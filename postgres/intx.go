@@ -83,9 +83,24 @@ func (t *Tx) Explain(ctx context.Context, now time.Time, id pawl.ID) (pawl.Stand
 	return t.inside.Explain(ctx, now, id)
 }
 
+// Usage implements [pawl.Ledger].
+func (t *Tx) Usage(ctx context.Context, now time.Time, f pawl.LedgerFilter, by []pawl.Dimension) ([]pawl.UsageRow, error) {
+	return t.inside.Usage(ctx, now, f, by)
+}
+
+// Entries implements [pawl.Ledger].
+func (t *Tx) Entries(ctx context.Context, now time.Time, f pawl.LedgerFilter) (pawl.Entries, error) {
+	return t.inside.Entries(ctx, now, f)
+}
+
 // Conversation implements [pawl.Contexts].
 func (t *Tx) Conversation(ctx context.Context, head pawl.Hash) ([]pawl.Node, error) {
 	return t.inside.Conversation(ctx, head)
+}
+
+// Near implements [pawl.Contexts].
+func (t *Tx) Near(ctx context.Context, scope pawl.Hash) (pawl.Nearby, error) {
+	return t.inside.Near(ctx, scope)
 }
 
 // Claim returns [ErrInTx].

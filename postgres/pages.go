@@ -20,17 +20,23 @@ const (
 	purgeEvery  = 1000
 )
 
-// Pages implements [durable.View].
+// Pages implements [durable.View]. Without the book, the version is read first: in a
+// caller's transaction each statement may see more than the one before it, and a
+// letter that is read was not entered by then.
 func (tx *transaction) Pages(since int64) (durable.Pages, error) {
 	var read durable.Pages
 	tx.letters = nil
-	from, all := tx.inbox.from()
-	if tx.reading {
-		from = 0
+	var from int64
+	var all bool
+	var calls []call
+	if tx.book {
+		from, all = tx.inbox.from()
+	} else {
+		calls = append(calls, tx.query("version", func(r *row) error { tx.version = r.int8(); return nil }))
 	}
 	highest := from
 	var done time.Time
-	calls := []call{
+	calls = append(calls,
 		tx.query("pages", func(r *row) error {
 			read.Pages = append(read.Pages, durable.Page{Key: r.text(), Version: r.int8(), Value: r.bytes()})
 			return nil
@@ -46,17 +52,15 @@ func (tx *transaction) Pages(since int64) (durable.Pages, error) {
 			read.Posts = append(read.Posts, posts...)
 			return nil
 		}, int8Arg(from)),
-	}
-	if !tx.book {
-		calls = append(calls, tx.query("version", func(r *row) error { tx.version = r.int8(); return nil }))
-	} else if all {
+	)
+	if all {
 		calls = append(calls, tx.query("environment", func(r *row) error { done = time.UnixMicro(r.int8()); return nil }))
 	}
 	if err := tx.read(calls...); err != nil {
 		return durable.Pages{}, err
 	}
 	read.Version = tx.version
-	if tx.reading {
+	if !tx.book {
 		return read, nil
 	}
 	if since > 0 && read.Version-since > pagesBehind || read.Version < since {

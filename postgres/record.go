@@ -9,6 +9,7 @@ import (
 	"github.com/pawlhq/pawl/internal/durable"
 	"github.com/pawlhq/pawl/limit"
 	"github.com/pawlhq/pawl/llm"
+	"github.com/pawlhq/pawl/price"
 )
 
 // States as numbers, in the order of pawl.States. The partial indexes and some
@@ -102,6 +103,8 @@ type attempt struct {
 	Used    bool          `json:"x,omitempty"`
 	As      string        `json:"a,omitempty"`
 	Unasked int           `json:"q,omitempty"`
+	Open    []string      `json:"o,omitempty"`
+	Cost    int64         `json:"b,omitempty"` // a price.Money, which as JSON would be a decimal
 }
 
 func micro(t time.Time) int64 {
@@ -140,7 +143,7 @@ func packMore(r *pawl.TaskRow) ([]byte, error) {
 		m.Attempts[i] = attempt{
 			Number: a.Number, Started: micro(a.Started), Ended: micro(a.Ended), Usage: a.Usage, Calls: a.Calls, Saved: a.Saved,
 			Unknown: a.Unknown, Class: a.Class, Message: a.Message, Waited: a.Waited, Spared: a.Spared, Used: a.Used,
-			As: a.As, Unasked: a.Unasked,
+			As: a.As, Unasked: a.Unasked, Open: a.Open, Cost: int64(a.Cost),
 		}
 		if a.Worker != r.Worker || !r.State.Ended() {
 			m.Attempts[i].Worker = &a.Worker
@@ -190,7 +193,7 @@ func unpackMore(packed []byte, r *pawl.TaskRow) error {
 		r.Attempts[i] = pawl.Attempt{
 			Number: a.Number, Worker: r.Worker, Started: timeOf(a.Started), Ended: timeOf(a.Ended), Usage: a.Usage, Calls: a.Calls, Saved: a.Saved,
 			Unknown: a.Unknown, Class: a.Class, Message: a.Message, Waited: a.Waited, Spared: a.Spared, Used: a.Used,
-			As: a.As, Unasked: a.Unasked,
+			As: a.As, Unasked: a.Unasked, Open: a.Open, Cost: price.Money(a.Cost),
 		}
 		if a.Worker != nil {
 			r.Attempts[i].Worker = *a.Worker

@@ -43,7 +43,7 @@ func (tx *transaction) committed(w *durable.Writes) {
 // watch. Events come last: their numbers are taken when nothing but the commit
 // can fail.
 func (tx *transaction) writeBook(w *durable.Writes) ([]call, error) {
-	calls := tx.writePages(w)
+	calls := append(tx.writePages(w), tx.writeLedger(w)...)
 	if len(w.Posts) > 0 && !tx.posted {
 		posts, err := letter(w.Posts)
 		if err != nil {

@@ -44,14 +44,14 @@ func (b *buffer) bool(v bool) {
 	b.byte(0)
 }
 
-// flags appends two bools in one byte. With more false it is the byte of bool.
-func (b *buffer) flags(v, more bool) {
+// flags appends up to eight bools in one byte. Where all but the first are false it is
+// the byte of bool.
+func (b *buffer) flags(all ...bool) {
 	var flags byte
-	if v {
-		flags = 1
-	}
-	if more {
-		flags |= 2
+	for i, v := range all {
+		if v {
+			flags |= 1 << i
+		}
 	}
 	b.byte(flags)
 }
@@ -89,9 +89,11 @@ func (r *reader) byte() byte {
 
 func (r *reader) bool() bool { return r.byte() == 1 }
 
-func (r *reader) flags() (v, more bool) {
+func (r *reader) flags(all ...*bool) {
 	flags := r.byte()
-	return flags&1 != 0, flags&2 != 0
+	for i, v := range all {
+		*v = flags&(1<<i) != 0
+	}
 }
 
 func (r *reader) uint() uint64 {

@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/durable"
+	"github.com/pawlhq/pawl/internal/ledger"
 )
 
 // keys names the keys of a store. They begin with the same tag in braces, and so
@@ -63,6 +65,14 @@ func (k *keys) bin(number int64) string { return k.prefix + "bin:" + strconv.For
 
 func (k *keys) state(s pawl.State, queue string) string {
 	return k.prefix + "state:" + string(s) + ":" + queue
+}
+
+func (k *keys) hours(kind durable.LedgerKind) string {
+	return k.prefix + "hours:" + strconv.Itoa(int(kind))
+}
+
+func (k *keys) ledger(kind durable.LedgerKind, h ledger.Hour) string {
+	return k.prefix + "ledger:" + strconv.Itoa(int(kind)) + ":" + hourText(h)
 }
 
 func (k *keys) twins(identity pawl.Hash) string {

@@ -96,8 +96,8 @@ func readStep(step string) (s pawl.StepRow, err error) {
 	copy(s.Head[:], r.take(len(s.Head)))
 	s.Key = r.text()
 	s.Name = r.text()
-	call, thought := r.flags()
-	s.Call = call
+	var thought bool
+	r.flags(&s.Call, &thought)
 	s.Usage = r.usage()
 	s.At = r.time()
 	s.Took = r.duration()

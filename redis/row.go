@@ -7,6 +7,7 @@ import (
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/durable"
 	"github.com/pawlhq/pawl/llm"
+	"github.com/pawlhq/pawl/price"
 )
 
 // A row is all of a task but its input, its output and its steps. It begins with
@@ -184,11 +185,20 @@ func (b *buffer) attempt(a *pawl.Attempt) {
 	b.int(int64(a.Waited))
 	b.usage(a.Spared)
 	thought := a.Usage.Reasoning != 0 || a.Spared.Reasoning != 0
-	b.flags(a.Used, thought)
+	b.flags(a.Used, thought, a.Cost != 0, len(a.Open) > 0)
 	b.int(int64(a.Unasked))
 	if thought {
 		b.int(a.Usage.Reasoning)
 		b.int(a.Spared.Reasoning)
+	}
+	if a.Cost != 0 {
+		b.int(int64(a.Cost))
+	}
+	if len(a.Open) > 0 {
+		b.int(int64(len(a.Open)))
+		for _, step := range a.Open {
+			b.text(step)
+		}
 	}
 }
 
@@ -206,17 +216,25 @@ func (r *reader) attempt(a *pawl.Attempt) {
 	a.Message = r.text()
 	a.Waited = r.duration()
 	a.Spared = r.usage()
-	used, thought := r.flags()
-	a.Used = used
+	var thought, priced, open bool
+	r.flags(&a.Used, &thought, &priced, &open)
 	a.Unasked = int(r.int())
 	if thought {
 		a.Usage.Reasoning = r.int()
 		a.Spared.Reasoning = r.int()
 	}
+	if priced {
+		a.Cost = price.Money(r.int())
+	}
+	if open {
+		for n := r.int(); n > 0 && r.err == nil; n-- {
+			a.Open = append(a.Open, r.text())
+		}
+	}
 }
 
-// usage appends four of its kinds. Reasoning has a place of its own, after a flag:
-// rows of earlier versions have none.
+// usage appends four of its kinds. Reasoning has a place of its own, after a flag, as
+// have the cost and the open steps of an attempt: rows of earlier versions have none.
 func (b *buffer) usage(u llm.Usage) {
 	for _, n := range []int64{u.Input, u.Output, u.CacheRead, u.CacheWrite} {
 		b.int(n)

@@ -143,6 +143,35 @@ func TestRowsWithoutReasoning(t *testing.T) {
 	}
 }
 
+// What an attempt has beside the rest is read, whichever of it there is.
+func TestAttemptsWithSomeOfTheRest(t *testing.T) {
+	for n := range 16 {
+		want := pawl.Attempt{Number: 1, Used: n&1 != 0, Unasked: 2, Unknown: 2}
+		if n&2 != 0 {
+			want.Spared.Reasoning = 3
+		}
+		if n&4 != 0 {
+			want.Cost = -1
+		}
+		if n&8 != 0 {
+			want.Open = []string{"ask", ""}
+		}
+		var b buffer
+		b.attempt(&want)
+		b.attempt(&want)
+		r := reader{rest: string(b)}
+		for range 2 {
+			var got pawl.Attempt
+			if r.attempt(&got); r.err != nil {
+				t.Fatal(r.err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		}
+	}
+}
+
 func unhex(t *testing.T, s string) string {
 	b, err := hex.DecodeString(s)
 	if err != nil {

@@ -39,6 +39,7 @@ var (
 	scriptConversation = newScript("conversation")
 	scriptSweep        = newScript("sweep")
 	scriptDrop         = newScript("drop")
+	scriptLedger       = newScript("ledger")
 )
 
 // patience is how long a script is tried again that the server does not take at

@@ -58,7 +58,7 @@ func (t *tx) write(w *durable.Writes) (*writer, error) {
 	wr := &writer{t: t, w: w, version: rand.Uint64() &^ 1, counts: map[string]int{}, written: map[pawl.ID]bool{}, nodes: w.Nodes, memory: memories.Get().(*memory)}
 	wr.fresh.memory = wr.payloads[:0]
 	for _, step := range []func() error{
-		wr.add, wr.claim, wr.change, wr.end, wr.revive, wr.delete, wr.touch, wr.steps, wr.post, wr.pages, wr.happen,
+		wr.add, wr.claim, wr.change, wr.end, wr.revive, wr.delete, wr.touch, wr.steps, wr.post, wr.pages, wr.ledger, wr.happen,
 	} {
 		if err := step(); err != nil {
 			return nil, err

@@ -8,6 +8,7 @@ import (
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/durable"
 	"github.com/pawlhq/pawl/llm"
+	"github.com/pawlhq/pawl/price"
 )
 
 // The tags of a task's body: what next to never changes.
@@ -187,6 +188,8 @@ const (
 	tryUsed    = 13
 	tryAs      = 14
 	tryUnasked = 15
+	tryCost    = 16
+	tryOpen    = 17 // a step; once for each
 )
 
 func packTry(a *pawl.Attempt) []byte {
@@ -206,6 +209,10 @@ func packTry(a *pawl.Attempt) []byte {
 	f.flag(tryUsed, a.Used)
 	f.text(tryAs, a.As)
 	f.number(tryUnasked, int64(a.Unasked))
+	f.number(tryCost, int64(a.Cost))
+	for _, step := range a.Open {
+		f.bytes(tryOpen, []byte(step))
+	}
 	return f
 }
 
@@ -246,6 +253,10 @@ func unpackTry(f fields) (a pawl.Attempt, err error) {
 			a.As = string(v.data)
 		case tryUnasked:
 			a.Unasked = int(v.n)
+		case tryCost:
+			a.Cost = price.Money(v.n)
+		case tryOpen:
+			a.Open = append(a.Open, string(v.data))
 		}
 		if err != nil {
 			return a, err

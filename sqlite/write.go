@@ -24,6 +24,9 @@ func (t *tx) write(w *durable.Writes) error {
 	if err := t.book(w); err != nil {
 		return err
 	}
+	if err := t.ledger(w); err != nil {
+		return err
+	}
 	return t.events(w.Events)
 }
 

@@ -76,6 +76,14 @@ func (t *Table) Limit(name string) *Limit {
 	return l
 }
 
+// Fit returns what a limit has learned of an operation; nil for nothing.
+func (t *Table) Fit(name, operation string) *limit.Fit {
+	if l := t.find(name); l != nil {
+		return l.fit(operation)
+	}
+	return nil
+}
+
 // Owes returns the line to which a limit owes its next call, nil for none.
 func (t *Table) Owes(name string) *Owed {
 	if l := t.find(name); l != nil {
@@ -211,8 +219,14 @@ func (t *Table) Check(settings []pawl.Setting) error {
 }
 
 func check(set *pawl.Setting) error {
-	if (set.Queue == "") == (set.Limit == "") {
-		return fmt.Errorf("pawl: a setting names queue %q and limit %q; want one of the two", set.Queue, set.Limit)
+	of := 0
+	for _, is := range [...]bool{set.Queue != "", set.Limit != "", set.Budget != nil, set.Similar != nil} {
+		if is {
+			of++
+		}
+	}
+	if of != 1 {
+		return fmt.Errorf("pawl: a setting is about queue %q, limit %q, budget %v and near-duplicates %v; want one of the four", set.Queue, set.Limit, set.Budget, set.Similar)
 	}
 	if set.Limit == pawl.NoLimit {
 		return fmt.Errorf("pawl: %q stands for no limit; it has no settings", pawl.NoLimit)

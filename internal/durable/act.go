@@ -137,10 +137,7 @@ func (a *act) emit(what pawl.EventType, r *pawl.TaskRow) {
 	if a.types&typesOf(what) == 0 {
 		return
 	}
-	e := pawl.Event{
-		Type: what, At: a.now, Task: r.ID, Run: r.Run,
-		Operation: r.Operation, Queue: r.Queue, User: r.User, State: r.State, Attempt: r.Attempt,
-	}
+	e := a.event(what, r)
 	if what == pawl.EventRetried || what == pawl.EventEnded {
 		last := r.LastAttempt()
 		e.Class, e.Message = last.Class, last.Message
@@ -149,6 +146,13 @@ func (a *act) emit(what pawl.EventType, r *pawl.TaskRow) {
 		e.Branch = r.Branch()
 	}
 	a.send(e)
+}
+
+func (a *act) event(what pawl.EventType, r *pawl.TaskRow) pawl.Event {
+	return pawl.Event{
+		Type: what, At: a.now, Task: r.ID, Run: r.Run,
+		Operation: r.Operation, Queue: r.Queue, User: r.User, State: r.State, Attempt: r.Attempt,
+	}
 }
 
 func (a *act) send(e pawl.Event) {
@@ -182,22 +186,26 @@ func (a *act) writes() (*Writes, error) {
 
 func (w *Writes) empty() bool {
 	return len(w.Add)+len(w.Claim)+len(w.Change)+len(w.End)+len(w.Revive)+len(w.Delete)+
-		len(w.Beats)+len(w.Calls)+len(w.Steps)+len(w.Nodes)+len(w.Posts)+len(w.Pages)+len(w.Events) == 0 && !w.Opened
+		len(w.Beats)+len(w.Calls)+len(w.Steps)+len(w.Nodes)+len(w.Posts)+len(w.Pages)+len(w.Events)+len(w.Ledger)+len(w.Drops) == 0 && !w.Opened
 }
 
-// settle posts how a reserved call ended. Calls without a limit are nobody's.
+// settle posts how a reserved call ended: to its limit, its budgets and the ledger.
 func (a *act) settle(r *Record, c *Call, st pawl.Settlement) {
-	if c.Limit == pawl.NoLimit {
+	if st == (pawl.Settlement{Key: st.Key, Outcome: pawl.CallNotSent}) && c.Plain() && len(c.Accounts) == 0 {
+		if c.Limit != pawl.NoLimit {
+			a.refund(c)
+		}
 		return
 	}
-	if st == (pawl.Settlement{Key: st.Key, Outcome: pawl.CallNotSent}) && c.Plain() {
-		a.refund(c)
-		return
+	p := Post{Spend: c.Spend(&st), Entries: a.entryOf(r, c, &st)}
+	if c.Limit != pawl.NoLimit {
+		st.Paid, st.CacheSaved, st.Waited, st.Class = 0, 0, 0, "" // they are in the entry
+		p.Settle = &admission.Ended{Limit: c.Limit, Operation: r.Operation, Size: c.Size, Charged: c.Charged, Settlement: st}
 	}
-	a.post(Post{Settle: &admission.Ended{
-		Limit: c.Limit, Operation: r.Operation, Size: c.Size, Charged: c.Charged, Settlement: st,
-	}})
-	a.w.Bell.Ready = true
+	if p.Settle != nil || p.Spend != nil || p.Entries != nil {
+		a.post(p)
+		a.w.Bell.Ready = true
+	}
 }
 
 // refund posts that a call was not sent. Those of one limit are one post.
@@ -216,22 +224,23 @@ func (a *act) refund(c *Call) {
 
 // abandon ends the calls of an attempt that has ended: what its claim reserved
 // and nobody used is refunded, and a call without an outcome stays charged. It
-// returns how many of these there are.
-func (a *act) abandon(r *Record) (unknown int) {
+// returns these, as [pawl.Attempt.Open] has them.
+func (a *act) abandon(r *Record) (open []string) {
 	for i := range r.Calls {
-		if r.Calls[i].Unknown {
-			unknown++
+		c := &r.Calls[i]
+		if c.Unknown {
+			open = append(open, c.Step)
 			continue
 		}
 		outcome := pawl.CallNotSent
-		if r.Calls[i].Key != "" {
+		if c.Key != "" {
 			outcome = pawl.CallUnknown
-			unknown++
+			open = append(open, c.Step)
 		}
-		a.settle(r, &r.Calls[i], pawl.Settlement{Outcome: outcome})
+		a.settle(r, c, pawl.Settlement{Outcome: outcome})
 	}
 	r.Calls = nil
-	return unknown
+	return open
 }
 
 // correct charges a task's user what the task did use.

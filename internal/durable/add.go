@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/ledger"
 )
 
 // Add implements [pawl.Tasks].
@@ -194,6 +195,11 @@ func (d *adder) addNew(n *pawl.NewTask) (pawl.Added, error) {
 		return pawl.Added{}, ErrConflict
 	}
 	d.insert(n)
+	if n.Budget != nil && n.Row.Run == id {
+		b := *n.Budget
+		b.Scope, b.Name, b.Per = pawl.OfRun, id.String(), pawl.ForGood
+		d.post(Post{Budget: &b})
+	}
 	return pawl.Added{ID: id, Run: n.Row.Run, As: as}, nil
 }
 
@@ -322,7 +328,7 @@ func (d *adder) duplicate(twin *Twin, n *pawl.NewTask) (pawl.AddedAs, error) {
 			return "", err
 		}
 		if ended {
-			return pawl.AsReused, d.joined(twin)
+			return pawl.AsReused, d.joined(twin, n, pawl.EntryReused)
 		}
 	}
 	switch n.Duplicates {
@@ -331,11 +337,15 @@ func (d *adder) duplicate(twin *Twin, n *pawl.NewTask) (pawl.AddedAs, error) {
 	case pawl.Replace:
 		return pawl.AsReplacement, d.replace(twin)
 	}
-	return pawl.AsJoined, d.joined(twin)
+	return pawl.AsJoined, d.joined(twin, n, pawl.EntryJoined)
 }
 
-// joined tells that a task was joined.
-func (d *adder) joined(twin *Twin) error {
+// joined tells that a task was joined, and enters it into the ledger.
+func (d *adder) joined(twin *Twin, n *pawl.NewTask, kind pawl.EntryKind) error {
+	d.post(Post{Entries: ledger.Pack(nil, &pawl.Entry{
+		At: d.now, Kind: kind, Task: n.Row.ID, Run: twin.Run, Of: twin.ID,
+		Operation: n.Row.Operation, Queue: n.Row.Queue, User: n.Row.User, Limit: n.Row.Limit,
+	})})
 	if d.types&typesOf(pawl.EventJoined) == 0 {
 		return nil
 	}

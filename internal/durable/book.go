@@ -9,6 +9,7 @@ import (
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/admission"
+	"github.com/pawlhq/pawl/internal/budget"
 )
 
 // Book is what all workers of a database share to decide what starts next: the
@@ -24,6 +25,8 @@ type Book struct {
 	lines   map[lineKey]*line
 	byRank  [3][]*line // all of a priority, highest priority first, by queue and limit
 	table   admission.Table
+	budgets budget.Table
+	ledger  ledgerState
 	queues  map[string]*queue
 	workers map[string]*worker
 
@@ -60,7 +63,7 @@ func newBook() *Book {
 		lines: map[lineKey]*line{}, queues: map[string]*queue{}, workers: map[string]*worker{},
 		stored: map[string]int64{}, dirty: map[string]entry{}, gone: map[string]struct{}{},
 	}
-	b.table.Touched = b.touchTable
+	b.table.Touched, b.budgets.Touched = b.touchTable, b.touchBudget
 	return b
 }
 
@@ -86,6 +89,37 @@ func (b *Book) touchTable(k admission.Key) {
 	}
 }
 
+// budgetPage and accountPage are entries of the budgets.
+type budgetPage struct {
+	name string
+	*budget.Budget
+}
+
+type accountPage struct {
+	of budget.Part
+	*budget.Account
+}
+
+func (p budgetPage) key() string  { return pageKey("budget", p.name) }
+func (p accountPage) key() string { return pageKey("account", p.of.Budget, p.of.Account) }
+
+// touchBudget notes that a budget or an account has changed, or has gone.
+func (b *Book) touchBudget(k budget.Key) {
+	var page entry = budgetPage{name: k.Budget}
+	if k.IsAccount {
+		page = accountPage{of: k.Part}
+	}
+	switch e := b.budgets.Find(k).(type) {
+	case *budget.Budget:
+		b.touch(budgetPage{k.Budget, e})
+	case *budget.Account:
+		b.touch(accountPage{k.Part, e})
+	default:
+		delete(b.dirty, page.key())
+		b.gone[page.key()] = struct{}{}
+	}
+}
+
 // pageKey is a JSON array: names may hold any character but a zero byte.
 func pageKey(parts ...any) string {
 	var b strings.Builder
@@ -94,6 +128,8 @@ func pageKey(parts ...any) string {
 	_ = enc.Encode(parts) // names and numbers always marshal
 	return strings.TrimSuffix(b.String(), "\n")
 }
+
+const accountPrefix = `["account",`
 
 func (b *Book) touch(e entry) { b.dirty[e.key()] = e }
 
@@ -120,7 +156,15 @@ func (b *Book) line(k lineKey) *line {
 
 // load takes over pages that were written since the book was last read.
 func (b *Book) load(read Pages) error {
+	var accounts []Page // of budgets, which come first
 	for _, p := range read.Pages {
+		if strings.HasPrefix(p.Key, accountPrefix) {
+			accounts = append(accounts, p)
+		} else if err := b.loadPage(p); err != nil {
+			return fmt.Errorf("page %s of the book: %w", p.Key, err)
+		}
+	}
+	for _, p := range accounts {
 		if err := b.loadPage(p); err != nil {
 			return fmt.Errorf("page %s of the book: %w", p.Key, err)
 		}
@@ -162,6 +206,13 @@ func (b *Book) loadPage(p Page) error {
 		return nil
 	case "ceiling":
 		return b.loadCeiling(parts[1:], p.Value)
+	case "budget":
+		return b.loadBudget(parts[1:], p.Value)
+	case "account":
+		return b.loadAccount(parts[1:], p.Value)
+	case "ledger":
+		b.ledger.page = ledgerPage{}
+		return json.Unmarshal(p.Value, &b.ledger.page)
 	case "worker":
 		if err := unpackKey(parts[1:], &name); err != nil {
 			return err
@@ -187,6 +238,40 @@ func (b *Book) loadCeiling(parts []json.RawMessage, value []byte) error {
 		return err
 	}
 	b.table.SetCeiling(k, c)
+	return nil
+}
+
+func (b *Book) loadBudget(parts []json.RawMessage, value []byte) error {
+	var name string
+	if err := unpackKey(parts, &name); err != nil {
+		return err
+	}
+	if value == nil {
+		b.budgets.Set(name, nil)
+		return nil
+	}
+	e := &budget.Budget{}
+	if err := json.Unmarshal(value, e); err != nil {
+		return err
+	}
+	b.budgets.Set(name, e)
+	return nil
+}
+
+func (b *Book) loadAccount(parts []json.RawMessage, value []byte) error {
+	var k budget.Part
+	if err := unpackKey(parts, &k.Budget, &k.Account); err != nil {
+		return err
+	}
+	if value == nil {
+		b.budgets.SetAccount(k, nil)
+		return nil
+	}
+	a := &budget.Account{}
+	if err := json.Unmarshal(value, a); err != nil {
+		return err
+	}
+	b.budgets.SetAccount(k, a)
 	return nil
 }
 
@@ -259,5 +344,6 @@ func (b *Book) kept(pages []Page, version int64) {
 	}
 	clear(b.dirty)
 	clear(b.gone)
+	clear(b.ledger.tails)
 	b.marked = admission.Key{}
 }

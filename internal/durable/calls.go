@@ -3,21 +3,28 @@ package durable
 import (
 	"encoding/binary"
 	"errors"
-	"math"
 	"time"
 
 	"github.com/pawlhq/pawl/internal/admission"
+	"github.com/pawlhq/pawl/internal/budget"
+	"github.com/pawlhq/pawl/internal/wire"
 	"github.com/pawlhq/pawl/limit"
+	"github.com/pawlhq/pawl/llm"
+	"github.com/pawlhq/pawl/price"
 )
 
-// callsVersion is the first byte of packed calls.
-const callsVersion = 1
+// callsVersion is the first byte of packed calls; those of the first version have
+// nothing of budgets and prices.
+const callsVersion = 2
 
 // What a byte of flags says of a call, and one of a cost.
 const (
 	callUnknown = 1 << iota
 	callTimed
 	callMore
+	callPriced // Model, Currency, Expected and Money
+	callHeld   // State and Accounts
+	callAgain
 )
 
 const (
@@ -50,8 +57,17 @@ func appendCall(b []byte, c *Call) []byte {
 	if len(c.More) > 0 {
 		flags |= callMore
 	}
+	if c.Model != "" || c.Currency != "" || c.Money != 0 || c.Expected != (llm.Usage{}) {
+		flags |= callPriced
+	}
+	if c.State != 0 || len(c.Accounts) > 0 {
+		flags |= callHeld
+	}
+	if c.Again != "" {
+		flags |= callAgain
+	}
 	b = append(b, flags)
-	b = appendText(appendText(b, c.Key), c.Limit)
+	b = wire.AppendText(wire.AppendText(wire.AppendText(b, c.Key), c.Step), c.Limit)
 	for _, n := range [...]int{c.Size.Chars, c.Size.MaxTokens, c.Size.Output} {
 		b = binary.AppendVarint(b, int64(n))
 	}
@@ -63,14 +79,29 @@ func appendCall(b []byte, c *Call) []byte {
 		b = binary.AppendUvarint(b, uint64(len(c.More)))
 		for i := range c.More {
 			m := &c.More[i]
-			b = appendCost(appendText(appendText(b, m.Limit), m.User), &m.Cost)
+			b = appendCost(wire.AppendText(wire.AppendText(b, m.Limit), m.User), &m.Cost)
 		}
 	}
-	return b
+	return appendWorth(b, c, flags)
 }
 
-func appendText(b []byte, s string) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+// appendWorth appends what a call is expected to be worth, and what has it.
+func appendWorth(b []byte, c *Call, flags byte) []byte {
+	if flags&callPriced != 0 {
+		u := &c.Expected
+		b = wire.AppendText(wire.AppendText(b, c.Model), c.Currency)
+		b = wire.AppendInts(b, int64(c.Money), u.Input, u.Output, u.CacheRead, u.CacheWrite, u.Reasoning)
+	}
+	if flags&callHeld != 0 {
+		b = binary.AppendUvarint(binary.AppendUvarint(b, c.State), uint64(len(c.Accounts)))
+		for i := range c.Accounts {
+			b = wire.AppendText(wire.AppendText(b, c.Accounts[i].Budget), c.Accounts[i].Account)
+		}
+	}
+	if flags&callAgain != 0 {
+		b = wire.AppendText(b, c.Again)
+	}
+	return b
 }
 
 // amounts are the numbers of a cost that are mostly 0.
@@ -95,7 +126,7 @@ func appendCost(b []byte, c *limit.Cost) []byte {
 	b = append(b, flags, which)
 	for _, v := range all {
 		if *v != 0 {
-			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(*v))
+			b = wire.AppendFloat(b, *v)
 		}
 	}
 	return binary.AppendVarint(binary.AppendVarint(b, int64(c.InFlight)), int64(c.Epoch))
@@ -108,89 +139,71 @@ func UnpackCalls(b []byte) ([]Call, error) {
 	if len(b) == 0 {
 		return nil, nil
 	}
-	r := callReader{b: b[1:], bad: b[0] != callsVersion}
+	r := callReader{wire.Reader{B: b[1:], Bad: b[0] == 0 || b[0] > callsVersion}, b[0]}
 	var calls []Call
-	for !r.bad && len(r.b) > 0 {
+	for r.More() {
 		calls = append(calls, r.call())
 	}
-	if r.bad {
+	if r.Bad {
 		return nil, errCalls
 	}
 	return calls, nil
 }
 
-// callReader reads from b until it is bad.
+// callReader reads packed calls.
 type callReader struct {
-	b   []byte
-	bad bool
+	wire.Reader
+	version byte
 }
 
 func (r *callReader) call() (c Call) {
-	flags := r.byte()
+	flags := r.Byte()
 	c.Unknown = flags&callUnknown != 0
-	c.Key, c.Limit = r.text(), r.text()
-	c.Size = limit.Size{Chars: int(r.varint()), MaxTokens: int(r.varint()), Output: int(r.varint())}
+	c.Key = r.Text()
+	if r.version > 1 {
+		c.Step = r.Text()
+	}
+	c.Limit = r.Text()
+	c.Size = limit.Size{Chars: int(r.Int()), MaxTokens: int(r.Int()), Output: int(r.Int())}
 	c.Cost = r.cost()
 	if flags&callTimed != 0 {
-		c.At = time.Unix(0, r.varint()).UTC()
+		c.At = time.Unix(0, r.Int()).UTC()
 	}
 	if flags&callMore != 0 {
-		for n := r.uvarint(); n > 0 && !r.bad; n-- {
-			c.More = append(c.More, admission.Charge{Limit: r.text(), User: r.text(), Cost: r.cost()})
+		for n := r.Uint(); n > 0 && !r.Bad; n-- {
+			c.More = append(c.More, admission.Charge{Limit: r.Text(), User: r.Text(), Cost: r.cost()})
 		}
 	}
+	r.worth(&c, flags)
 	return c
+}
+
+func (r *callReader) worth(c *Call, flags byte) {
+	if flags&callPriced != 0 {
+		c.Model, c.Currency = r.Text(), r.Text()
+		c.Money = price.Money(r.Int())
+		u := &c.Expected
+		r.Ints(&u.Input, &u.Output, &u.CacheRead, &u.CacheWrite, &u.Reasoning)
+	}
+	if flags&callHeld != 0 {
+		c.State = r.Uint()
+		for n := r.Uint(); n > 0 && !r.Bad; n-- {
+			c.Accounts = append(c.Accounts, budget.Part{Budget: r.Text(), Account: r.Text()})
+		}
+	}
+	if flags&callAgain != 0 {
+		c.Again = r.Text()
+	}
 }
 
 func (r *callReader) cost() (c limit.Cost) {
-	flags, which := r.byte(), r.byte()
+	flags, which := r.Byte(), r.Byte()
 	c.Probe, c.Cold = flags&costProbe != 0, flags&costCold != 0
 	for i, v := range amounts(&c) {
 		if which&(1<<i) != 0 {
-			*v = r.float()
+			*v = r.Float()
 		}
 	}
-	c.InFlight, c.Epoch = int(r.varint()), int(r.varint())
+	c.InFlight, c.Epoch = int(r.Int()), int(r.Int())
 	return c
-}
-
-// take returns the next n bytes, or nil.
-func (r *callReader) take(n int) []byte {
-	if r.bad || n < 0 || n > len(r.b) {
-		r.bad = true
-		return nil
-	}
-	taken := r.b[:n]
-	r.b = r.b[n:]
-	return taken
-}
-
-func (r *callReader) byte() byte {
-	if b := r.take(1); b != nil {
-		return b[0]
-	}
-	return 0
-}
-
-func (r *callReader) float() float64 {
-	if b := r.take(8); b != nil {
-		return math.Float64frombits(binary.LittleEndian.Uint64(b))
-	}
-	return 0
-}
-
-func (r *callReader) text() string { return string(r.take(int(min(r.uvarint(), math.MaxInt32)))) }
-
-func (r *callReader) varint() int64 {
-	v, n := binary.Varint(r.b)
-	r.bad = r.bad || n <= 0
-	r.take(n)
-	return v
-}
-
-func (r *callReader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.b)
-	r.bad = r.bad || n <= 0
-	r.take(n)
-	return v
 }

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/pawlhq/pawl/internal/admission"
+	"github.com/pawlhq/pawl/internal/budget"
 	"github.com/pawlhq/pawl/internal/durable"
 	"github.com/pawlhq/pawl/limit"
 )
@@ -28,6 +29,16 @@ func fill(t *rapid.T, v reflect.Value) {
 			fill(t, reflect.ValueOf(&more[i]).Elem())
 		}
 		v.Set(reflect.ValueOf(more))
+	case v.Type() == reflect.TypeFor[[]budget.Part]():
+		parts := make([]budget.Part, rapid.IntRange(1, 3).Draw(t, "parts"))
+		for i := range parts {
+			fill(t, reflect.ValueOf(&parts[i]).Elem())
+		}
+		v.Set(reflect.ValueOf(parts))
+	case v.Kind() == reflect.Int64:
+		v.SetInt(rapid.Int64().Draw(t, "amount"))
+	case v.Kind() == reflect.Uint64:
+		v.SetUint(rapid.Uint64().Draw(t, "hash"))
 	case v.Kind() == reflect.String:
 		v.SetString(rapid.String().Draw(t, "text"))
 	case v.Kind() == reflect.Int:

@@ -158,10 +158,10 @@ func (a *act) lose(r *Record) {
 	if r.State != pawl.Running || r.LeaseUntil.After(a.now) {
 		return
 	}
-	unknown := a.abandon(r)
+	open := a.abandon(r)
 	_, used := r.Stored()
 	a.correct(r, used.Total())
-	a.update(r, func(row *pawl.TaskRow) { row.BeLost(a.now, unknown) })
+	a.update(r, func(row *pawl.TaskRow) { row.BeLost(a.now, open) })
 	if r.State.Ended() {
 		a.over(r, false)
 		return

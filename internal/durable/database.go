@@ -7,6 +7,8 @@ import (
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/admission"
+	"github.com/pawlhq/pawl/internal/budget"
+	"github.com/pawlhq/pawl/internal/ledger"
 	"github.com/pawlhq/pawl/limit"
 )
 
@@ -92,6 +94,12 @@ type View interface {
 	// Conversation returns the nodes from the first to head; pawl.ErrNotFound if
 	// one is missing.
 	Conversation(head pawl.Hash) ([]pawl.Node, error)
+
+	// Ledger returns the pages of some kinds of the hours from from to to, both
+	// included, by hour, kind and number. All pages of an hour are those of one moment.
+	// It may stop after some MiB, at the end of an hour: then next is the hour to go on
+	// from, and else a later one than to.
+	Ledger(from, to ledger.Hour, kinds ...LedgerKind) (pages []LedgerPage, next ledger.Hour, err error)
 }
 
 // Tx is a transaction. Its reads come before its Writes.
@@ -199,7 +207,9 @@ type Call struct {
 	admission.Charged
 	At time.Time `json:"at"` // when it may be sent
 
-	Unknown bool `json:"unknown,omitempty"` // it is settled; of the above only the key is left
+	budget.Worth
+
+	Unknown bool `json:"unknown,omitempty"` // it is settled; only the Key and the Step are left
 }
 
 // HeadAsk asks for the first pending tasks of a bin.
@@ -241,6 +251,11 @@ type Writes struct {
 	// ErrConflict: it may have read the run as it was without the new tasks.
 	Holds []*Record
 
+	// Drops are removed from the ledger, and then Ledger written; a page that is there
+	// already is replaced.
+	Drops  []LedgerRange
+	Ledger []LedgerPage
+
 	Posts  []Post // into the inbox, as one letter
 	Pages  []Page // of the book: written or, with no Value, deleted; under Version
 	Opened bool   // the book was open: all posts that Pages returned are entered and go
@@ -249,6 +264,39 @@ type Writes struct {
 
 	Events []pawl.Event
 	Bell   Bell
+}
+
+// LedgerPage is a part of the ledger: bytes that nothing but this package reads.
+type LedgerPage struct {
+	Kind   LedgerKind
+	Hour   ledger.Hour
+	Number int64  // of the page, within the hour and kind
+	Value  []byte // nil in Writes deletes the page, if it is there
+}
+
+// LedgerKind is what a page of the ledger holds.
+type LedgerKind int16
+
+// The kinds of pages.
+const (
+	LedgerTail LedgerKind = 1 // the entries of one transaction, which no sum has yet
+	LedgerLog  LedgerKind = 2 // entries that the sums have
+	LedgerHour LedgerKind = 3 // the sums of the hour
+	LedgerDay  LedgerKind = 4 // the sums of the day that the hour begins
+
+	// Those of near-duplicates have a part of their scope's hash in place of the hour.
+	NearTask  LedgerKind = 5 // a task whose result answers them, by its Seq
+	NearApart LedgerKind = 6 // two texts that are never the same, by a hash of both
+)
+
+// IsNear reports whether pages of a kind are of near-duplicates: they are read a group at
+// a time, and written without the book.
+func (k LedgerKind) IsNear() bool { return k == NearTask || k == NearApart }
+
+// LedgerRange is all pages of a kind, of the hours from From to To, both included.
+type LedgerRange struct {
+	Kind     LedgerKind
+	From, To ledger.Hour
 }
 
 // Move is a task that has another Operation, Queue, Limit, MaxAttempts and Bin; From

@@ -2,6 +2,7 @@ package durable
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -10,7 +11,11 @@ import (
 // Finish implements [pawl.Tasks].
 func (s *Store) Finish(ctx context.Context, now time.Time, finishes []pawl.Finish) ([]error, error) {
 	var errs []error
-	err := s.update(ctx, now, func(a *act) error {
+	do := s.update
+	if slices.ContainsFunc(finishes, func(f pawl.Finish) bool { return f.Park != nil && f.Park.Stop != nil }) {
+		do = s.open // whoever raises the budget has the book too: so no task misses it
+	}
+	err := do(ctx, now, func(a *act) error {
 		held, _, err := a.held(tasksOf(finishes), nil)
 		if err != nil {
 			return err
@@ -61,7 +66,8 @@ func (a *act) finish(r *Record, f *pawl.Finish, follow *adder) (lost, err error)
 		}
 		return pawl.ErrLeaseLost, nil
 	}
-	a.abandon(r)
+	f = a.asItIs(f, a.abandon(r))
+	a.saved(r, f)
 	if f.Attempt.Calls > 0 || !f.Attempt.Used {
 		a.correct(r, f.Attempt.Usage.Total())
 	}
@@ -74,6 +80,11 @@ func (a *act) finish(r *Record, f *pawl.Finish, follow *adder) (lost, err error)
 	if r.State != pawl.Succeeded && r.State != pawl.Blocked {
 		return nil, nil
 	}
+	if r.State == pawl.Succeeded && f.Near != nil {
+		if err := a.putNear(r, f.Near); err != nil {
+			return nil, err
+		}
+	}
 	for i := range f.Follow {
 		next := f.Follow[i] // the caller's may be used again
 		r.PassOn(&next.Row)
@@ -85,6 +96,17 @@ func (a *act) finish(r *Record, f *pawl.Finish, follow *adder) (lost, err error)
 		return nil, a.park(r, f.Park)
 	}
 	return nil, nil
+}
+
+// asItIs returns how an attempt ended, with what the store knows of it: which calls have
+// no outcome, and whether the budget that it would wait for was raised meanwhile.
+func (a *act) asItIs(f *pawl.Finish, open []string) *pawl.Finish {
+	is := *f
+	is.Attempt.Open = open
+	if is.Park != nil && is.Park.Stop != nil && !a.book.budgets.Stops(a.now, is.Park.Stop) {
+		is.To, is.Park, is.Delay = pawl.Pending, nil, 0
+	}
+	return &is
 }
 
 // finished changes the row of a task whose attempt has ended. Another operation may

@@ -5,6 +5,7 @@ import (
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/admission"
+	"github.com/pawlhq/pawl/internal/budget"
 	"github.com/pawlhq/pawl/limit"
 )
 
@@ -23,6 +24,17 @@ func (b *Book) enter(p *Post) {
 		b.table.Refund(p.At, p.Refund)
 	case p.Settle != nil:
 		b.table.Settle(p.At, p.Settle)
+	case p.Budget != nil:
+		b.budgets.Configure(&pawl.Setting{Budget: p.Budget})
+	}
+	if p.Spend != nil {
+		b.budgets.Settle(p.At, p.Spend)
+	}
+	for _, run := range p.Forget {
+		b.budgets.Forget(run)
+	}
+	if len(p.Entries) > 0 {
+		b.enterLedger(p.At, p.Entries)
 	}
 }
 
@@ -33,26 +45,47 @@ func asks(t *Record, r *pawl.Reservation) *admission.Ask {
 // reserve takes what a call of a running task will cost.
 func (b *Book) reserve(now time.Time, t *Record, r *pawl.Reservation) pawl.Grant {
 	for i := range t.Calls {
-		c := &t.Calls[i]
-		if c.Key == r.Key && !c.Unknown {
+		if c := &t.Calls[i]; c.Key == r.Key && !c.Unknown {
 			return pawl.Grant{OK: true, Wait: limit.Until(now, c.At)}
 		}
+	}
+	worth, need := budget.WorthOf(&t.TaskRow, r, b.table.Fit(r.Limit, t.Operation))
+	switch v := b.budgets.Look(now, need); {
+	case v.Stop != nil:
+		return pawl.Grant{Stop: v.Stop, Gate: limit.Gate{Name: pawl.GateBudget, Reason: v.Stop.Why}}
+	case v.Wait != "":
+		return pawl.Grant{Wait: budget.Look, Gate: limit.Gate{Name: pawl.GateBudget, Reason: v.Wait}}
+	}
+	c, g := b.charge(now, t, r)
+	if g.OK {
+		var held budget.Held
+		held, g.Warn = b.budgets.Take(now, need)
+		c.Worth, c.Accounts = worth, held.Accounts
+	}
+	return g
+}
+
+// charge charges a call to its limit. If it is granted, it is among the task's calls.
+func (b *Book) charge(now time.Time, t *Record, r *pawl.Reservation) (*Call, pawl.Grant) {
+	for i := range t.Calls {
+		c := &t.Calls[i]
 		if c.Key == "" && c.Limit == r.Limit {
 			charged, a := b.table.Convert(now, c.Charged, asks(t, r), c.Size, r.Patience)
 			if c.Charged = charged; a.OK {
 				c.Key, c.Size, c.At = r.Key, r.Size, now.Add(a.Wait)
 			}
-			return granted(a)
+			return c, granted(a)
 		}
 	}
 	charged, a := admission.Charged{}, limit.Answer{OK: true} // for NoLimit nothing is limited, but the call is known
 	if r.Limit != pawl.NoLimit {
 		charged, a = b.table.Reserve(now, asks(t, r), r.Patience)
 	}
-	if a.OK {
-		t.Calls = append(t.Calls, Call{Key: r.Key, Limit: r.Limit, Size: r.Size, Charged: charged, At: now.Add(a.Wait)})
+	if !a.OK {
+		return nil, granted(a)
 	}
-	return granted(a)
+	t.Calls = append(t.Calls, Call{Key: r.Key, Limit: r.Limit, Size: r.Size, Charged: charged, At: now.Add(a.Wait)})
+	return &t.Calls[len(t.Calls)-1], granted(a)
 }
 
 func granted(a limit.Answer) pawl.Grant { return pawl.Grant{OK: a.OK, Wait: a.Wait, Gate: a.Gate} }

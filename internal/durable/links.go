@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/wire"
 )
 
 // linksVersion is the first byte of packed links, linksMore a bit of the second:
@@ -47,12 +48,12 @@ func PackLinks(r *pawl.TaskRow) ([]byte, error) {
 	}
 	b := append(make([]byte, 0, 2+len(r.Links.Parent)+2+len(r.Links.Key)+len(rest)), linksVersion, flags)
 	b = append(b, r.Links.Parent[:]...)
-	b = appendText(b, r.Links.Key)
+	b = wire.AppendText(b, r.Links.Key)
 	return append(b, rest...), nil
 }
 
 func hasMore(l *pawl.Links) bool {
-	return l.Wait != nil || l.Signals != nil || l.Fallbacks != nil || l.Origin != nil || l.Variant != nil
+	return l.Wait != nil || l.Signals != nil || l.Fallbacks != nil || l.Origin != nil || l.Variant != nil || !l.Near.IsZero()
 }
 
 var errLinks = errors.New("not packed links")

@@ -24,12 +24,14 @@ func drawLinks(t *rapid.T) *pawl.Links {
 		switch f := v.Field(i).Addr().Interface().(type) {
 		case *pawl.ID:
 			copy(f[:], rapid.SliceOfN(rapid.Byte(), len(f), len(f)).Draw(t, "id"))
+		case *pawl.Hash:
+			copy(f[:], rapid.SliceOfN(rapid.Byte(), len(f), len(f)).Draw(t, "hash"))
 		case *string:
 			*f = rapid.String().Draw(t, "text")
 		case *bool:
 			*f = true
 		case **pawl.Wait:
-			*f = &pawl.Wait{Branches: 2, All: true, Line: &pawl.Line{Prefix: "each/", Next: 3, Of: 5}, Signal: "go", After: 1}
+			*f = &pawl.Wait{Branches: 2, All: true, Line: &pawl.Line{Prefix: "each/", Next: 3, Of: 5}, Signal: "go", After: 1, Budget: "user/ann", Account: "ann"}
 		case *map[string]int:
 			*f = map[string]int{rapid.String().Draw(t, "name"): 2}
 		case *[]pawl.Fallback:

@@ -2,6 +2,7 @@ package durable_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/durable"
+	"github.com/pawlhq/pawl/internal/ledger"
 	"github.com/pawlhq/pawl/llm"
 )
 
@@ -25,6 +27,7 @@ type memory struct {
 	nodes   map[pawl.Hash]pawl.Node
 	pages   map[string]durable.Page
 	version int64
+	ledger  []durable.LedgerPage
 	inbox   []durable.Post
 	events  []pawl.Event
 	types   durable.Types
@@ -254,6 +257,24 @@ func (m memoryTx) Conversation(head pawl.Hash) ([]pawl.Node, error) {
 	return nodes, nil
 }
 
+func (m memoryTx) Ledger(from, to ledger.Hour, kinds ...durable.LedgerKind) ([]durable.LedgerPage, ledger.Hour, error) {
+	var found []durable.LedgerPage
+	for _, p := range m.ledger {
+		if p.Hour >= from && p.Hour <= to && slices.Contains(kinds, p.Kind) {
+			found = append(found, p)
+		}
+	}
+	slices.SortFunc(found, func(a, b durable.LedgerPage) int {
+		return cmp.Or(cmp.Compare(a.Hour, b.Hour), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Number, b.Number))
+	})
+	for i := range found {
+		if found[i].Hour != found[0].Hour { // one hour at a time
+			return found[:i], found[i].Hour, nil
+		}
+	}
+	return found, to + 1, nil
+}
+
 func (m memoryTx) Adding(a durable.Adding) (durable.Added, error) {
 	known := durable.Added{Runs: map[pawl.ID]pawl.ID{}, Twins: map[pawl.Hash][]*durable.Twin{}, Heads: map[pawl.Hash]bool{}, Seq: m.seq + 1}
 	m.seq += int64(len(a.IDs))
@@ -380,6 +401,15 @@ func (m *memory) apply(w *durable.Writes) error {
 		m.inbox = nil
 	}
 	m.inbox = append(m.inbox, w.Posts...)
+	m.ledger = slices.DeleteFunc(m.ledger, func(p durable.LedgerPage) bool {
+		return slices.ContainsFunc(w.Drops, func(r durable.LedgerRange) bool { return r.Kind == p.Kind && r.From <= p.Hour && p.Hour <= r.To }) ||
+			slices.ContainsFunc(w.Ledger, func(n durable.LedgerPage) bool { return n.Kind == p.Kind && n.Hour == p.Hour && n.Number == p.Number })
+	})
+	for _, p := range w.Ledger {
+		if p.Value != nil {
+			m.ledger = append(m.ledger, p)
+		}
+	}
 	m.turn(w)
 	m.events = append(m.events, w.Events...)
 	return nil

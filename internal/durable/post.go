@@ -5,6 +5,7 @@ import (
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/admission"
+	"github.com/pawlhq/pawl/internal/budget"
 )
 
 // Post is what a transaction without the book wants entered into it. It is JSON
@@ -16,6 +17,10 @@ type Post struct {
 	Correct *Correction       `json:"correct,omitempty"`
 	Refund  *admission.Charge `json:"refund,omitempty"` // of calls that were not sent
 	Settle  *admission.Ended  `json:"settle,omitempty"`
+	Spend   *budget.Ended     `json:"spend,omitempty"`
+	Budget  *pawl.Budget      `json:"budget,omitempty"`  // of a run that has begun
+	Forget  []pawl.ID         `json:"forget,omitempty"`  // runs that are removed
+	Entries []byte            `json:"entries,omitempty"` // of the ledger, packed
 }
 
 // Bin names where a task waits: tasks of one bin start in the order of Seq.

@@ -122,6 +122,11 @@ func (a *act) change(r *Record, c pawl.Change) (bool, error) {
 			return false, nil
 		}
 		a.signalled(r, &c.Signal)
+	case pawl.Resume:
+		if !r.WaitsForBudget(c.Budget) {
+			return false, nil
+		}
+		a.update(r, (*pawl.TaskRow).BeReleased)
 	}
 	return true, nil
 }
@@ -141,6 +146,12 @@ func (a *act) delete(r *Record) (bool, error) {
 		}
 	}
 	a.touch(r).deleted = true
+	if r.ID == r.Run {
+		a.forget(r.Run)
+	}
+	if r.Links != nil && !r.Links.Near.IsZero() {
+		a.dropNear(r.Links.Near, r.Seq)
+	}
 	return true, nil
 }
 
@@ -234,6 +245,7 @@ func (s *Store) Status(ctx context.Context, now time.Time) (pawl.Status, error) 
 			return err
 		}
 		status = b.status(counts)
+		status.Budgets = b.budgets.Status(at)
 		status.Workers = b.alive(at)
 		return nil
 	})

@@ -2,6 +2,7 @@ package durable
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -41,6 +42,10 @@ func (a *act) reserve(r *Record, c *pawl.Reservation) pawl.Grant {
 		return pawl.Grant{Err: pawl.ErrLeaseLost}
 	}
 	g := a.book.reserve(a.now, r, c)
+	a.tellBudget(r, &g)
+	if g.Gate.Name == pawl.GateBudget {
+		return g
+	}
 	if !g.OK {
 		// Its task waits for this call's cost when it is claimed again; else it would
 		// be claimed, and turned away, over and over.
@@ -53,26 +58,50 @@ func (a *act) reserve(r *Record, c *pawl.Reservation) pawl.Grant {
 	return g
 }
 
+// tellBudget tells of a budget of which much or all is used.
+func (a *act) tellBudget(r *Record, g *pawl.Grant) {
+	why := g.Warn
+	if g.Stop != nil {
+		why = g.Stop.Why
+	}
+	if why == "" || a.types&typesOf(pawl.EventBudget) == 0 {
+		return
+	}
+	e := a.event(pawl.EventBudget, &r.TaskRow)
+	e.Message = why
+	a.send(e)
+}
+
 // Configure implements [pawl.Limits].
 func (s *Store) Configure(ctx context.Context, now time.Time, settings []pawl.Setting) error {
 	return s.open(ctx, now, func(a *act) error {
-		if err := a.book.table.Check(settings); err != nil {
+		if err := errors.Join(a.book.table.Check(settings), a.book.budgets.Check(settings)); err != nil {
 			return err
 		}
 		for i := range settings {
-			a.set(&settings[i])
+			if err := a.set(&settings[i]); err != nil {
+				return err
+			}
 		}
 		a.w.Bell.Ready = true
 		return nil
 	})
 }
 
-func (a *act) set(set *pawl.Setting) {
+func (a *act) set(set *pawl.Setting) error {
+	if set.Similar != nil {
+		return a.unlike(set.Similar)
+	}
 	if set.Queue != "" {
 		q := a.book.queue(set.Queue)
 		q.Paused = set.Pause
 		a.book.touch(q)
-		return
+		return nil
+	}
+	if set.Budget != nil {
+		a.book.budgets.Configure(set)
+		return nil
 	}
 	a.book.table.Configure(a.now, set)
+	return nil
 }

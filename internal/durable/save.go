@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/budget"
 )
 
 // Beat implements [pawl.Tasks].
@@ -123,7 +124,7 @@ func (v *saver) settled(r *Record, st *pawl.Settlement) {
 	c := r.Calls[i]
 	r.Calls = slices.Clone(r.Calls)
 	if st.Outcome == pawl.CallUnknown {
-		r.Calls[i] = Call{Key: c.Key, Unknown: true}
+		r.Calls[i] = Call{Key: c.Key, Worth: budget.Worth{Step: c.Step}, Unknown: true}
 	} else {
 		r.Calls = slices.Delete(r.Calls, i, i+1)
 	}

@@ -117,6 +117,9 @@ func (s *Store) open(ctx context.Context, now time.Time, f func(*act) error) err
 		if err := a.join(); err != nil {
 			return nil, err
 		}
+		if err := a.keepLedger(); err != nil {
+			return nil, err
+		}
 		if a.w.Pages, err = b.written(); err != nil {
 			return nil, err
 		}

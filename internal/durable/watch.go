@@ -11,11 +11,11 @@ import (
 
 var typeBits = map[pawl.EventType]Types{
 	pawl.EventAdded: 1, pawl.EventJoined: 2, pawl.EventStarted: 4, pawl.EventStep: 8,
-	pawl.EventRetried: 16, pawl.EventEnded: 32, pawl.EventCancelling: 64,
+	pawl.EventRetried: 16, pawl.EventEnded: 32, pawl.EventCancelling: 64, pawl.EventBudget: 256,
 }
 
 const (
-	allTypes  Types = 127
+	allTypes  Types = 127 | 256
 	readyType Types = 128 // of EventReady, which is a bell and never stored
 )
 

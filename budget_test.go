@@ -1,0 +1,273 @@
+package pawl_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/price"
+)
+
+// testPrices prices the model that the tests' fake is: 10 and 5 tokens cost 0.000020.
+var testPrices = &price.Table{Date: "2026-01-01", Currency: "EUR", Models: map[string]price.Rates{
+	"test": {Input: 1e9, Output: 2e9, CacheRead: 1e8, CacheWrite: 125e7},
+}}
+
+// spending returns a client with a budget whose operation asks a model each word of its
+// input, one after the other.
+func spending(t *testing.T, m *model, budgets ...pawl.Budget) *pawl.Client {
+	c := newClient(newStore(t), pawl.Config{Prices: testPrices})
+	asks.Handle(c, func(ctx context.Context, t *pawl.Task[string]) (string, error) {
+		last := ""
+		for _, word := range strings.Fields(t.Input) {
+			reply, err := t.Ask(ctx, m, word)
+			if err != nil {
+				return "", err
+			}
+			last = reply.Text()
+		}
+		return last, nil
+	})
+	for _, b := range budgets {
+		must(t, c.SetBudget(t.Context(), b))
+	}
+	return c
+}
+
+func TestABudgetStopsATaskThatGoesOnWhenItIsRaised(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &model{}
+		c := spending(t, m, pawl.Budget{Scope: pawl.OfUser, Name: "ann", Calls: 2})
+		start(t, c)
+		run := add(t, c, asks, "a b c d", pawl.User("ann"))
+		other := add(t, c, asks, "e f g", pawl.User("bob"))
+		if got := result(t, other); got == "" {
+			t.Errorf("bob's task = %q; want an answer: the budget is ann's", got)
+		}
+		idle()
+		r := row(t, c, run.ID)
+		if r.State != pawl.Blocked || len(r.Steps) != 2 || m.calls() != 5 || !r.Due.IsZero() {
+			t.Errorf("ann's task is %s with %d steps after %d calls, due %v; want it blocked with its 2 answers after 5, for good", r.State, len(r.Steps), m.calls(), r.Due)
+		}
+		why, err := c.Why(t.Context(), run.ID)
+		if want := "budget user/ann: 2 calls of 2 calls are spent, and the call needs 1 calls"; err != nil || why.Gate != pawl.HinderedBudget || !strings.Contains(why.Reason, want) {
+			t.Errorf("Why = %s %q, %v; want the budget and its numbers: %s", why.Gate, why.Reason, err, want)
+		}
+		must(t, c.RaiseBudget(t.Context(), pawl.Budget{Scope: pawl.OfUser, Name: "ann", Calls: 5}))
+		if got := result(t, run); got == "" || m.calls() != 7 {
+			t.Errorf("the run ended with %q after %d calls; want an answer after 7, none of them twice", got, m.calls())
+		}
+		if r = row(t, c, run.ID); r.Used != 1 {
+			t.Errorf("%d attempts are used; want 1: to wait is no failure", r.Used)
+		}
+	})
+}
+
+func TestABudgetIsWholeAgainInTheNextPeriod(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &model{}
+		c := spending(t, m, pawl.Budget{Scope: pawl.OfAll, Per: pawl.PerDay, Tokens: 400})
+		start(t, c)
+		run := add(t, c, asks, "a b c d e f g h i j k l m n o p q r s t u v w x y z aa bb")
+		idle()
+		r := row(t, c, run.ID)
+		if tomorrow := time.Date(2000, 1, 2, 0, 0, 0, 0, time.UTC); r.State != pawl.Blocked || !about(r.Due.Sub(tomorrow), 0) {
+			t.Errorf("the task is %s until %v; want it blocked until midnight", r.State, r.Due)
+		}
+		if used := r.Usage().Total(); used < 200 || used > 400 {
+			t.Errorf("%d tokens are used; want most of the 400, and no more", used)
+		}
+		result(t, run)
+		if now := time.Now(); now.Day() == 1 {
+			t.Errorf("it has gone on at %v; want the next day", now)
+		}
+	})
+}
+
+func TestACallThatIsMoreThanItsBudgetIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &model{}
+		c := spending(t, m, pawl.Budget{Scope: pawl.OfOperation, Name: "ask", Tokens: 50, Per: pawl.PerMonth})
+		start(t, c)
+		d := dead(t, add(t, c, asks, "hello"))
+		message := d.LastAttempt().Message
+		if !strings.Contains(message, "budget operation/ask per month allows 50 tokens in all") || !strings.Contains(message, "the call needs") || m.calls() != 0 {
+			t.Errorf("%q after %d calls; want both numbers, and no call", message, m.calls())
+		}
+	})
+}
+
+func TestAModelWithoutAPriceIsNotLetIntoMoney(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &model{}
+		c := newClient(newStore(t), pawl.Config{Prices: &price.Table{Date: "2026-01-01", Currency: "EUR", Models: map[string]price.Rates{"another": {Input: 1}}}})
+		asks.Handle(c, asking(m))
+		must(t, c.SetBudget(t.Context(), pawl.Budget{Scope: pawl.OfAll, Money: 1e9}))
+		start(t, c)
+		d := dead(t, add(t, c, asks, "hello"))
+		if message := d.LastAttempt().Message; !strings.Contains(message, `model "test" has no price`) || m.calls() != 0 {
+			t.Errorf("%q after %d calls; want that the model has no price, and no call", message, m.calls())
+		}
+	})
+}
+
+func TestARunSpendsOneBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &model{}
+		c := spending(t, m)
+		child := pawl.Operation[string, string]{Name: "child"}
+		child.Handle(c, asking(m))
+		parent := pawl.Operation[string, string]{Name: "parent"}
+		parent.Handle(c, func(ctx context.Context, t *pawl.Task[string]) (string, error) {
+			for i := range 3 {
+				run, err := child.Add(ctx, c, fmt.Sprint(t.Input, i))
+				if err != nil {
+					return "", err
+				}
+				if _, err := run.Wait(ctx); err != nil {
+					return "", err
+				}
+			}
+			return "done", nil
+		})
+		start(t, c)
+		run := add(t, c, parent, "x", pawl.Budget{Calls: 2})
+		free := add(t, c, parent, "y")
+		if got := result(t, free); got != "done" {
+			t.Errorf("the run without a budget = %q; want it done", got)
+		}
+		idle()
+		if got := states(t, c, run.ID); got[pawl.Succeeded] != 2 || got[pawl.Blocked] != 1 || got[pawl.Running] != 1 || m.calls() != 5 {
+			t.Errorf("tasks of the run: %v after %d calls; want 2 children done, the third blocked, and the parent that waits for it", got, m.calls())
+		}
+		must(t, c.RaiseBudget(t.Context(), pawl.Budget{Scope: pawl.OfRun, Name: run.ID.String(), Calls: 1}))
+		if got := result(t, run); got != "done" {
+			t.Errorf("the run = %q; want it done", got)
+		}
+	})
+}
+
+func TestARunThatGoesRoundIsStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &model{}
+		c := newClient(newStore(t), pawl.Config{})
+		loops := pawl.Operation[string, string]{Name: "loops"}
+		loops.Handle(c, func(ctx context.Context, t *pawl.Task[string]) (string, error) {
+			for range 10 { // the conversation does not grow: each asks the same
+				if _, err := t.Branch().Ask(ctx, m, "are we there yet?"); err != nil {
+					return "", err
+				}
+			}
+			return "there", nil
+		})
+		start(t, c)
+		run := add(t, c, loops, "", pawl.Budget{Repeats: 3})
+		idle()
+		r := row(t, c, run.ID)
+		if r.State != pawl.Blocked || m.calls() != 3 || !strings.Contains(r.LastAttempt().Message, "was asked 3 times in this run") {
+			t.Errorf("%s after %d calls: %s; want it stopped after 3", r.State, m.calls(), r.LastAttempt().Message)
+		}
+		must(t, c.RaiseBudget(t.Context(), pawl.Budget{Scope: pawl.OfRun, Name: run.ID.String(), Repeats: 100}))
+		if got := result(t, run); got != "there" || m.calls() != 10 {
+			t.Errorf("%q after %d calls; want it there after 10", got, m.calls())
+		}
+	})
+}
+
+func TestABudgetWarnsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, m := &logbook{}, &model{}
+		c := newClient(newStore(t), pawl.Config{Logger: slog.New(slog.NewTextHandler(log, nil))})
+		asks.Handle(c, asking(m))
+		must(t, c.SetBudget(t.Context(), pawl.Budget{Scope: pawl.OfAll, Calls: 10, Warn: 0.5}))
+		start(t, c)
+		for i := range 10 {
+			result(t, add(t, c, asks, fmt.Sprint(i)))
+		}
+		if n := log.count("budget all: 50 % of it are used"); n != 1 {
+			t.Errorf("it warned %d times of the half; want once", n)
+		}
+	})
+}
+
+func TestBudgetsAreListed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &model{}
+		c := spending(t, m, pawl.Budget{Scope: pawl.OfUser, Per: pawl.PerDay, Money: 1e9}, pawl.Budget{Scope: pawl.OfAll, Tokens: 1000})
+		start(t, c)
+		result(t, add(t, c, asks, "a b", pawl.User("ann")))
+		result(t, add(t, c, asks, "a", pawl.User("bob")))
+		idle()
+		status, err := c.Status(t.Context())
+		must(t, err)
+		day := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+		want := []pawl.BudgetStatus{
+			{Budget: pawl.Budget{Scope: pawl.OfAll, Tokens: 1000}, Of: 1, Accounts: []pawl.Account{{Spent: pawl.Spent{Tokens: 45, Money: 60_000, Calls: 3}}}},
+			{Budget: pawl.Budget{Scope: pawl.OfUser, Per: pawl.PerDay, Money: 1e9}, Of: 2, Accounts: []pawl.Account{
+				{Name: "ann", Spent: pawl.Spent{Tokens: 30, Money: 40_000, Calls: 2}, Since: day, Until: day.AddDate(0, 0, 1)},
+				{Name: "bob", Spent: pawl.Spent{Tokens: 15, Money: 20_000, Calls: 1}, Since: day, Until: day.AddDate(0, 0, 1)},
+			}},
+		}
+		if diff := cmp.Diff(want, status.Budgets); diff != "" {
+			t.Errorf("budgets (-want +got):\n%s", diff)
+		}
+		must(t, c.RemoveBudget(t.Context(), "user/* per day"))
+		if err := c.RemoveBudget(t.Context(), "user/* per day"); !errors.Is(err, pawl.ErrNoBudget) {
+			t.Errorf("RemoveBudget, once more = %v; want ErrNoBudget", err)
+		}
+	})
+}
+
+func TestBudgetsThatAreWrongAreRefused(t *testing.T) {
+	c := newClient(newStore(t), pawl.Config{})
+	for _, tt := range []struct {
+		b    pawl.Budget
+		want string
+	}{
+		{pawl.Budget{Scope: "team", Name: "a", Calls: 1}, "scope is"},
+		{pawl.Budget{Scope: pawl.OfAll, Name: "a", Calls: 1}, "scope all has no name"},
+		{pawl.Budget{Scope: pawl.OfUser, Per: "week", Calls: 1}, "period is"},
+		{pawl.Budget{Scope: pawl.OfUser}, "nothing is capped"},
+		{pawl.Budget{Scope: pawl.OfUser, Tokens: -1}, "below 0"},
+		{pawl.Budget{Scope: pawl.OfUser, Repeats: 3}, "repeats are for runs"},
+		{pawl.Budget{Scope: pawl.OfRun, Name: "first", Calls: 1}, "first"},
+		{pawl.Budget{Scope: pawl.OfAll, Calls: 1, Warn: 2}, "share of 2"},
+	} {
+		if err := c.SetBudget(t.Context(), tt.b); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("SetBudget(%+v) = %v; want it to say %q", tt.b, err, tt.want)
+		}
+	}
+	if err := c.RaiseBudget(t.Context(), pawl.Budget{Scope: pawl.OfAll, Calls: 1}); !errors.Is(err, pawl.ErrNoBudget) {
+		t.Errorf("RaiseBudget of none = %v; want ErrNoBudget", err)
+	}
+	if _, err := asks.Add(t.Context(), c, "x", pawl.Budget{Scope: pawl.OfUser, Calls: 1}); err == nil || !strings.Contains(err.Error(), "is not for a run") {
+		t.Errorf("Add with a user's budget = %v; want it refused", err)
+	}
+}
+
+func TestBudgetsHaveNames(t *testing.T) {
+	for name, want := range map[string]pawl.Budget{
+		"all per month":     {Scope: pawl.OfAll, Per: pawl.PerMonth},
+		"user/* per day":    {Scope: pawl.OfUser, Per: pawl.PerDay},
+		"user/ann/b":        {Scope: pawl.OfUser, Name: "ann/b"},
+		"queue/q per month": {Scope: pawl.OfQueue, Name: "q", Per: pawl.PerMonth},
+	} {
+		got, err := pawl.ParseBudget(name)
+		if err != nil || got != want || got.String() != name {
+			t.Errorf("ParseBudget(%q) = %+v, %v; want %+v, and its name back", name, got, err, want)
+		}
+	}
+	for _, name := range []string{"", "user", "user/", "all/x", "all per", "all per week", "team/x"} {
+		if b, err := pawl.ParseBudget(name); err == nil {
+			t.Errorf("ParseBudget(%q) = %+v; want an error", name, b)
+		}
+	}
+}

@@ -1,0 +1,150 @@
+package inmem
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/ledger"
+)
+
+// book is the ledger. Its zero value is empty.
+type book struct {
+	hours map[ledger.Hour]*hour
+	days  map[ledger.Hour]ledger.Sums // of hours that are gone, by the day's first
+	open  []pawl.Entry                // what is not known of yet, how much it has saved
+	swept ledger.Hour
+}
+
+// hour is the entries of an hour.
+type hour struct {
+	log  []byte // packed; nil when they are kept no longer
+	sums ledger.Sums
+}
+
+// enter enters an entry.
+func (b *book) enter(e *pawl.Entry) {
+	if ledger.IsOpen(e) {
+		b.open = append(b.open, *e)
+		return
+	}
+	at := ledger.HourOf(e.At)
+	h := b.hours[at]
+	if h == nil {
+		if b.hours == nil {
+			b.hours = map[ledger.Hour]*hour{}
+		}
+		h = &hour{sums: ledger.Sums{}}
+		b.hours[at] = h
+	}
+	h.log = ledger.Pack(h.log, e)
+	h.sums.Add(e)
+	b.sweep(e.At)
+}
+
+// sweep removes, once in an hour, what is older than it is kept.
+func (b *book) sweep(now time.Time) {
+	at := ledger.HourOf(now)
+	if b.swept == at {
+		return
+	}
+	b.swept = at
+	logs, hours := ledger.HourOf(now.Add(-ledger.LogTime)), ledger.HourOf(now.Add(-ledger.HoursTime)).Day()
+	for at, h := range b.hours {
+		if at < logs {
+			h.log = nil
+		}
+		if at < hours {
+			if b.days == nil {
+				b.days = map[ledger.Hour]ledger.Sums{}
+			}
+			if b.days[at.Day()] == nil {
+				b.days[at.Day()] = ledger.Sums{}
+			}
+			_ = b.days[at.Day()].Merge(h.sums.Pack()) // it was packed just now
+			delete(b.hours, at)
+		}
+	}
+}
+
+// closeOpen closes the open entries of savings that are known by now.
+func (s *Store) closeOpen() {
+	open := s.ledger.open
+	s.ledger.open = nil
+	for i := range open {
+		e := open[i]
+		switch ended := ledger.Close(&e, s.rows(e.Run)); {
+		case !ended:
+			s.ledger.open = append(s.ledger.open, open[i])
+		case !ledger.IsOpen(&e): // else there was nothing to save
+			s.ledger.enter(&e)
+		}
+	}
+}
+
+// Usage implements [pawl.Ledger].
+func (s *Store) Usage(ctx context.Context, now time.Time, f pawl.LedgerFilter, by []pawl.Dimension) ([]pawl.UsageRow, error) {
+	if err := ledger.Check(&f, by); err != nil {
+		return nil, err
+	}
+	_, err := s.enter(ctx, now)
+	if err != nil {
+		return nil, err
+	}
+	defer s.mu.Unlock()
+	s.closeOpen()
+	q := ledger.NewQuery(f, by)
+	from, to := ledger.Range(&f)
+	for at, h := range s.ledger.hours {
+		if at < from || at > to {
+			continue
+		}
+		if q.NeedsEntries() {
+			err = q.AddEntries(at, h.log)
+		} else {
+			err = q.AddSums(at, h.sums.Pack())
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	for at, sums := range s.ledger.days {
+		if at >= from.Day() && at <= to && !q.NeedsEntries() {
+			if err := q.AddSums(at, sums.Pack()); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return q.Rows(), nil
+}
+
+// Entries implements [pawl.Ledger].
+func (s *Store) Entries(ctx context.Context, now time.Time, f pawl.LedgerFilter) (pawl.Entries, error) {
+	if err := ledger.Check(&f, nil); err != nil {
+		return pawl.Entries{}, err
+	}
+	_, err := s.enter(ctx, now)
+	if err != nil {
+		return pawl.Entries{}, err
+	}
+	defer s.mu.Unlock()
+	s.closeOpen()
+	found := pawl.Entries{Entries: []pawl.Entry{}}
+	from, to := ledger.Range(&f)
+	for _, at := range slices.Sorted(maps.Keys(s.ledger.hours)) {
+		if at < from || at > to {
+			continue
+		}
+		if len(found.Entries) > 0 {
+			found.Next = at.Start()
+			break
+		}
+		if found.Entries, err = ledger.Find(found.Entries, s.ledger.hours[at].log, &f); err != nil {
+			return pawl.Entries{}, err
+		}
+	}
+	ledger.Sort(found.Entries)
+	return found, nil
+}

@@ -1,0 +1,203 @@
+package durable
+
+import (
+	"bytes"
+	"context"
+	"math"
+	"time"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/ledger"
+)
+
+// Usage implements [pawl.Ledger].
+func (s *Store) Usage(ctx context.Context, _ time.Time, f pawl.LedgerFilter, by []pawl.Dimension) ([]pawl.UsageRow, error) {
+	if err := ledger.Check(&f, by); err != nil {
+		return nil, err
+	}
+	var rows []pawl.UsageRow
+	err := s.view(ctx, func(v View) error {
+		q := ledger.NewQuery(f, by)
+		r := newLedgerReader(v, f)
+		r.kinds = []LedgerKind{LedgerTail, LedgerHour, LedgerDay}
+		if q.NeedsEntries() {
+			r.kinds = []LedgerKind{LedgerTail, LedgerLog}
+		}
+		r.entry, r.sums = q.Add, q.AddSums
+		for r.more() {
+			if err := r.read(); err != nil {
+				return err
+			}
+		}
+		rows = q.Rows()
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return rows, nil
+}
+
+// Entries implements [pawl.Ledger].
+func (s *Store) Entries(ctx context.Context, _ time.Time, f pawl.LedgerFilter) (pawl.Entries, error) {
+	if err := ledger.Check(&f, nil); err != nil {
+		return pawl.Entries{}, err
+	}
+	var found pawl.Entries
+	err := s.view(ctx, func(v View) error {
+		found = pawl.Entries{Entries: []pawl.Entry{}}
+		r := newLedgerReader(v, f)
+		r.kinds = []LedgerKind{LedgerTail, LedgerLog}
+		r.entry = func(_ ledger.Hour, e *pawl.Entry) {
+			if ledger.Selects(&f, e) {
+				found.Entries = append(found.Entries, *e)
+			}
+		}
+		for r.more() && len(found.Entries) == 0 {
+			if err := r.read(); err != nil {
+				return err
+			}
+		}
+		if r.more() {
+			found.Next = r.next.Start()
+		}
+		ledger.Sort(found.Entries)
+		return nil
+	})
+	if err != nil {
+		return pawl.Entries{}, err
+	}
+	return found, nil
+}
+
+// ledgerReader reads the ledger, with what waits in the inbox to be entered.
+type ledgerReader struct {
+	View
+	kinds []LedgerKind
+	entry func(ledger.Hour, *pawl.Entry)
+	sums  func(ledger.Hour, []byte) error
+
+	from, to ledger.Hour
+	next     ledger.Hour
+	begun    bool
+	version  int64  // of the book, when the inbox was read
+	posts    []Post // with entries, that were not met in the ledger
+	runs     map[pawl.ID][]*pawl.TaskRow
+}
+
+func newLedgerReader(v View, f pawl.LedgerFilter) *ledgerReader {
+	from, to := ledger.Range(&f)
+	return &ledgerReader{View: v, from: from, to: to, next: from.Day(), runs: map[pawl.ID][]*pawl.TaskRow{}}
+}
+
+// more reports whether there is more to read.
+func (r *ledgerReader) more() bool { return r.next <= r.to }
+
+// read reads some hours. A database that has no one state for several reads may have
+// entered posts between them: they count where they are met first.
+func (r *ledgerReader) read() error {
+	if !r.begun {
+		r.begun = true
+		if err := r.inbox(); err != nil {
+			return err
+		}
+	}
+	pages, next, err := r.Ledger(r.next, r.to, r.kinds...)
+	if err != nil {
+		return err
+	}
+	for i := range pages {
+		if err := r.page(&pages[i]); err != nil {
+			return err
+		}
+	}
+	r.next = next
+	return r.waiting()
+}
+
+// waiting reads the posts of the hours that were read. No page of theirs is still to come
+// that could have them too.
+func (r *ledgerReader) waiting() error {
+	left := r.posts[:0]
+	for _, p := range r.posts {
+		h := ledger.HourOf(p.At)
+		if r.more() && h >= r.next {
+			left = append(left, p)
+			continue
+		}
+		if h < r.from || h > r.to {
+			continue
+		}
+		if err := r.entries(h, p.Entries); err != nil {
+			return err
+		}
+	}
+	r.posts = left
+	return nil
+}
+
+func (r *ledgerReader) inbox() error {
+	read, err := r.Pages(math.MaxInt64)
+	if err != nil {
+		return err
+	}
+	r.version = read.Version
+	for _, p := range read.Posts {
+		if len(p.Entries) > 0 {
+			r.posts = append(r.posts, p)
+		}
+	}
+	return nil
+}
+
+func (r *ledgerReader) page(p *LedgerPage) error {
+	value, err := Unpack(p.Value)
+	switch {
+	case err != nil:
+		return err
+	case p.Kind == LedgerDay: // of the day that the first hour is in
+		return r.sums(p.Hour, value)
+	case p.Hour < r.from:
+		return nil
+	case p.Kind == LedgerHour:
+		return r.sums(p.Hour, value)
+	}
+	if p.Kind == LedgerTail && p.Number > r.version {
+		r.met(value)
+	}
+	return r.entries(p.Hour, value)
+}
+
+// met takes the posts out that a page of the ledger has.
+func (r *ledgerReader) met(tail []byte) {
+	left := r.posts[:0]
+	for _, p := range r.posts {
+		if !bytes.Contains(tail, p.Entries) {
+			left = append(left, p)
+		}
+	}
+	r.posts = left
+}
+
+// entries reads packed entries. Open ones are as they would be closed by now.
+func (r *ledgerReader) entries(h ledger.Hour, packed []byte) error {
+	for e, err := range ledger.Unpack(packed) {
+		if err != nil {
+			return err
+		}
+		if ledger.IsOpen(e) {
+			rows, known := r.runs[e.Run]
+			if !known {
+				if rows, err = runOf(r.View, e.Run); err != nil {
+					return err
+				}
+				r.runs[e.Run] = rows
+			}
+			if ledger.Close(e, rows); ledger.IsOpen(e) {
+				continue
+			}
+		}
+		r.entry(h, e)
+	}
+	return nil
+}

@@ -1,0 +1,132 @@
+package similar
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// abbreviations end in a dot that is no stop.
+var abbreviations = set(`mr mrs ms dr prof vs etc e.g i.e a.m p.m approx inc ltd jr sr st fig`)
+
+// chunk reads what stands between white space: brackets and marks around a core.
+func (sc *scanner) chunk(s string) {
+	for s != "" {
+		r, n := utf8.DecodeRuneInString(s)
+		switch {
+		case r == '¿' || r == '¡':
+		case r == '(' || r == '[' || r == '{':
+			sc.add(symbol, s[:n], s[:n])
+		case len(s) == n || strings.ContainsRune(",;，、；。！？", r) || strings.Trim(s, ".!?:;,…") == "":
+			if !sc.punctuation(r) {
+				sc.core(s)
+				return
+			}
+		default:
+			sc.core(s)
+			return
+		}
+		s = s[n:]
+	}
+}
+
+// punctuation notes a mark, and reports whether it was one.
+func (sc *scanner) punctuation(r rune) bool {
+	switch r {
+	case ',', '，', '、':
+		sc.comma()
+	case '.', ';', '!', '…', '。', '；', '！', '।':
+		sc.stop('.')
+	case ':', '：':
+		sc.stop(':')
+	case '?', '？', '؟':
+		sc.stop('?')
+	case '—':
+		sc.sep = dash
+	case '-', '–', '*', '•', '·':
+		return sc.dash()
+	default:
+		return false
+	}
+	return true
+}
+
+// dash notes a dash between words, and the sign of an item of a list. Beside a
+// number or a single letter it is an operator.
+func (sc *scanner) dash() bool {
+	if n := len(sc.tokens); n > 0 && sc.sep != stop {
+		if last := sc.tokens[n-1]; last.kind != word && last.kind != quote || len(last.key) == 1 {
+			return false
+		}
+		if sc.sep == none && !sc.spaced {
+			return false
+		}
+		sc.sep = dash
+		return true
+	}
+	sc.stop('.')
+	return true
+}
+
+// core reads a chunk without what opens it.
+func (sc *scanner) core(s string) {
+	body := strings.TrimRightFunc(s, func(r rune) bool { return strings.ContainsRune(".,;:!?…，、；。！？：।؟", r) })
+	tail := s[len(body):]
+	closing := 0
+	for body != "" && strings.ContainsRune(")]}", rune(body[len(body)-1])) && unbalanced(body) {
+		closing++
+		body = strings.TrimRight(body[:len(body)-1], ".,;:!?")
+	}
+	if closing > 0 {
+		tail = s[len(body):]
+	}
+	if strings.HasPrefix(tail, "!") && (isNumber(body) || utf8.RuneCountInString(body) == 1 && body != "I") {
+		body, tail = body+"!", tail[1:] // a factorial
+	}
+	if body == "" {
+		sc.add(symbol, s, s)
+		return
+	}
+	sc.body(body)
+	if strings.HasPrefix(tail, ".") && abbreviations[strings.ToLower(body)] {
+		tail = tail[1:]
+	}
+	for _, r := range tail {
+		if !sc.punctuation(r) {
+			sc.add(symbol, string(r), string(r))
+		}
+	}
+}
+
+func unbalanced(s string) bool {
+	open := strings.Count(s, "(") + strings.Count(s, "[") + strings.Count(s, "{")
+	return strings.Count(s, ")")+strings.Count(s, "]")+strings.Count(s, "}") > open
+}
+
+func (sc *scanner) body(s string) {
+	switch {
+	case isWord(s):
+		sc.words(s)
+	case isNumber(s):
+		sc.add(number, s, s)
+	case strings.EqualFold(s, "a.m") || strings.EqualFold(s, "p.m") || strings.EqualFold(s, "e.g") || strings.EqualFold(s, "i.e"):
+		sc.add(word, strings.ReplaceAll(strings.ToLower(s), ".", ""), strings.ReplaceAll(s, ".", ""))
+	case strings.ContainsFunc(s, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }):
+		sc.add(literal, strings.ReplaceAll(s, "–", "-"), s)
+	default:
+		sc.add(symbol, s, s)
+	}
+}
+
+// words adds a word, or the parts of one whose hyphens mean nothing.
+func (sc *scanner) words(s string) {
+	lower := strings.ToLower(s)
+	if !strings.Contains(s, "-") || !openCompounds[lower] {
+		sc.add(word, lower, s)
+		return
+	}
+	for _, part := range strings.Split(s, "-") {
+		sc.add(word, strings.ToLower(part), part)
+		sc.spaced = true
+	}
+}

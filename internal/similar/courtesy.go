@@ -1,0 +1,177 @@
+package similar
+
+import "slices"
+
+// withoutCourtesy returns the tokens of sentences without what is only polite.
+func withoutCourtesy(sentences []sentence) [][]token {
+	var out [][]token
+	for i, s := range sentences {
+		tokens := s.tokens
+		if len(tokens) > 0 && tokens[0].foreign {
+			s.asking(false)
+			out = append(out, tokens)
+			continue
+		}
+		if i > 0 && i == len(sentences)-1 && thanks(tokens) && (sentences[i-1].mark != ':') {
+			continue
+		}
+		greeted := i == 0 && (len(sentences) > 1 || greets(tokens))
+		s.tokens = withoutPlease(withoutLead(withoutGreeting(tokens, greeted)))
+		s.asking(true)
+		if len(s.tokens) > 0 {
+			out = append(out, s.tokens)
+		}
+	}
+	if len(out) > 0 && len(out[0]) > 0 {
+		out[0][0].sep, out[0][0].first = none, true
+	}
+	return out
+}
+
+// thanks reports whether a sentence is nothing but thanks.
+func thanks(tokens []token) bool {
+	return len(tokens) > 0 && (tokens[0].key == "thanks" || tokens[0].key == "thank" || tokens[0].key == "thx") && all(tokens, gratitude)
+}
+
+func all(tokens []token, in map[string]bool) bool {
+	return !slices.ContainsFunc(tokens, func(t token) bool { return t.kind != word || !in[t.key] })
+}
+
+// greets reports whether a sentence opens with a greeting and a comma.
+func greets(tokens []token) bool {
+	return len(tokens) > 1 && greetings[tokens[0].key] && greetingEnd(tokens) > 0
+}
+
+// greetingEnd returns how many tokens a greeting takes: "hi", "hello there".
+func greetingEnd(tokens []token) int {
+	for n := 1; n < min(len(tokens), 3); n++ {
+		if tokens[n].sep != none {
+			return n
+		}
+		if tokens[n].key != "there" && tokens[n].key != "all" && tokens[n].key != "everyone" {
+			return 0
+		}
+	}
+	return 0
+}
+
+func withoutGreeting(tokens []token, first bool) []token {
+	if !first || len(tokens) == 0 || !greetings[tokens[0].key] || tokens[0].kind != word {
+		return tokens
+	}
+	if n := greetingEnd(tokens); n > 0 {
+		return begin(tokens[n:])
+	}
+	if len(tokens) == 1 || len(tokens) == 2 && tokens[1].key == "there" {
+		return nil
+	}
+	return tokens
+}
+
+// begin makes what is left of a sentence its beginning.
+func begin(tokens []token) []token {
+	if len(tokens) > 0 {
+		tokens[0].first, tokens[0].loose = true, true
+	}
+	return tokens
+}
+
+// leads are the ways to ask for something that say nothing else. The longer come
+// first.
+var leads = [][]string{
+	{"i", "was", "wondering", "if", "you", "could"},
+	{"i", "would", "appreciate", "it", "if", "you", "could"},
+	{"i", "would", "like", "you", "to"},
+	{"i", "want", "you", "to"},
+	{"i", "need", "you", "to"},
+	{"i", "just", "want", "you", "to"},
+	{"i", "just", "need", "you", "to"},
+	{"would", "you", "be", "so", "kind", "as", "to"},
+	{"go", "ahead", "and"},
+	{"could", "you"},
+	{"can", "you"},
+	{"would", "you"},
+	{"will", "you"},
+	{"kindly"},
+	{"please"},
+	{"pls"},
+}
+
+// withoutLead takes "could you please" off a sentence, if a request follows. Can you
+// speak French? is a question; so "you" needs a please, or a verb that only asks for
+// text and something that it is done to.
+func withoutLead(tokens []token) []token {
+	rest, polite, personal := tokens, false, ""
+	for {
+		n := leadAt(rest)
+		if n == 0 {
+			break
+		}
+		for _, t := range rest[:n] {
+			polite = polite || t.key == "please" || t.key == "pls" || t.key == "kindly" || t.key == "wondering" || t.key == "appreciate" || t.key == "kind"
+		}
+		if n == 2 {
+			personal = rest[0].key
+		}
+		rest = rest[n:]
+	}
+	if len(rest) == len(tokens) || len(rest) == 0 || rest[0].kind != word || !requests[rest[0].key] || rest[0].article != noArticle {
+		return tokens
+	}
+	polite = polite || slices.ContainsFunc(rest, func(t token) bool { return t.key == "please" })
+	if personal != "" && !polite && (personal == "would" || personal == "will" || !onlyAsks(rest)) {
+		return tokens
+	}
+	return begin(rest)
+}
+
+func leadAt(tokens []token) int {
+	for _, lead := range leads {
+		if len(tokens) <= len(lead) {
+			continue
+		}
+		same := true
+		for i, key := range lead {
+			same = same && tokens[i].kind == word && tokens[i].key == key && tokens[i].article == noArticle && (i == 0 || tokens[i].sep == none)
+		}
+		if same {
+			return len(lead)
+		}
+	}
+	return 0
+}
+
+// onlyAsks reports whether "can you" is a request: "can you summarize this".
+func onlyAsks(rest []token) bool {
+	if !textRequests[rest[0].key] || len(rest) < 2 {
+		return false
+	}
+	return rest[1].article == definite || objects[rest[1].key]
+}
+
+// withoutPlease takes please out of a sentence: not the verb, "to please somebody".
+func withoutPlease(tokens []token) []token {
+	out := make([]token, 0, len(tokens))
+	loose, sep := false, none
+	for i, t := range tokens {
+		if t.kind == word && (t.key == "please" || t.key == "pls" || t.key == "plz") && t.article == noArticle && !t.exact && courteous(tokens, i) {
+			loose, sep = true, max(sep, t.sep)
+			continue
+		}
+		if loose {
+			t.loose, t.sep, loose, sep = true, max(sep, t.sep), false, none
+			t.first = t.first || len(out) == 0
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// courteous reports whether the please at i stands where it is no verb: at an end of
+// the sentence, or beside a comma, or before a request.
+func courteous(tokens []token, i int) bool {
+	if i == 0 || i == len(tokens)-1 || tokens[i].sep != none || tokens[i+1].sep != none {
+		return i == 0 || tokens[i-1].key != "to" && !pronouns[tokens[i-1].key] || tokens[i].sep != none
+	}
+	return requests[tokens[i+1].key] && tokens[i-1].key != "to"
+}

@@ -1,0 +1,245 @@
+package similar
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// scanner cuts a text into tokens. It loses nothing that could matter: what it does
+// not understand becomes a token that must be the same on both sides. What it drops
+// is white space, the kind of a stop, and which pair of marks a quotation stands in.
+type scanner struct {
+	text   string
+	tokens []token
+	sep    separator
+	spaced bool
+	line   int // where the line that is being read began
+}
+
+var invisible = strings.NewReplacer("\r\n", "\n", "\u200b", "", "\ufeff", "", "\u00ad", "", "’", "'", "\u02bc", "'", "\u2011", "-", "\u2212", "-")
+
+func scan(s string) []token {
+	var sc scanner
+	var prose []string
+	flush := func() {
+		if len(prose) > 0 {
+			sc.prose(invisible.Replace(strings.Join(prose, "\n")))
+			prose = prose[:0]
+		}
+		sc.stop('\n')
+	}
+	lines := dedent(strings.Split(strings.ReplaceAll(s, "\r\n", "\n"), "\n"))
+	for i := 0; i < len(lines); i++ {
+		switch fence := fenceOf(lines[i]); {
+		case fence != "":
+			flush()
+			from := i
+			for i++; i < len(lines) && !strings.HasPrefix(strings.TrimSpace(lines[i]), fence); i++ {
+			}
+			language := strings.TrimLeft(strings.TrimSpace(lines[from]), "`~ ")
+			block := strings.Join(lines[from+1:min(i, len(lines))], "\n")
+			sc.add(code, language+"\n"+block, block)
+			sc.stop('\n')
+		case indented(lines[i]):
+			flush()
+			from := i
+			for i+1 < len(lines) && (indented(lines[i+1]) || strings.TrimSpace(lines[i+1]) == "" && i+2 < len(lines) && indented(lines[i+2])) {
+				i++
+			}
+			block := strings.Join(lines[from:i+1], "\n")
+			sc.add(code, block, block)
+			sc.stop('\n')
+		default:
+			prose = append(prose, lines[i])
+		}
+	}
+	flush()
+	return sc.tokens
+}
+
+// fenceOf returns the marks that open a block of code, or "".
+func fenceOf(line string) string {
+	line = strings.TrimSpace(line)
+	for _, c := range []string{"`", "~"} {
+		if n := len(line) - len(strings.TrimLeft(line, c)); n >= 3 && !strings.Contains(line[n:], c) {
+			return line[:n]
+		}
+	}
+	return ""
+}
+
+// dedent takes away the indentation that all lines share.
+func dedent(lines []string) []string {
+	shared := ""
+	for i, n := 0, 0; i < len(lines); i++ {
+		line := lines[i]
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
+		indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+		if n++; n == 1 {
+			shared = indent
+		}
+		for !strings.HasPrefix(indent, shared) {
+			shared = shared[:len(shared)-1]
+		}
+	}
+	out := make([]string, len(lines))
+	for i, line := range lines {
+		out[i] = strings.TrimPrefix(line, shared)
+	}
+	return out
+}
+
+// indented reports whether the indentation of a line may mean something: in code,
+// in YAML, in a list within a list.
+func indented(line string) bool {
+	return strings.TrimSpace(line) != "" && (strings.HasPrefix(line, "  ") || strings.HasPrefix(line, "\t"))
+}
+
+func (sc *scanner) add(k kind, key, raw string) {
+	sc.tokens = append(sc.tokens, token{kind: k, key: key, raw: raw, sep: sc.sep, spaced: sc.spaced || sc.sep != none})
+	sc.sep, sc.spaced = none, false
+}
+
+// stop notes a mark that ends a sentence, a clause, a line or a paragraph.
+func (sc *scanner) stop(mark byte) {
+	if sc.sep != dash || mark != '\n' {
+		sc.sep = stop
+	}
+	if n := len(sc.tokens); n > 0 && (sc.tokens[n-1].end == 0 || sc.tokens[n-1].end == '\n' || mark == '?') {
+		sc.tokens[n-1].end = mark
+	}
+}
+
+func (sc *scanner) comma() { sc.sep = max(sc.sep, comma) }
+
+func (sc *scanner) prose(s string) {
+	sc.text, sc.line = s, 0
+	for at := 0; at < len(s); {
+		r, n := utf8.DecodeRuneInString(s[at:])
+		if unicode.IsSpace(r) {
+			at = sc.space(at)
+			continue
+		}
+		if text, end := quoted(s, at); end > at {
+			k := quote
+			if r == '`' {
+				k = code
+			}
+			sc.add(k, text, s[at:end])
+			at = end
+			continue
+		}
+		if alone(r) {
+			sc.add(word, s[at:at+n], s[at:at+n])
+			at += n
+			continue
+		}
+		end := chunkEnd(s, at)
+		sc.chunk(s[at:end])
+		at = end
+	}
+}
+
+// space passes white space. A line break is one unless the line goes on below.
+func (sc *scanner) space(at int) int {
+	end := at
+	breaks := 0
+	for end < len(sc.text) {
+		r, n := utf8.DecodeRuneInString(sc.text[end:])
+		if !unicode.IsSpace(r) {
+			break
+		}
+		if r == '\n' {
+			breaks++
+		}
+		end += n
+	}
+	sc.spaced = true
+	if breaks == 0 {
+		return end
+	}
+	next, _ := utf8.DecodeRuneInString(sc.text[end:])
+	if breaks > 1 || !unicode.IsLower(next) || len(strings.Fields(sc.text[sc.line:at])) < 3 {
+		sc.stop('\n')
+	}
+	sc.line = end
+	return end
+}
+
+// quotes are the marks that open a quotation, and what closes it.
+var quotes = map[rune]string{'"': "\"", '“': "”", '„': "“”", '«': "»", '‹': "›", '‘': "’'", '\'': "'", '`': "`", '「': "」", '『': "』"}
+
+// quoted returns the text between quotation marks that open at a place, and where
+// it ends; the same place if none does. A quotation ends within its paragraph.
+func quoted(s string, at int) (string, int) {
+	r, n := utf8.DecodeRuneInString(s[at:])
+	closing, ok := quotes[r]
+	if !ok {
+		return "", at
+	}
+	before, _ := utf8.DecodeLastRuneInString(s[:at])
+	inside := unicode.IsLetter(before) || unicode.IsDigit(before)
+	if at > 0 && inside && (r == '"' || r == '\'' || r == '`') {
+		return "", at // an apostrophe, or inches
+	}
+	ticks := ""
+	if r == '`' {
+		ticks = s[at : len(s)-len(strings.TrimLeft(s[at:], "`"))]
+		if end := strings.Index(s[at+len(ticks):], ticks); end > 0 {
+			return s[at+len(ticks) : at+len(ticks)+end], at + len(ticks) + end + len(ticks)
+		}
+		return "", at
+	}
+	limit := len(s)
+	if i := strings.Index(s[at:], "\n\n"); i >= 0 {
+		limit = at + i
+	}
+	for i := at + n; i < limit; {
+		c, size := utf8.DecodeRuneInString(s[i:])
+		if strings.ContainsRune(closing, c) && closes(s, i, size, c) {
+			return s[at+n : i], i + size
+		}
+		i += size
+	}
+	return "", at
+}
+
+// closes tells a closing mark from an apostrophe.
+func closes(s string, at, size int, c rune) bool {
+	if c != '\'' && c != '’' {
+		return true
+	}
+	before, _ := utf8.DecodeLastRuneInString(s[:at])
+	after, _ := utf8.DecodeRuneInString(s[at+size:])
+	return !unicode.IsSpace(before) && !unicode.IsLetter(after) && !unicode.IsDigit(after)
+}
+
+// chunkEnd returns the end of a run without white space, dashes and opening quotes.
+func chunkEnd(s string, at int) int {
+	for end := at; end < len(s); {
+		r, n := utf8.DecodeRuneInString(s[end:])
+		if unicode.IsSpace(r) || alone(r) {
+			return end
+		}
+		if end > at && (r == '“' || r == '«' || r == '„' || r == '`' || r == '"' && opens(s, end)) {
+			return end
+		}
+		if r == '—' || r == '…' {
+			if end == at {
+				return end + n
+			}
+			return end
+		}
+		end += n
+	}
+	return len(s)
+}
+
+// opens reports whether a " inside a chunk may begin a quotation: after a bracket.
+func opens(s string, at int) bool {
+	before, _ := utf8.DecodeLastRuneInString(s[:at])
+	return strings.ContainsRune("([{:,", before)
+}

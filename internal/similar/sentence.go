@@ -1,0 +1,251 @@
+package similar
+
+import (
+	"slices"
+	"strings"
+)
+
+// sentence is a sentence, a clause or an item of a list: what stands between stops.
+type sentence struct {
+	tokens []token
+	mark   byte // what ends it: . ? or a line break, 0 at the end of the text
+}
+
+func split(tokens []token) []sentence {
+	nearCode(tokens)
+	var out []sentence
+	from := 0
+	for i := range tokens {
+		if i+1 == len(tokens) || tokens[i].end != 0 {
+			out = append(out, sentence{tokens[from : i+1 : i+1], tokens[i].end})
+			from = i + 1
+		}
+	}
+	strange := foreign(tokens)
+	for _, s := range out {
+		if n := words(s.tokens); n >= 4 && known(s.tokens)*7 < n || strange && known(s.tokens)*4 < n {
+			for i := range s.tokens {
+				s.tokens[i].foreign = true
+			}
+		}
+	}
+	return out
+}
+
+// nearCode marks what stands close to code: there, letters and small words matter.
+func nearCode(tokens []token) {
+	const reach = 3
+	for i, t := range tokens {
+		operator := t.kind == symbol && !strings.Contains("()[]&•*#", t.raw)
+		if operator || t.kind == literal && strings.ContainsAny(t.raw, "=(){}[]<>;|\\") {
+			for j := max(0, i-reach); j < min(len(tokens), i+reach+1); j++ {
+				tokens[j].exact = true
+			}
+		}
+	}
+}
+
+// foreign reports whether a text as a whole cannot be read.
+func foreign(tokens []token) bool {
+	return known(tokens)*5 < words(tokens)
+}
+
+func words(tokens []token) (n int) {
+	for i := range tokens {
+		if tokens[i].kind == word {
+			n++
+		}
+	}
+	return n
+}
+
+// known counts the words that are English and hardly anything else.
+func known(tokens []token) (n int) {
+	for i := range tokens {
+		if t := &tokens[i]; t.kind == word && isEnglish(t.key) {
+			n++
+		}
+	}
+	return n
+}
+
+func isEnglish(key string) bool {
+	if english[key] || common(key) || contracted[key] != "" {
+		return true
+	}
+	if len(key) < 4 || !ascii(key) {
+		return false
+	}
+	first, _, _ := strings.Cut(key, "-")
+	return requests[key] || len(lexiconIndex[key]) > 0 || units[key] != "" || cardinals[first] > 0 || months[key] > 0
+}
+
+// read brings the tokens of a sentence to the form in which they are compared.
+func (s *sentence) read() {
+	s.letters()
+	if len(s.tokens) == 0 || s.tokens[0].foreign {
+		s.numbers()
+		return
+	}
+	s.expand()
+	s.numbers()
+	s.dates()
+	s.articles()
+	s.counted()
+}
+
+// letters notes how words are written, and where a capital says nothing.
+func (s *sentence) letters() {
+	upper, caps, all := 0, 0, 0
+	for i := range s.tokens {
+		t := &s.tokens[i]
+		if t.kind != word {
+			continue
+		}
+		t.letters = lettersOf(t.raw)
+		if all++; t.letters == capitals && len(t.raw) > 1 {
+			caps++
+		}
+		if t.letters != small {
+			upper++
+		}
+	}
+	shouted := all >= 3 && caps*10 >= all*8
+	title := all >= 4 && upper*10 >= all*7
+	for i := range s.tokens {
+		s.tokens[i].shouted = shouted || title
+	}
+	if len(s.tokens) > 0 {
+		s.tokens[0].first = true
+	}
+}
+
+// expand writes contractions out and brings spelling to one form.
+func (s *sentence) expand() {
+	out := make([]token, 0, len(s.tokens)+4)
+	for _, t := range s.tokens {
+		if t.kind != word || t.exact {
+			out = append(out, t)
+			continue
+		}
+		parts := strings.Fields(full(t.key))
+		if len(parts) < 2 {
+			t.key = parts[0]
+			out = append(out, t)
+			continue
+		}
+		for i, p := range parts {
+			next := t
+			next.key = p
+			if i > 0 {
+				next.sep, next.first, next.letters, next.end = none, false, small, 0
+			}
+			out = append(out, next)
+		}
+		out[len(out)-1].end = t.end
+	}
+	s.tokens = out
+}
+
+// full writes a word out: "don't" is "do not", "colour" is "color".
+func full(key string) string {
+	if w := contracted[key]; w != "" {
+		return w
+	}
+	for _, c := range []struct{ end, word string }{{"n't", " not"}, {"'ll", " will"}, {"'re", " are"}, {"'ve", " have"}, {"'d", " would"}} {
+		if stem, ok := strings.CutSuffix(key, c.end); ok && stem != "" {
+			return stem + c.word
+		}
+	}
+	return american(key)
+}
+
+// articles makes an article a mark of the word that follows it.
+func (s *sentence) articles() {
+	out := make([]token, 0, len(s.tokens))
+	for i := 0; i < len(s.tokens); i++ {
+		if !s.isArticle(i) {
+			out = append(out, s.tokens[i])
+			continue
+		}
+		a, t := s.tokens[i], s.tokens[i+1]
+		i++
+		t.article = indefinite
+		if a.key == "the" {
+			t.article = definite
+		}
+		t.tight = t.kind != word || t.exact || t.name() || belongs(out, a.key, t.key)
+		t.sep, t.first = a.sep, a.first && t.letters == small
+		out = append(out, t)
+	}
+	s.tokens = out
+}
+
+func (s *sentence) isArticle(i int) bool {
+	t := &s.tokens[i]
+	if t.kind != word || t.key != "a" && t.key != "an" && t.key != "the" || t.exact {
+		return false
+	}
+	if i+1 == len(s.tokens) || s.tokens[i+1].sep != none || s.isWordOf(i+1, "a", "an", "the") {
+		return false
+	}
+	if t.letters != small && !t.first && !t.shouted {
+		return false // vitamin A
+	}
+	return i == 0 || t.key == "the" || !labels[s.tokens[i-1].key]
+}
+
+func (s *sentence) isWordOf(i int, keys ...string) bool {
+	return i >= 0 && i < len(s.tokens) && s.tokens[i].kind == word && slices.Contains(keys, s.tokens[i].key)
+}
+
+// belongs reports whether a phrase means something else without its article.
+func belongs(before []token, article, next string) bool {
+	if article != "the" {
+		return fewWords[next]
+	}
+	if fewWords[next] {
+		return true
+	}
+	return idioms[next] && len(before) > 0 && prepositions[before[len(before)-1].key]
+}
+
+// counted marks the words close behind one that makes their number matter.
+func (s *sentence) counted() {
+	const reach = 3
+	for i := range s.tokens {
+		t := &s.tokens[i]
+		kindOf := t.key == "what" && !s.isWordOf(i+1, "is", "are", "do", "does", "can", "should", "happens")
+		if t.kind == number || t.kind == word && counting[t.key] || t.article == definite || kindOf {
+			for j := i; j < min(len(s.tokens), i+reach); j++ {
+				s.tokens[j].counted = true
+			}
+		}
+	}
+}
+
+// asking notes whether the sentence asks, and whether only its mark says so.
+func (s *sentence) asking(readable bool) {
+	if len(s.tokens) == 0 {
+		return
+	}
+	opening := ""
+	for i := range s.tokens {
+		if s.tokens[i].kind == word {
+			opening = s.tokens[i].key
+			break
+		}
+	}
+	general := readable && openers[opening]
+	last := &s.tokens[len(s.tokens)-1]
+	switch {
+	case general || readable && requests[opening]:
+	case s.mark == '?':
+		last.asking = asked
+	case (s.mark == 0 || s.mark == '\n') && !readable:
+		last.asking = open
+	}
+	for i := range s.tokens {
+		s.tokens[i].question = general
+	}
+}

@@ -1,0 +1,285 @@
+package pawl
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/pawlhq/pawl/internal/similar"
+)
+
+const (
+	nearMost  = 256 // tasks of a scope that are compared, the newest ones
+	sketchFar = 24  // bits of 64 in which sketches differ of texts that are not compared by words
+	readMost  = 8   // of those that are nearest, whose texts are read
+)
+
+// match is a task whose result answers another one.
+type match struct {
+	row   *TaskRow
+	score float64
+}
+
+// unlessSimilar returns work that looks for a near-duplicate before it does w. Where that
+// fails, w is done as if there were none.
+func (a *attempt) unlessSimilar(s *Similar, w work) work {
+	if s == nil || a.row.isForked() {
+		return w
+	}
+	return func(ctx context.Context) (any, error) {
+		p, m, near, err := a.findSimilar(ctx, s)
+		switch {
+		case err != nil && (ctx.Err() != nil || errors.Is(err, ErrBudget)):
+			return nil, err
+		case err != nil:
+			a.client.log.Warn("near-duplicates are not looked for", "task", a.row.ID, "operation", a.row.Operation, "error", err)
+			return w(ctx)
+		case m != nil && !s.Shadow:
+			a.matched = m
+			a.client.log.Info("the result of a near-duplicate is taken", "task", a.row.ID, "operation", a.row.Operation, "of", m.row.ID, "score", m.score)
+			return json.RawMessage(m.row.Output), nil
+		}
+		a.shadow = m
+		out, err := w(ctx)
+		if err == nil && p != nil {
+			a.near = near
+		}
+		return out, err
+	}
+}
+
+func (r *TaskRow) isForked() bool { return r.Links != nil && r.Links.Forked }
+
+// findSimilar returns the attempt's prompt, nil if it has no text; the task whose result
+// may be taken, nil if there is none; and what is to be kept of this one.
+func (a *attempt) findSimilar(ctx context.Context, s *Similar) (*prompt, *match, *NearAs, error) {
+	p, err := a.client.promptOf(ctx, a.row)
+	if err != nil || p == nil || p.isEmpty() {
+		return nil, nil, nil, err
+	}
+	if s.Embed != nil {
+		if err := p.embed(withLimit(ctx, s.limit()), s); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	found, err := a.client.store.Near(ctx, p.scope)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	near := &NearAs{Scope: p.scope, Near: Near{Text: p.hash, Sketch: p.sketch(), Vector: packVector(p.vector)}}
+	young := found.Near[:0:0]
+	for i, n := range found.Near {
+		if i >= nearMost-1 || time.Since(n.At) > s.within() {
+			near.Drop = append(near.Drop, n.Seq)
+		} else if n.Task != a.row.ID {
+			young = append(young, n)
+		}
+	}
+	if len(a.unasked()) > 0 {
+		return p, nil, near, nil // it is on its way already
+	}
+	m, err := a.client.bestOf(ctx, s, p, young, found.Apart)
+	return p, m, near, err
+}
+
+func (s *Similar) within() time.Duration {
+	if s.Within == 0 {
+		return defaultWithin
+	}
+	return s.Within
+}
+
+func (s *Similar) limit() string {
+	if s.Limit == "" {
+		return defaultEmbeds
+	}
+	return s.Limit
+}
+
+func (s *Similar) threshold() float64 {
+	switch {
+	case s.Threshold != 0:
+		return s.Threshold
+	case s.Embed != nil:
+		return defaultCosine
+	}
+	return similar.DefaultThreshold
+}
+
+// candidate is a task that may be a match, by what is kept of it.
+type candidate struct {
+	Near
+	score float64
+}
+
+// bestOf returns the task of those nearby that is most like a prompt, if it is like
+// enough; nil if none is.
+func (c *Client) bestOf(ctx context.Context, s *Similar, p *prompt, nearby []Near, apart [][2]uint64) (*match, error) {
+	all := p.rank(s, nearby, apart)
+	if len(all) == 0 {
+		return nil, nil
+	}
+	ids := make([]ID, len(all))
+	for i := range all {
+		ids[i] = all[i].Task
+	}
+	rows, err := c.store.List(ctx, c.now, Filter{IDs: ids, States: []State{Succeeded}})
+	if err != nil {
+		return nil, err
+	}
+	var best *match
+	for _, row := range rows {
+		other, err := c.promptOf(ctx, row)
+		if err != nil || other == nil || other.scope != p.scope {
+			continue // it was retried with another input
+		}
+		i := slices.IndexFunc(all, func(c candidate) bool { return c.Task == row.ID })
+		if score := p.like(s, other, all[i].score); score >= s.threshold() && (best == nil || score > best.score) {
+			best = &match{row, score}
+		}
+	}
+	return best, nil
+}
+
+// rank returns the tasks that are worth to be read, the nearest first.
+func (p *prompt) rank(s *Similar, nearby []Near, apart [][2]uint64) []candidate {
+	var all []candidate
+	sketch := p.sketch()
+	for _, n := range nearby {
+		if slices.Contains(apart, pairOf(p.hash, n.Text)) {
+			continue
+		}
+		c := candidate{n, 1 - float64(similar.Distance(sketch, n.Sketch))/64}
+		switch {
+		case s.Embed == nil && similar.Distance(sketch, n.Sketch) > sketchFar:
+			continue
+		case s.Embed != nil:
+			if c.score = similar.Cosine(p.vector, unpackVector(n.Vector)); c.score < s.threshold() {
+				continue
+			}
+		}
+		all = append(all, c)
+	}
+	slices.SortStableFunc(all, func(a, b candidate) int {
+		switch {
+		case a.score > b.score:
+			return -1
+		case a.score < b.score:
+			return 1
+		}
+		return 0
+	})
+	return all[:min(len(all), readMost)]
+}
+
+// like returns how alike two prompts of one scope are: the least of their texts, or 0 if
+// anything speaks against it. cosine is that of their embeddings.
+func (p *prompt) like(s *Similar, other *prompt, cosine float64) float64 {
+	least := 1.0
+	for i := range p.ready {
+		if p.texts[i] == other.texts[i] {
+			continue
+		}
+		if s.Embed != nil {
+			if similar.Differs(p.ready[i], other.ready[i]) != "" {
+				return 0
+			}
+			least = min(least, cosine)
+			continue
+		}
+		score, why := similar.ByText(p.ready[i], other.ready[i], s.threshold())
+		if why != "" {
+			return 0
+		}
+		least = min(least, score)
+	}
+	return least
+}
+
+func (p *prompt) isEmpty() bool {
+	return !slices.ContainsFunc(p.ready, func(t *similar.Text) bool { return !t.Empty() })
+}
+
+// embed asks for the embedding of the texts.
+func (p *prompt) embed(ctx context.Context, s *Similar) error {
+	all := ""
+	for i, t := range p.texts {
+		if i > 0 {
+			all += "\n\n"
+		}
+		all += t
+	}
+	vectors, err := s.Embed.Embed(ctx, all)
+	if err != nil {
+		return err
+	}
+	if len(vectors) != 1 || len(vectors[0]) == 0 {
+		return errors.New("the embedder gave no vector")
+	}
+	p.vector = vectors[0]
+	return nil
+}
+
+// packVector returns a vector with one signed byte for each dimension: its direction to
+// within a percent, which is what it is compared by.
+func packVector(v []float32) []byte {
+	if len(v) == 0 {
+		return nil
+	}
+	most := 0.0
+	for _, x := range v {
+		most = max(most, math.Abs(float64(x)))
+	}
+	b := make([]byte, len(v))
+	for i, x := range v {
+		if most > 0 {
+			b[i] = byte(int8(math.Round(127 * float64(x) / most)))
+		}
+	}
+	return b
+}
+
+func unpackVector(b []byte) []float32 {
+	v := make([]float32, len(b))
+	for i, x := range b {
+		v[i] = float32(int8(x))
+	}
+	return v
+}
+
+// savingOf returns what is entered into the ledger of a task whose result is taken, or
+// would have been.
+func (m *match) savingOf(kind EntryKind, currency string) Saving {
+	s := Saving{Kind: kind, Of: m.row.ID, Score: m.score}
+	for _, a := range m.row.Attempts {
+		s.Calls += int64(a.Calls)
+		s.Usage = s.Usage.Add(a.Usage)
+		s.Cost += a.Cost
+	}
+	if s.Cost != 0 {
+		s.Currency = currency
+	}
+	return s
+}
+
+// heading returns the conversation that led to the result that is taken, and its nodes:
+// the other task may be removed before the one that follows is added.
+func (m *match) heading(ctx context.Context, c *Client) (head Hash, chars int, nodes []Node, err error) {
+	head = m.row.Head
+	if head.IsZero() {
+		head = m.row.Conversation
+	}
+	if head.IsZero() {
+		return head, 0, nil, nil
+	}
+	if nodes, err = c.store.Conversation(ctx, head); err != nil {
+		return Hash{}, 0, nil, err
+	}
+	for _, n := range nodes {
+		chars += len(n.Message.JSON())
+	}
+	return head, chars, nodes, nil
+}

@@ -1,0 +1,1 @@
+DELETE FROM ledger WHERE kind = ? AND hour BETWEEN ? AND ?

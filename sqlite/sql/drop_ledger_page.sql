@@ -1,0 +1,1 @@
+DELETE FROM ledger WHERE hour = ? AND kind = ? AND number = ?

@@ -1,0 +1,63 @@
+package pawl
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pawlhq/pawl/llm"
+)
+
+// ErrBudget is what a call returns that a [Budget] does not let go, with the budget and
+// its numbers. Return it: the task is blocked until the budget is raised or its next
+// period begins, and goes on with what it has stored.
+var ErrBudget = errors.New("pawl: a budget is used up")
+
+// stopped is the failure of a call that a budget stops.
+func (a *attempt) stopped(call llm.Call, s *Stop) error {
+	if s.Never {
+		return &llm.Error{Class: llm.Permanent, API: call.API.Name(), Message: s.Why}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.stop == nil || later(s.Until, a.stop.Until) {
+		a.stop = s // what ends last is waited for
+	}
+	return fmt.Errorf("%w: %s", ErrBudget, s.Why)
+}
+
+// later reports whether a time is after another one; zero is never.
+func later(a, b time.Time) bool { return !b.IsZero() && (a.IsZero() || a.After(b)) }
+
+// stoppedBy returns the budget that has stopped a call of the attempt, nil if none has.
+func (a *attempt) stoppedBy() *Stop {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.stop
+}
+
+// finish is the outcome of an attempt whose handler could not go on within a budget.
+func (s *Stop) finish(l Lease, now time.Time) Finish {
+	f := Finish{Lease: l, To: Blocked, Park: &Park{Stop: s}}
+	if !s.Until.IsZero() {
+		f.Delay = max(s.Until.Sub(now), time.Millisecond)
+	}
+	f.Attempt.Class, f.Attempt.Message = Parked, s.Why
+	return f
+}
+
+// isStopped reports whether a handler one of whose calls was stopped failed for that. It
+// did unless it says something else itself, or returns another call's failure: code that
+// does not wrap errors says neither.
+func (o *outcome) isStopped() bool {
+	var said *verdict
+	var call *llm.Error
+	var crash *panicError
+	switch {
+	case o.err == nil || o.cause != nil:
+		return false
+	case errors.Is(o.err, ErrBudget):
+		return true
+	}
+	return !errors.As(o.err, &said) && !errors.As(o.err, &call) && !errors.As(o.err, &crash)
+}

@@ -1,0 +1,241 @@
+package pawl_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/limit"
+	"github.com/pawlhq/pawl/llm"
+	"github.com/pawlhq/pawl/price"
+)
+
+// entries returns the ledger, without what differs from run to run.
+func entries(t *testing.T, c *pawl.Client, f pawl.LedgerFilter) []pawl.Entry {
+	t.Helper()
+	var all []pawl.Entry
+	for e, err := range c.Entries(t.Context(), f) {
+		must(t, err)
+		all = append(all, e)
+	}
+	return all
+}
+
+// usage returns the sums of the ledger.
+func usage(t *testing.T, c *pawl.Client, by ...pawl.Dimension) []pawl.UsageRow {
+	t.Helper()
+	var all []pawl.UsageRow
+	for r, err := range c.Usage(t.Context(), pawl.LedgerFilter{}, by...) {
+		must(t, err)
+		all = append(all, r)
+	}
+	return all
+}
+
+var byChance = cmpopts.IgnoreFields(pawl.Entry{}, "At", "Task", "Run", "Key", "Waited", "Of", "Again")
+
+func TestEachCallIsInTheLedger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := &llm.Error{Class: llm.Transient, Status: 500, Message: "internal error"}
+		m := &model{answer: failFirst(1, broken)}
+		c := newClient(newStore(t), pawl.Config{Prices: testPrices})
+		asks.Handle(c, asking(m))
+		start(t, c)
+		run := add(t, c, asks, "hello", pawl.User("ann"))
+		result(t, run)
+		got := entries(t, c, pawl.LedgerFilter{})
+		one := pawl.Entry{Kind: pawl.EntryFailed, Attempt: 1, Operation: "ask", Queue: "default", User: "ann", Limit: "default", Model: "test", Class: llm.Transient, Calls: 1}
+		two := one
+		two.Kind, two.Attempt, two.Class = pawl.EntryAnswered, 2, ""
+		two.Usage, two.Cost, two.Currency = llm.Usage{Input: 10, Output: 5}, 20_000, "EUR"
+		if diff := cmp.Diff([]pawl.Entry{one, two}, got, byChance); diff != "" {
+			t.Errorf("the ledger (-want +got):\n%s", diff)
+		}
+		if r := row(t, c, run.ID); r.LastAttempt().Cost != 20_000 {
+			t.Errorf("the attempt cost %v; want 0.00002", r.LastAttempt().Cost)
+		}
+		_, err := c.Delete(t.Context(), pawl.Filter{})
+		must(t, err)
+		rows := usage(t, c, pawl.ByUser, pawl.ByModel)
+		want := []pawl.UsageRow{
+			{UsageKey: pawl.UsageKey{User: "ann", Model: "test"}, Sums: map[pawl.EntryKind]pawl.Sum{pawl.EntryFailed: {Calls: 1}}},
+			{UsageKey: pawl.UsageKey{User: "ann", Model: "test", Currency: "EUR"}, Sums: map[pawl.EntryKind]pawl.Sum{
+				pawl.EntryAnswered: {Calls: 1, Usage: llm.Usage{Input: 10, Output: 5}, Cost: 20_000},
+			}},
+		}
+		if diff := cmp.Diff(want, rows); diff != "" {
+			t.Errorf("after the task is deleted (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestAModelWithoutAPriceIsCountedInTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(newStore(t), pawl.Config{Prices: &price.Table{Date: "2026-01-01", Currency: "EUR", Models: map[string]price.Rates{"another": {Input: 1}}}})
+		asks.Handle(c, asking(&model{}))
+		start(t, c)
+		result(t, add(t, c, asks, "hello"))
+		rows := usage(t, c)
+		if len(rows) != 1 || rows[0].Currency != "" || rows[0].Unpriced != (pawl.Sum{Calls: 1, Usage: llm.Usage{Input: 10, Output: 5}}) {
+			t.Errorf("Usage = %+v; want one call that is unpriced", rows)
+		}
+	})
+}
+
+func TestARetrySavesWhatItTakesFromTheStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, fails := &model{}, true
+		c := newClient(newStore(t), pawl.Config{Prices: testPrices})
+		asks.Handle(c, func(ctx context.Context, t *pawl.Task[string]) (string, error) {
+			for _, q := range []string{"one", "two"} {
+				if _, err := t.Ask(ctx, m, q); err != nil {
+					return "", err
+				}
+			}
+			if fails {
+				fails = false
+				return "", errors.New("the file is not there yet")
+			}
+			return "done", nil
+		})
+		start(t, c)
+		run := add(t, c, asks, "x")
+		result(t, run)
+		saved := entries(t, c, pawl.LedgerFilter{Kinds: []pawl.EntryKind{pawl.EntryRetried}})
+		want := []pawl.Entry{{
+			Kind: pawl.EntryRetried, Attempt: 2, Operation: "ask", Queue: "default", Limit: "default", Model: "test", Calls: 2,
+			Usage: llm.Usage{Input: 20, Output: 10}, Cost: 40_000, Currency: "EUR",
+		}}
+		if diff := cmp.Diff(want, saved, byChance); diff != "" || m.calls() != 2 {
+			t.Errorf("%d calls; savings (-want +got):\n%s", m.calls(), diff)
+		}
+	})
+}
+
+// A handler that goes on after a wait takes its own answers up again: nobody would have
+// paid for these twice.
+func TestAWaitSavesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &model{}
+		c := newClient(newStore(t), pawl.Config{Prices: testPrices})
+		asks.Handle(c, func(ctx context.Context, t *pawl.Task[string]) (string, error) {
+			if _, err := t.Ask(ctx, m, "may I?"); err != nil {
+				return "", err
+			}
+			return pawl.Await[string](ctx, "approval")
+		})
+		start(t, c)
+		run := add(t, c, asks, "x")
+		idle()
+		must(t, c.Signal(t.Context(), run.ID, "approval", "yes"))
+		result(t, run)
+		if saved := entries(t, c, pawl.LedgerFilter{Kinds: []pawl.EntryKind{pawl.EntryRetried}}); len(saved) > 0 {
+			t.Errorf("savings: %+v; want none", saved)
+		}
+	})
+}
+
+func TestWhatIsJoinedOrReusedIsSaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &model{answer: func(ctx context.Context, n int) (*llm.Response, error) {
+			time.Sleep(time.Second)
+			return say("yes"), nil
+		}}
+		c := newClient(newStore(t), pawl.Config{Prices: testPrices})
+		asks.Handle(c, asking(m))
+		start(t, c)
+		first := add(t, c, asks, "x")
+		second := add(t, c, asks, "x")
+		if kinds := kindsOf(entries(t, c, pawl.LedgerFilter{})); len(kinds) > 0 {
+			t.Errorf("entries before the end: %v; want none: nobody knows what is saved", kinds)
+		}
+		result(t, first)
+		result(t, second)
+		third := add(t, c, asks, "x", pawl.Reuse(time.Hour))
+		result(t, third)
+		want := []pawl.EntryKind{pawl.EntryAnswered, pawl.EntryJoined, pawl.EntryReused}
+		got := entries(t, c, pawl.LedgerFilter{})
+		kinds := kindsOf(got)
+		slices.Sort(kinds)
+		if !slices.Equal(kinds, want) || m.calls() != 1 {
+			t.Fatalf("entries %v after %d calls; want %v after 1", kinds, m.calls(), want)
+		}
+		for _, e := range got {
+			if e.Calls != 1 || e.Usage != (llm.Usage{Input: 10, Output: 5}) || e.Cost != 20_000 {
+				t.Errorf("%s: %+v; want what the one call used", e.Kind, e)
+			}
+		}
+	})
+}
+
+func kindsOf(entries []pawl.Entry) []pawl.EntryKind {
+	var kinds []pawl.EntryKind
+	for _, e := range entries {
+		kinds = append(kinds, e.Kind)
+	}
+	return kinds
+}
+
+func TestCallsThatWaitInsteadOfBeingRefusedAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(newStore(t), pawl.Config{Limits: map[string]limit.Config{"default": {Requests: 60}}})
+		asks.Handle(c, func(ctx context.Context, t *pawl.Task[string]) (string, error) {
+			for range 20 {
+				if _, err := t.Ask(ctx, &model{}, "again"); err != nil {
+					return "", err
+				}
+			}
+			return "done", nil
+		})
+		start(t, c)
+		result(t, add(t, c, asks, "x"))
+		rows := usage(t, c)
+		if len(rows) != 1 || rows[0].Sent() != 20 || rows[0].Waited < 5 || rows[0].Waited > 15 {
+			t.Errorf("Usage = %+v; want 20 calls, most of which waited", rows)
+		}
+	})
+}
+
+// A worker that dies while a call is under way leaves the call in the ledger as unknown;
+// the one that is sent in its place says so.
+func TestACallThatIsSentAgainSaysForWhich(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore(t)
+		doomed := &mortal{Store: store}
+		m := &model{answer: func(ctx context.Context, n int) (*llm.Response, error) {
+			if n == 1 {
+				doomed.die()
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return say("yes"), nil
+		}}
+		run := func(s pawl.Store) *pawl.Client {
+			c := newClient(s, pawl.Config{Prices: testPrices})
+			asks.Handle(c, asking(m))
+			start(t, c)
+			return c
+		}
+		first := add(t, run(doomed), asks, "x")
+		idle()
+		c := run(store)
+		_, err := c.Get(t.Context(), first.ID)
+		must(t, err)
+		time.Sleep(time.Minute)
+		idle()
+		all := entries(t, c, pawl.LedgerFilter{})
+		if kinds := kindsOf(all); !slices.Equal(kinds, []pawl.EntryKind{pawl.EntryUnknown, pawl.EntryAnswered}) {
+			t.Fatalf("entries: %v; want an unknown call, and the answered one", kinds)
+		}
+		if all[1].Again != all[0].Key || all[0].Usage.Total() == 0 || all[0].Cost == 0 {
+			t.Errorf("the call is sent again for %q; want %q, of which something was expected: %+v", all[1].Again, all[0].Key, all[0])
+		}
+	})
+}
