@@ -107,7 +107,7 @@ func (a *attempt) addChildren(ctx context.Context, adds []childAdd) ([]Added, er
 // refused returns why nothing was added: the task was asked to stop, or the lease is lost.
 func (a *attempt) refused(ctx context.Context) error {
 	rows, err := insist(ctx, func(ctx context.Context) ([]*TaskRow, error) {
-		return a.client.store.List(ctx, a.client.now, Filter{IDs: []ID{a.row.ID}})
+		return a.client.store.List(ctx, a.client.now, Filter{IDs: []ID{a.row.ID}, Bare: true})
 	})
 	if err != nil {
 		return err
@@ -133,7 +133,7 @@ func (a *attempt) isAbove(ctx context.Context, twin Added) (bool, error) {
 			return false, nil
 		}
 		rows, err := insist(ctx, func(ctx context.Context) ([]*TaskRow, error) {
-			return a.client.store.List(ctx, a.client.now, Filter{IDs: []ID{r.Parent()}})
+			return a.client.store.List(ctx, a.client.now, Filter{IDs: []ID{r.Parent()}, Bare: true})
 		})
 		if err != nil || len(rows) == 0 {
 			return false, err
@@ -153,7 +153,7 @@ func (a *attempt) waitsForUs(ctx context.Context, run ID) (bool, error) {
 	seen := map[ID]bool{run: true}
 	for i := 0; i < len(runs) && i < waitsMost; i++ {
 		rows, err := insist(ctx, func(ctx context.Context) ([]*TaskRow, error) {
-			return a.client.store.List(ctx, a.client.now, Filter{Run: runs[i], States: []State{Blocked, Scheduled, Pending, Running}, Steps: true})
+			return a.client.store.List(ctx, a.client.now, Filter{Run: runs[i], States: []State{Blocked, Scheduled, Pending, Running}, Steps: true, Bare: true})
 		})
 		if err != nil {
 			return false, err

@@ -39,6 +39,19 @@ type branch struct {
 	input  json.RawMessage
 }
 
+// lengths returns how many tasks each branch has, one after the other; nil if that is
+// not known of all of them: where a stage chooses, its answer says what follows.
+func lengths(all []branch) []int {
+	known := make([]int, len(all))
+	for i := range all {
+		if slices.ContainsFunc(all[i].stages, func(s Stage) bool { return len(s.Choose) > 0 }) {
+			return nil
+		}
+		known[i] = len(all[i].stages)
+	}
+	return known
+}
+
 // fan is the handler of a task that has branches and puts their outputs together. It
 // runs at least twice: first it adds the branches and waits for them, at the end it
 // reads what they returned. In between it does nothing: see [Links].
@@ -52,9 +65,10 @@ func (a *attempt) fan(ctx context.Context) (any, error) {
 	for i := range all {
 		firsts[i] = ChildID(a.row.ID, all[i].key)
 	}
-	tails := make([]*TaskRow, len(all))
+	tails := make([]tail, len(all))
 	if a.row.Attempt > 1 || a.row.Links != nil && a.row.Links.Origin != nil {
-		if tails, err = insist(ctx, func(ctx context.Context) ([]*TaskRow, error) { return a.client.tails(ctx, firsts) }); err != nil {
+		known := lengths(all)
+		if tails, err = insist(ctx, func(ctx context.Context) ([]tail, error) { return a.client.tails(ctx, firsts, known) }); err != nil {
 			return nil, err
 		}
 	}
@@ -68,14 +82,14 @@ func (a *attempt) fan(ctx context.Context) (any, error) {
 	var follow []NewTask
 	for i, t := range tails {
 		switch {
-		case t != nil && t.State == Succeeded && t.Follows():
+		case t.cut:
 			return nil, Permanent(fmt.Errorf("what follows %s was removed; retry with an input to begin anew: %w", t.ID, ErrNotFound))
-		case t == nil:
+		case t.TaskRow == nil:
 			follow = append(follow, a.branch(&all[i], !strict, park.AtOnce > 0))
 		case !t.State.Ended():
 			open = true
 		case t.State != Succeeded && strict && a.row.Caught():
-			failed = cmp.Or(failed, t)
+			failed = cmp.Or(failed, t.TaskRow)
 		case t.State != Succeeded && strict:
 			open = true // until somebody retries it
 		}
@@ -91,10 +105,10 @@ func (a *attempt) fan(ctx context.Context) (any, error) {
 
 // giveUp returns the failure of a task that cannot do without a branch that failed.
 // Branches that have not started would do so for nothing, and are cancelled.
-func (a *attempt) giveUp(ctx context.Context, failed *TaskRow, tails []*TaskRow) error {
+func (a *attempt) giveUp(ctx context.Context, failed *TaskRow, tails []tail) error {
 	var ids []ID
 	for _, t := range tails {
-		if t != nil && t.IsInLine() {
+		if t.TaskRow != nil && t.IsInLine() {
 			ids = append(ids, t.ID)
 		}
 	}
@@ -151,9 +165,9 @@ func (a *attempt) branch(b *branch, caught, inLine bool) NewTask {
 }
 
 // gather puts the outputs of branches together, which have all ended.
-func gather(s *Stage, tails []*TaskRow) (json.RawMessage, error) {
+func gather(s *Stage, tails []tail) (json.RawMessage, error) {
 	if s.Try != nil {
-		return outcomeOfTry(tails[0])
+		return outcomeOfTry(tails[0].TaskRow)
 	}
 	var out bytes.Buffer
 	out.WriteByte("[{"[min(len(s.All), 1)])
@@ -169,7 +183,7 @@ func gather(s *Stage, tails []*TaskRow) (json.RawMessage, error) {
 			name, err = marshal(s.All[i].Name)
 			out.Write(append(name, ':'))
 		case s.Each.BestEffort:
-			value, err = outcomeOfTry(t)
+			value, err = outcomeOfTry(t.TaskRow)
 		}
 		if err != nil {
 			return nil, err

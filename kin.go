@@ -63,7 +63,7 @@ func (c *Client) retryBelow(ctx context.Context, f Filter) ([]ID, error) {
 	return all, nil
 }
 
-// givenUp returns the tasks that f selects whose branches ended with them.
+// givenUp returns the tasks that f selects whose branches ended with them, as bare rows.
 func (c *Client) givenUp(ctx context.Context, f Filter) ([]*TaskRow, error) {
 	var all []*TaskRow
 	for _, end := range []struct {
@@ -74,7 +74,7 @@ func (c *Client) givenUp(ctx context.Context, f Filter) ([]*TaskRow, error) {
 			continue
 		}
 		of := f
-		of.States, of.Class = []State{end.state}, end.class
+		of.States, of.Class, of.Bare = []State{end.state}, end.class, true
 		rows, err := c.store.List(ctx, c.now, of)
 		if err != nil {
 			return nil, err
@@ -90,9 +90,9 @@ func isGivenUp(r *TaskRow) bool {
 	return r.State == Cancelled || isBroken(r) || r.LastAttempt().Class == Expired
 }
 
-// rows returns the tasks of ids, those that are there.
+// rows returns the tasks of ids, those that are there, as bare rows.
 func (c *Client) rows(ctx context.Context, ids []ID) ([]*TaskRow, error) {
-	found, err := c.byID(ctx, ids)
+	found, err := c.byID(ctx, ids, true)
 	return slices.Collect(maps.Values(found)), err
 }
 
@@ -144,7 +144,7 @@ func (c *Client) brokenAbove(ctx context.Context, rows []*TaskRow) (ids []ID, er
 			above = append(above, p)
 		}
 	}
-	parents, err := c.byID(ctx, above)
+	parents, err := c.byID(ctx, above, true)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +167,7 @@ func (c *Client) below(ctx context.Context, rows []*TaskRow, states []State, wan
 	}
 	var ids []ID
 	for run := range runs {
-		tasks, err := c.store.List(ctx, c.now, Filter{Run: run, States: states})
+		tasks, err := c.store.List(ctx, c.now, Filter{Run: run, States: states, Bare: true})
 		if err != nil {
 			return nil, err
 		}

@@ -90,7 +90,9 @@ func (w *worker) remove(ctx context.Context, k kept) error {
 		}
 		if len(removed) < retainMost {
 			// Some may have been passed over, whose results are still to be read.
-			passed, err := w.store.List(ctx, w.now, old)
+			left := old
+			left.Bare = true
+			passed, err := w.store.List(ctx, w.now, left)
 			if err != nil || len(passed) < retainMost {
 				return err
 			}

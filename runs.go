@@ -69,7 +69,7 @@ const runsPage = 1000
 func (c *Client) runsWithin(ctx context.Context, back *backwards, f RunFilter) ([]ID, error) {
 	seen := map[ID]bool{}
 	ids := []ID{}
-	page := Filter{States: f.States, Operation: f.Operation, User: f.User, After: idAt(back.from), Max: runsPage}
+	page := Filter{States: f.States, Operation: f.Operation, User: f.User, After: idAt(back.from), Max: runsPage, Bare: true}
 	for {
 		rows, err := c.List(ctx, page)
 		if err != nil {

@@ -48,7 +48,7 @@ func (c *Client) receiver(ctx context.Context, id ID, name string) (ID, error) {
 	if named.Run != named.ID || named.waitsFor(name) {
 		return id, nil
 	}
-	rows, err := c.store.List(ctx, c.now, Filter{Run: id, States: []State{Blocked, Scheduled, Pending, Running}})
+	rows, err := c.store.List(ctx, c.now, Filter{Run: id, States: []State{Blocked, Scheduled, Pending, Running}, Bare: true})
 	if err != nil {
 		return ID{}, err
 	}

@@ -74,7 +74,7 @@ type Tasks interface {
 	Change(ctx context.Context, now time.Time, f Filter, c Change) ([]ID, error)
 
 	// List returns the tasks that f selects, oldest first, without their steps
-	// unless f asks for them.
+	// unless f asks for them, and without what they were given if f asks for bare rows.
 	List(ctx context.Context, now time.Time, f Filter) ([]*TaskRow, error)
 
 	// Groups returns the dead letters that f selects by fingerprint and class,
@@ -369,6 +369,7 @@ type Filter struct {
 	EndedFor    time.Duration `json:"ended_for,omitempty"`   // only tasks that ended this long ago, or longer
 	Max         int           `json:"max,omitempty"`         // 0 for no bound
 	Steps       bool          `json:"steps,omitempty"`       // List returns the steps too
+	Bare        bool          `json:"bare,omitempty"`        // List returns rows without what they were given, which may be large; see [TaskRow.BeBare]
 }
 
 // Change is what to do with tasks.

@@ -142,6 +142,14 @@ func (r *TaskRow) WaitsForBudget(name string) bool {
 	return r.State == Blocked && r.Links != nil && r.Links.Wait != nil && name != "" && r.Links.Wait.Budget == name
 }
 
+// BeBare takes from a copy of a row what its task was given and never changes: Input,
+// Data, Next, Conversation, Identity, MaxAttempts and Added. What has become of the task
+// stays, its Output among it.
+func (r *TaskRow) BeBare() {
+	r.Input, r.Data, r.Next, r.Conversation, r.Identity = nil, nil, nil, Hash{}, Hash{}
+	r.MaxAttempts, r.Added = 0, time.Time{}
+}
+
 // Lease is a worker's right to a task until the lease ends: the fencing token.
 type Lease struct {
 	Task    ID

@@ -118,12 +118,13 @@ func (c *Client) watchLines(ctx context.Context, firsts []ID) ([]line, error) {
 // look reads how lines stand; those of before that are not asked for stay as they are.
 // open is how many of all have not ended.
 func (c *Client) look(ctx context.Context, firsts []ID, before []line) (lines []line, open int, err error) {
-	tails, err := c.tails(ctx, firsts)
+	ends, err := c.tails(ctx, firsts, nil)
 	if err != nil {
 		return nil, 0, err
 	}
+	tails := make([]*TaskRow, len(ends))
 	for i, first := range firsts {
-		if tails[i] == nil || tails[i].State == Succeeded && tails[i].Follows() {
+		if tails[i] = ends[i].TaskRow; tails[i] == nil || ends[i].cut {
 			// A part of it was removed: what is left of a run tells how it ended.
 			rest, err := c.rest(ctx, first)
 			if err != nil {
@@ -205,30 +206,37 @@ func (c *Client) failed(ctx context.Context, run ID) (*TaskRow, error) {
 // listMost is how many tasks are read by their ids at a time.
 const listMost = 1000
 
-// tails returns the last task so far of each line that begins with one of firsts,
-// nil if there is none.
-func (c *Client) tails(ctx context.Context, firsts []ID) ([]*TaskRow, error) {
-	tails := make([]*TaskRow, len(firsts))
+// tail is the last task so far of a line.
+type tail struct {
+	*TaskRow      // nil if there is none
+	cut      bool // it has succeeded, and what follows it is not there: that was removed
+}
+
+// tails returns the last task so far of each line that begins with one of firsts.
+// lengths are how many tasks each of them has in all, if that is known: then no row has
+// to say what follows it, and they are bare.
+func (c *Client) tails(ctx context.Context, firsts []ID, lengths []int) ([]tail, error) {
+	tails := make([]tail, len(firsts))
 	ids := slices.Clone(firsts)
 	at := make([]int, len(firsts)) // whose ids they are
 	for i := range at {
 		at[i] = i
 	}
-	for len(ids) > 0 {
-		rows, err := c.byID(ctx, ids)
+	for place := 1; len(ids) > 0; place++ {
+		rows, err := c.byID(ctx, ids, lengths != nil)
 		if err != nil {
 			return nil, err
 		}
 		var nextIDs []ID
 		var nextAt []int
 		for i, id := range ids {
-			r := rows[id]
+			r, of := rows[id], at[i]
 			if r == nil {
 				continue
 			}
-			tails[at[i]] = r
-			if r.State == Succeeded && r.Follows() {
-				nextIDs, nextAt = append(nextIDs, FollowID(id)), append(nextAt, at[i])
+			follows := r.State == Succeeded && (lengths == nil && r.Follows() || lengths != nil && place < lengths[of])
+			if tails[of] = (tail{r, follows}); follows {
+				nextIDs, nextAt = append(nextIDs, FollowID(id)), append(nextAt, of)
 			}
 		}
 		ids, at = nextIDs, nextAt
@@ -236,8 +244,8 @@ func (c *Client) tails(ctx context.Context, firsts []ID) ([]*TaskRow, error) {
 	return tails, nil
 }
 
-// byID reads tasks by their ids. What of many there is is read at the same time.
-func (c *Client) byID(ctx context.Context, ids []ID) (map[ID]*TaskRow, error) {
+// byID reads tasks by their ids, bare or whole. What of many there is is read at the same time.
+func (c *Client) byID(ctx context.Context, ids []ID, bare bool) (map[ID]*TaskRow, error) {
 	parts := slices.Collect(slices.Chunk(ids, listMost))
 	rows := make([][]*TaskRow, len(parts))
 	errs := make([]error, len(parts))
@@ -246,7 +254,7 @@ func (c *Client) byID(ctx context.Context, ids []ID) (map[ID]*TaskRow, error) {
 	for i, part := range parts {
 		free <- struct{}{}
 		reads.Go(func() {
-			rows[i], errs[i] = c.store.List(ctx, c.now, Filter{IDs: part})
+			rows[i], errs[i] = c.store.List(ctx, c.now, Filter{IDs: part, Bare: bare})
 			<-free
 		})
 	}

@@ -21,9 +21,19 @@ func (s *Store) List(ctx context.Context, now time.Time, f pawl.Filter) ([]*pawl
 	found := s.find(now, f)
 	rows := make([]*pawl.TaskRow, len(found))
 	for i, t := range found {
-		rows[i] = copyOf(&t.row, f.Steps)
+		rows[i] = listed(&t.row, &f)
 	}
 	return rows, nil
+}
+
+// listed returns a copy of a row as f asks for it.
+func listed(r *pawl.TaskRow, f *pawl.Filter) *pawl.TaskRow {
+	if !f.Bare {
+		return copyOf(r, f.Steps)
+	}
+	bare := *r
+	bare.BeBare()
+	return copyOf(&bare, f.Steps)
 }
 
 // copyOf returns a copy of a row that shares only the bytes of its values.

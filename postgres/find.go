@@ -91,6 +91,9 @@ const wholeColumns = `t.id, t.run, t.seq, t.bin, t.added, t.queue, t.limits, t.o
   l.wake, l.chars, l.max_tokens, l.output, l.cost, l.share, l.calls, coalesce(l.more, e.more),
   e.ended, e.fingerprint, e.output, coalesce(l.xmin, e.xmin)`
 
+// bareColumns are wholeColumns without what may be large of what a task was given.
+var bareColumns = strings.Replace(wholeColumns, "t.input, t.extra", "null::bytea, null::bytea", 1)
+
 // readWhole reads a row of wholeColumns.
 func readWhole(r *row) (*durable.Record, error) {
 	rec := &durable.Record{}
@@ -145,9 +148,16 @@ func (tx *transaction) find(f pawl.Filter, now time.Time) ([]*durable.Record, er
 	if f.Max > 0 {
 		rest = fmt.Sprintf("order by t.id limit %d", f.Max)
 	}
-	err := tx.read(tx.search(selecting(&f, now), wholeColumns, rest, func(r *row) error {
+	columns := wholeColumns
+	if f.Bare {
+		columns = bareColumns
+	}
+	err := tx.read(tx.search(selecting(&f, now), columns, rest, func(r *row) error {
 		rec, err := readWhole(r)
 		if err == nil {
+			if f.Bare {
+				rec.BeBare()
+			}
 			records = append(records, rec)
 			byID[rec.ID] = &rec.TaskRow
 		}

@@ -16,7 +16,7 @@ import (
 func (v *view) Find(f pawl.Filter, now time.Time) ([]*durable.Record, error) {
 	found, err := v.find(f, now)
 	if err == nil {
-		found, err = v.fill(found, f.Steps)
+		found, err = v.fill(found, &f)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("find tasks: %w", err)

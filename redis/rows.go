@@ -1,6 +1,8 @@
 package redis
 
 import (
+	"slices"
+
 	"github.com/redis/go-redis/v9"
 
 	"github.com/pawlhq/pawl"
@@ -98,36 +100,65 @@ func readRows(ids []pawl.ID, rows []string) (found []*durable.Record, err error)
 	return found, nil
 }
 
-// fill reads what belongs to records beside their rows. It leaves out those that
-// were deleted since their rows were read.
-func (v *view) fill(records []*durable.Record, steps bool) ([]*durable.Record, error) {
+// fill reads what belongs to records beside their rows, as far as f asks for it. It
+// leaves out those that were deleted since their rows were read: they have no payload,
+// and if they are to be bare, no output.
+func (v *view) fill(records []*durable.Record, f *pawl.Filter) ([]*durable.Record, error) {
 	ids := make([]pawl.ID, len(records))
 	for i, r := range records {
 		ids[i] = r.ID
 	}
-	payload := kind{v.keys.payload, func(i int, id pawl.ID) string { return payloadField(id, newInput(records[i].Token)) }}
-	output := kind{v.keys.output, func(i int, _ pawl.ID) string { return outputField(records[i]) }}
-	values, err := v.values(ids, payload, output)
+	kinds := []kind{
+		{v.keys.output, func(i int, _ pawl.ID) string { return outputField(records[i]) }},
+		{v.keys.payload, func(i int, id pawl.ID) string { return payloadField(id, newInput(records[i].Token)) }},
+	}
+	if f.Bare {
+		kinds = kinds[:1]
+	}
+	values, err := v.values(ids, kinds...)
 	if err != nil {
 		return nil, err
 	}
-	kept := records[:0]
+	kept := make([]*durable.Record, 0, len(records))
+	var doubtful []pawl.ID
 	for i, r := range records {
-		if values[0][i] == "" {
+		switch {
+		case f.Bare:
+			if r.BeBare(); r.State == pawl.Succeeded && values[0][i] == "" {
+				doubtful = append(doubtful, r.ID)
+			}
+		case values[1][i] == "":
 			continue
+		default:
+			if err := readPayload(&r.TaskRow, values[1][i]); err != nil {
+				return nil, err
+			}
+		}
+		if r.Output, err = durable.Unpack([]byte(values[0][i])); err != nil {
+			return nil, err
 		}
 		kept = append(kept, r)
-		if err := readPayload(&r.TaskRow, values[0][i]); err != nil {
-			return nil, err
-		}
-		if r.Output, err = durable.Unpack([]byte(values[1][i])); err != nil {
-			return nil, err
-		}
 	}
-	if steps {
+	if kept, err = v.without(kept, doubtful); err == nil && f.Steps {
 		err = v.fillSteps(kept, true)
 	}
 	return kept, err
+}
+
+// without returns records but for those of doubtful that are not there any more.
+func (v *view) without(records []*durable.Record, doubtful []pawl.ID) ([]*durable.Record, error) {
+	if len(doubtful) == 0 {
+		return records, nil
+	}
+	rows, err := v.values(doubtful, kind{v.keys.row, plain})
+	if err != nil {
+		return nil, err
+	}
+	gone := map[pawl.ID]bool{}
+	for i, id := range doubtful {
+		gone[id] = rows[0][i] == ""
+	}
+	return slices.DeleteFunc(records, func(r *durable.Record) bool { return gone[r.ID] }), nil
 }
 
 // fillSteps reads the steps of tasks.

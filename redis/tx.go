@@ -256,7 +256,7 @@ func (t *tx) Run(runs []pawl.ID) ([]*durable.Record, error) {
 func (t *tx) Pick(f pawl.Filter, now time.Time) ([]*durable.Record, error) {
 	found, err := t.find(f, now)
 	if err == nil {
-		found, err = t.fill(found, false)
+		found, err = t.fill(found, &pawl.Filter{})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("find tasks: %w", err)
@@ -337,7 +337,7 @@ func (t *tx) Running(worker string) ([]*durable.Record, error) {
 		return nil, fmt.Errorf("read the tasks of worker %s: %w", worker, err)
 	}
 	found = slices.DeleteFunc(found, func(r *durable.Record) bool { return r.Worker != worker })
-	if found, err = t.fill(found, true); err != nil {
+	if found, err = t.fill(found, &pawl.Filter{Steps: true}); err != nil {
 		return nil, fmt.Errorf("read the tasks of worker %s: %w", worker, err)
 	}
 	t.remember(found)

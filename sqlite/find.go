@@ -48,7 +48,11 @@ func (v *view) find(f pawl.Filter, now time.Time) ([]*durable.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	text := strings.Replace(statements["find"], "/* which */", q.String(), 1)
+	name := "find"
+	if f.Bare {
+		name = "find_bare"
+	}
+	text := strings.Replace(statements[name], "/* which */", q.String(), 1)
 	most := -1
 	if f.Max > 0 {
 		most = f.Max
@@ -57,7 +61,11 @@ func (v *view) find(f pawl.Filter, now time.Time) ([]*durable.Record, error) {
 	err = v.queryText(v.ctx, text, append(q.args, most), func(rows *sql.Rows) error {
 		var body sql.RawBytes
 		var output []byte
-		r, err := v.scanStatus(rows, &output, &body)
+		more := []any{&output, &body}
+		if f.Bare {
+			more = more[:1]
+		}
+		r, err := v.scanStatus(rows, more...)
 		if err != nil {
 			return err
 		}
@@ -65,6 +73,10 @@ func (v *view) find(f pawl.Filter, now time.Time) ([]*durable.Record, error) {
 			return err
 		}
 		found = append(found, r)
+		if f.Bare {
+			r.BeBare()
+			return nil
+		}
 		return unpackBody(fields(slices.Clone(body)), &r.TaskRow)
 	})
 	return found, err

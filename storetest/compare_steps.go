@@ -220,5 +220,6 @@ func (p *pair) filter() (f pawl.Filter) {
 	f.EndedFor = oneOf(p, 0, 0, 0, time.Microsecond, 5*time.Second, time.Minute)
 	f.Max = oneOf(p, 0, 1, 3)
 	f.Steps = p.chance(2)
+	f.Bare = p.chance(4)
 	return f
 }

@@ -89,6 +89,54 @@ var queryRules = []rule{
 		step.At = t.now
 		same(t, t.row(id).Steps, []pawl.StepRow{step})
 	}},
+	{"bare rows on request", "whoever asks how ten thousand tasks ended must not be sent their inputs, nor miss anything else", func(t *trial) {
+		whole := pawl.Filter{Steps: true}
+		bare := func(f pawl.Filter) []pawl.TaskRow {
+			rows := []pawl.TaskRow{}
+			for _, r := range t.list(f) {
+				r.BeBare()
+				rows = append(rows, *r)
+			}
+			return rows
+		}
+		listed := func(f pawl.Filter) []pawl.TaskRow {
+			f.Bare = true
+			rows := []pawl.TaskRow{}
+			for _, r := range t.list(f) {
+				rows = append(rows, *r)
+			}
+			return rows
+		}
+		n := wholeTask(t)
+		t.add(n)
+		r := t.take()
+		t.must("Save", t.saveAs(pawl.Save{Lease: r.Lease(), Step: &pawl.StepRow{Key: "k", Name: "n", Result: []byte("1"), Attempt: 1}}))
+		same(t, listed(whole), bare(whole))
+		t.must("Finish", t.finishAs(pawl.Finish{Lease: r.Lease(), To: pawl.Succeeded, Output: []byte(`{"a": 1}`)}))
+		t.reach(pawl.Dead)
+		nothing := t.put()
+		t.must("Finish", t.finishAs(pawl.Finish{Lease: t.take().Lease(), To: pawl.Succeeded}))
+		same(t, listed(whole), bare(whole))
+		is(t, "output", string(listed(pawl.Filter{IDs: []pawl.ID{n.Row.ID}})[0].Output), `{"a": 1}`)
+		is(t, "input", string(listed(pawl.Filter{IDs: []pawl.ID{n.Row.ID}})[0].Input), "")
+		is(t, "tasks without an output", len(listed(pawl.Filter{IDs: []pawl.ID{nothing}})), 1)
+		for _, f := range []pawl.Filter{{Max: 1}, {After: n.Row.ID}, {States: []pawl.State{pawl.Dead}}, {Run: n.Row.Run}, {Queue: "a queue"}} {
+			same(t, listed(f), bare(f))
+		}
+		same(t, t.row(n.Row.ID).Input, n.Row.Input) // it is the caller's copy that is bare
+	}},
+	{"a change sees whole rows", "a bare filter says how rows are listed; a retry with an input must still know how long the old one was", func(t *trial) {
+		id := t.reach(pawl.Dead)
+		before := t.row(id)
+		f := pawl.Filter{IDs: []pawl.ID{id}, Bare: true}
+		_, err := t.store.Change(t.ctx, t.now, f, pawl.Change{Do: pawl.Retry, Input: []byte(`"another one"`)})
+		t.must("Change", err)
+		after := t.row(id)
+		is(t, "input", string(after.Input), `"another one"`)
+		is(t, "characters", after.Size.Chars, before.Size.Chars+len(after.Input)-len(before.Input))
+		is(t, "attempts allowed", after.MaxAttempts, before.MaxAttempts)
+		is(t, "added", after.Added.Equal(before.Added), true)
+	}},
 	{"nothing is no nil", "a list without tasks is an empty one, in JSON too", func(t *trial) {
 		rows, groups := t.list(pawl.Filter{}), t.groups(pawl.Filter{})
 		changed := t.change(pawl.Cancel, pawl.Filter{})

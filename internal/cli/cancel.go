@@ -85,7 +85,7 @@ func (c *cancelling) look(ctx context.Context, id pawl.ID) error {
 	} else {
 		run = task.Run
 	}
-	rows, err := c.client.List(ctx, pawl.Filter{Run: run})
+	rows, err := c.client.List(ctx, pawl.Filter{Run: run, Bare: true})
 	if err != nil {
 		return err
 	}

@@ -68,6 +68,7 @@ func (c *changes) named(ctx context.Context, ids []pawl.ID) error {
 // selected changes what a filter selects, each task once: one that is run again
 // and dies meanwhile is left alone.
 func (c *changes) selected(ctx context.Context, f pawl.Filter) error {
+	f.Bare = true
 	for {
 		if f.Max = changeMost; c.most > 0 {
 			f.Max = min(f.Max, c.most-len(c.changed))

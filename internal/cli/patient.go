@@ -99,7 +99,7 @@ func arrival(events func(func(pawl.Event, error) bool), id pawl.ID, began time.T
 
 // leases looks for tasks whose workers have died and that nobody takes over.
 func (p *patient) leases(ctx context.Context) ([]pawl.Finding, error) {
-	running, err := p.client.List(ctx, pawl.Filter{States: []pawl.State{pawl.Running}, Max: lookMost})
+	running, err := p.client.List(ctx, pawl.Filter{States: []pawl.State{pawl.Running}, Max: lookMost, Bare: true})
 	if err != nil {
 		return nil, err
 	}

@@ -71,8 +71,8 @@ type View interface {
 	// Now is the database's clock, the same during one transaction, in whole microseconds.
 	Now() (time.Time, error)
 
-	// Find returns the tasks that f selects, by id, with their payload, and with
-	// their steps if f asks for them. now is for f.EndedFor.
+	// Find returns the tasks that f selects, by id, with their payload, or bare, and with
+	// their steps, if f asks for that. now is for f.EndedFor.
 	Find(f pawl.Filter, now time.Time) ([]*Record, error)
 
 	// Groups returns the dead letters that f selects, as pawl.Tasks says.

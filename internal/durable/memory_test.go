@@ -162,7 +162,13 @@ func (m memoryTx) Find(f pawl.Filter, now time.Time) ([]*durable.Record, error) 
 	if f.Max > 0 && len(found) > f.Max {
 		found = found[:f.Max]
 	}
-	return copies(found, true, f.Steps), nil
+	found = copies(found, true, f.Steps)
+	if f.Bare {
+		for _, r := range found {
+			r.BeBare()
+		}
+	}
+	return found, nil
 }
 
 func (m memoryTx) Pick(f pawl.Filter, now time.Time) ([]*durable.Record, error) {

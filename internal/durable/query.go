@@ -15,6 +15,7 @@ const changeMost = 1000
 // Change implements [pawl.Tasks]. More than 1,000 tasks are changed in several
 // transactions, by id.
 func (s *Store) Change(ctx context.Context, now time.Time, f pawl.Filter, c pawl.Change) ([]pawl.ID, error) {
+	f.Bare = false // what a change does may depend on all of a row
 	changed := []pawl.ID{}
 	for left := f.Max; ; {
 		part := f
