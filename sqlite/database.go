@@ -18,6 +18,7 @@ type database struct {
 	db      *sql.DB
 	group   group
 	bins    bins
+	recent  recent
 
 	// The fields below belong to whoever leads the group.
 	writer  *session
@@ -110,6 +111,7 @@ func (d *database) end(commit bool) error {
 		d.rollback()
 		return err
 	}
+	d.recent.publish()
 	if d.wal == nil {
 		d.wal, _ = os.Stat(d.path + walSuffix) // without it, it is looked for the next time
 	}
@@ -117,7 +119,10 @@ func (d *database) end(commit bool) error {
 }
 
 // rollback has nothing to do where SQLite has rolled back by itself.
-func (d *database) rollback() { _ = d.writer.plain(context.Background(), "ROLLBACK") }
+func (d *database) rollback() {
+	d.recent.forget()
+	_ = d.writer.plain(context.Background(), "ROLLBACK")
+}
 
 const walSuffix = "-wal"
 

@@ -38,11 +38,15 @@ func (t *tx) events(events []pawl.Event) error {
 	if err := t.exec(t.ctx, "add_events", first, len(events), micros(now), text); err != nil {
 		return err
 	}
+	t.db.recent.put(first, events)
 	return t.exec(t.ctx, "trim_events", micros(now.Add(-eventsKept)), first-eventsMost, first)
 }
 
 // Events implements [durable.Database].
 func (d *database) Events(ctx context.Context, after int64) ([]pawl.Event, int64, error) {
+	if found, at := d.recent.after(after); len(found) > 0 {
+		return found, at, ctx.Err()
+	}
 	var found []pawl.Event
 	at := after
 	err := d.read(ctx, func(v *view) error {

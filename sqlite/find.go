@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"database/sql"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,10 +17,59 @@ const findIDs = 256
 
 // Find implements [durable.View].
 func (v *view) Find(f pawl.Filter, now time.Time) ([]*durable.Record, error) {
-	found := []*durable.Record{}
 	ids := slices.Clone(f.IDs)
 	slices.SortFunc(ids, func(a, b pawl.ID) int { return slices.Compare(a[:], b[:]) })
 	ids = slices.Compact(ids)
+	find := v.parts
+	if f.Bare && len(ids) > 0 && onlyIDs(f) {
+		find = v.bare
+	}
+	found, err := find(f, ids, now)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.name(found); err != nil {
+		return nil, err
+	}
+	if f.Steps {
+		return found, v.addSteps(found, false)
+	}
+	return found, nil
+}
+
+// onlyIDs reports whether a filter selects by nothing but ids.
+func onlyIDs(f pawl.Filter) bool {
+	f.IDs, f.Steps, f.Bare = nil, false, false
+	return reflect.ValueOf(f).IsZero()
+}
+
+// bare finds tasks by their ids, with a statement that is prepared: ten thousand at a
+// time is how the results of a list are read.
+func (v *view) bare(_ pawl.Filter, ids []pawl.ID, _ time.Time) ([]*durable.Record, error) {
+	found := make([]*durable.Record, 0, len(ids))
+	err := v.queryMany(v.ctx, "bare", idArgs(ids), func(rows *sql.Rows) error {
+		r, err := v.scanBare(rows)
+		found = append(found, r)
+		return err
+	})
+	return found, err
+}
+
+// scanBare reads a row of bare.sql or find_bare.sql.
+func (v *view) scanBare(rows *sql.Rows) (*durable.Record, error) {
+	var output []byte
+	r, err := v.scanStatus(rows, &output)
+	if err != nil {
+		return nil, err
+	}
+	r.BeBare()
+	r.Output, err = durable.Unpack(output)
+	return r, err
+}
+
+// parts finds what f selects, some ids at a time.
+func (v *view) parts(f pawl.Filter, ids []pawl.ID, now time.Time) ([]*durable.Record, error) {
+	found := []*durable.Record{}
 	for first := 0; first == 0 || first < len(ids); first += findIDs {
 		part := f
 		part.IDs = ids[first:min(first+findIDs, len(ids))]
@@ -33,12 +83,6 @@ func (v *view) Find(f pawl.Filter, now time.Time) ([]*durable.Record, error) {
 			return nil, err
 		}
 		found = append(found, some...)
-	}
-	if err := v.name(found); err != nil {
-		return nil, err
-	}
-	if f.Steps {
-		return found, v.addSteps(found, false)
 	}
 	return found, nil
 }
@@ -57,29 +101,31 @@ func (v *view) find(f pawl.Filter, now time.Time) ([]*durable.Record, error) {
 	if f.Max > 0 {
 		most = f.Max
 	}
+	scan := v.scanWhole
+	if f.Bare {
+		scan = v.scanBare
+	}
 	var found []*durable.Record
 	err = v.queryText(v.ctx, text, append(q.args, most), func(rows *sql.Rows) error {
-		var body sql.RawBytes
-		var output []byte
-		more := []any{&output, &body}
-		if f.Bare {
-			more = more[:1]
-		}
-		r, err := v.scanStatus(rows, more...)
-		if err != nil {
-			return err
-		}
-		if r.Output, err = durable.Unpack(output); err != nil {
-			return err
-		}
+		r, err := scan(rows)
 		found = append(found, r)
-		if f.Bare {
-			r.BeBare()
-			return nil
-		}
-		return unpackBody(fields(slices.Clone(body)), &r.TaskRow)
+		return err
 	})
 	return found, err
+}
+
+// scanWhole reads a row of find.sql.
+func (v *view) scanWhole(rows *sql.Rows) (*durable.Record, error) {
+	var body sql.RawBytes
+	var output []byte
+	r, err := v.scanStatus(rows, &output, &body)
+	if err != nil {
+		return nil, err
+	}
+	if r.Output, err = durable.Unpack(output); err != nil {
+		return nil, err
+	}
+	return r, unpackBody(fields(slices.Clone(body)), &r.TaskRow)
 }
 
 // which is the FROM and WHERE of a query for tasks.
