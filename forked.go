@@ -101,7 +101,7 @@ func (w *forked) again(at *TaskRow, steps []StepRow, v Variant) error {
 	t := w.copy(at)
 	if input := v[variantInput]; input != nil {
 		t.Row.Size.Chars += len(input) - len(t.Row.Input)
-		t.Row.Input = input
+		t.Row.Input, t.Row.Links.Origin.Input = input, true
 	}
 	t.Row.Links.Variant = v.ofCalls()
 	if len(steps) < len(at.Steps) {

@@ -95,6 +95,8 @@ type Origin struct {
 	Task ID     `json:"task"`           // that this one is a copy of
 	Step string `json:"step,omitempty"` // the key of the first step that was not kept; "" if all were, or there were none
 	Kept bool   `json:"kept,omitempty"` // it was not run again: its result is the origin's
+
+	Input bool `json:"input,omitempty"` // the fork gave it another input
 }
 
 // Parent returns the task that has r in one of its branches; zero if none has.

@@ -1,6 +1,7 @@
 package pawl
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -33,7 +34,7 @@ type Overview struct {
 	Counts map[State]int `json:"counts"`          // of them, without the states that none is in
 
 	Usage    llm.Usage `json:"usage"`
-	Attempts int       `json:"attempts"` // but for those that ended to wait for something
+	Attempts int       `json:"attempts"` // of its tasks, but for the queue's own; see [TreeTask]
 
 	Added   time.Time `json:"added"`
 	Started time.Time `json:"started,omitzero"` // the first attempt of any task
@@ -57,11 +58,13 @@ type TreeTask struct {
 	Usage llm.Usage `json:"usage"` // its own, with the stored calls of an attempt that runs
 	Sum   llm.Usage `json:"sum"`   // its own and that of all below it
 
-	Began  time.Time     `json:"began,omitzero"` // its first attempt
-	Queued time.Duration `json:"queued"`         // until it began, or until now: for its limit, a worker, its turn
-	Worked time.Duration `json:"worked"`         // in attempts, the one that runs until now
-	Waited time.Duration `json:"waited"`         // of that, for limits
-	Parked time.Duration `json:"parked"`         // without a worker, for branches or a signal
+	Attempts int           `json:"attempts"`       // that were begun, but for those that ended to wait for something
+	Began    time.Time     `json:"began,omitzero"` // its first attempt
+	Took     time.Duration `json:"took"`           // in attempts; of a task with branches, from its first one until it ended, or until now
+	Queued   time.Duration `json:"queued"`         // until it began, or until now: for its limit, a worker, its turn
+	Worked   time.Duration `json:"worked"`         // in attempts, the one that runs until now
+	Waited   time.Duration `json:"waited"`         // of that, for limits
+	Parked   time.Duration `json:"parked"`         // without a worker, for branches or a signal
 
 	Steps    []TreeStep  `json:"steps"`
 	Joined   []TreeJoin  `json:"joined,omitempty"` // what its handler added that was there already
@@ -152,6 +155,7 @@ func plant(rows []*TaskRow, now time.Time) *Tree {
 	}
 	for _, task := range tasks {
 		task.sortBranches()
+		task.took(now)
 	}
 	sortLines(t.Loose)
 	t.Line.close()
@@ -168,10 +172,8 @@ func (t *Tree) count(task *TreeTask) {
 	t.Tasks++
 	t.Counts[r.State]++
 	t.Usage = t.Usage.Add(task.Usage)
-	for _, a := range r.Attempts {
-		if a.Class != Parked {
-			t.Attempts++
-		}
+	if !isOwnName(r.Operation) {
+		t.Attempts += task.Attempts
 	}
 	if !task.Began.IsZero() && (t.Started.IsZero() || task.Began.Before(t.Started)) {
 		t.Started = task.Began
@@ -228,7 +230,11 @@ func newTreeTask(r *TaskRow, now time.Time) *TreeTask {
 func (t *TreeTask) clock(now time.Time) {
 	r := t.Task
 	parked := time.Time{} // since when it has been
+	t.Attempts = r.Attempt
 	for _, a := range r.Attempts {
+		if a.Class == Parked {
+			t.Attempts--
+		}
 		if t.Began.IsZero() {
 			t.Began = a.Started
 		}
@@ -261,5 +267,12 @@ func (t *TreeTask) clock(now time.Time) {
 		t.Queued = max(until.Sub(r.Added), 0)
 	} else {
 		t.Queued = max(t.Began.Sub(r.Added), 0)
+	}
+}
+
+// took says how long a task took, once its branches are known.
+func (t *TreeTask) took(now time.Time) {
+	if t.Took = t.Worked; len(t.Branches) > 0 && !t.Began.IsZero() {
+		t.Took = cmp.Or(t.Task.Ended, now).Sub(t.Began)
 	}
 }

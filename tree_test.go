@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/inmem"
 	"github.com/pawlhq/pawl/llm"
 )
 
@@ -333,4 +334,57 @@ func TestStagesInWords(t *testing.T) {
 			t.Errorf("Outline = %s; want %s", got, want)
 		}
 	}
+}
+
+// What a run says of its attempts and times, its tasks add up to: a pair of them in a
+// Diff says the same as the tree of each.
+func TestAttemptsAndTimesAreCountedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := pawl.Operation[int, int]{Name: "slow", Limit: pawl.NoLimit, Backoff: pawl.Backoff{Base: time.Second}}
+		asks := pawl.Operation[[]int, string]{Name: "asks", Limit: pawl.NoLimit}
+		c := pawl.New(inmem.New(), pawl.Config{})
+		slow.Handle(c, func(ctx context.Context, t *pawl.Task[int]) (int, error) {
+			time.Sleep(time.Minute)
+			if t.Attempt == 1 && t.Input == 2 {
+				return 0, errors.New("not yet")
+			}
+			return t.Input, nil
+		})
+		asks.Handle(c, func(ctx context.Context, t *pawl.Task[[]int]) (string, error) {
+			child, err := slow.Add(ctx, c, 7)
+			if err != nil {
+				return "", err
+			}
+			if _, err := child.Wait(ctx); err != nil {
+				return "", err
+			}
+			return pawl.Await[string](ctx, "ok")
+		})
+		start(t, c)
+		run, err := pawl.Then(pawl.Each(slow), asks).Add(t.Context(), c, []int{1, 2})
+		must(t, err)
+		time.Sleep(time.Hour)
+		must(t, run.Signal(t.Context(), "ok", "yes"))
+		result(t, run)
+		got := tree(t, c, run.ID)
+		list, wait := got.Line.Tasks[0], got.Line.Tasks[1]
+		if wait.Task.Attempt < 2 || wait.Attempts != 1 {
+			t.Errorf("asks was begun %d times, and %d of them are attempts; want more than one, and one: it waited in the others", wait.Task.Attempt, wait.Attempts)
+		}
+		if want := wait.Task.Ended.Sub(wait.Began); wait.Took != want || wait.Took <= wait.Worked {
+			t.Errorf("asks took %v, %v of it in attempts; want %v, for it has a branch", wait.Took, wait.Worked, want)
+		}
+		sum := 0
+		for _, task := range []*pawl.TreeTask{wait, wait.Branches[0].Tasks[0], list.Branches[0].Tasks[0], list.Branches[1].Tasks[0]} {
+			sum += task.Attempts
+		}
+		if got.Attempts != sum || sum != 5 {
+			t.Errorf("the run has %d attempts, its tasks %d; want 5: the list's own are none", got.Attempts, sum)
+		}
+		for _, p := range pawl.Compare(got, got).Tasks {
+			if p.A.Task.Operation == "asks" && (p.A.Attempts != wait.Attempts || p.A.Took != wait.Took) {
+				t.Errorf("side by side asks has %d attempts and took %v; in the run %d and %v", p.A.Attempts, p.A.Took, wait.Attempts, wait.Took)
+			}
+		}
+	})
 }

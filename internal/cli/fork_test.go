@@ -35,8 +35,26 @@ func TestForkWithWaitComparesTheRuns(t *testing.T) {
 	fork := got.Runs[0].Run.String()
 	w.well("diff "+w.id("even")+" "+fork, "≠ outline", "input", "+   - 8", "-   - 6", "≠ each[2]/halve", "- 3", "+ 4", "= 2 tasks alike: each[0]/halve, each[1]/halve")
 	w.well("diff "+fork, "A  ", w.id("even"))
-	w.well("run "+fork, "forked from  "+w.id("even"))
-	w.well("show "+fork, "forked from  "+w.id("even"))
+	w.well("run "+fork, "forked from  "+w.id("even"), `changed      input={"name":"even","parts":[2,4,8]}`)
+	w.well("show "+fork, "forked from  "+w.id("even"), `changed      input={"name":"even","parts":[2,4,8]}`)
+	w.well("diff "+fork, `input={"name":"even","parts":[2,4,8]}`)
+	if text := w.well("diff " + w.id("even") + " " + w.id("even")); strings.Contains(text, "changed") {
+		t.Errorf("a run that is no fork has changed something:\n%s", text)
+	}
+	for _, line := range strings.Split(w.well("runs", "fork of outline"), "\n") {
+		if isFork := strings.Contains(line, "fork of "); isFork && strings.Contains(line, w.id("even")) {
+			t.Errorf("a run that is no fork is marked as one: %s", line)
+		}
+	}
+	for _, r := range decoded[runList](w, "runs").Runs {
+		want := w.tasks["even"]
+		if r.Run == want {
+			want = pawl.ID{}
+		}
+		if r.Origin != want {
+			t.Errorf("the origin of run %s is %s; want %s", r.Run, r.Origin, want)
+		}
+	}
 	same := w.well("diff "+fork+" "+fork, "= 6 tasks alike")
 	if strings.Contains(same, "≠") {
 		t.Errorf("a run differs from itself:\n%s", same)

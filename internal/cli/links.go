@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -137,13 +138,25 @@ func plainValue(v json.RawMessage) string {
 	return clip(printable(text), 60)
 }
 
-// firstVariant is what the fork changed that a run is; of its calls, for an input is
-// the task's.
+// firstVariant is what the fork changed that a run is.
 func firstVariant(tree *pawl.Tree) (v pawl.Variant) {
 	eachTask(tree, func(t *pawl.TreeTask) {
-		if v == nil && t.Task.Links != nil {
-			v = t.Task.Links.Variant
+		if v == nil {
+			v = variantOfTask(t.Task)
 		}
 	})
+	return v
+}
+
+// variantOfTask is what a fork changed of a task: of its calls, and its input.
+func variantOfTask(r *pawl.TaskRow) pawl.Variant {
+	if r.Links == nil {
+		return nil
+	}
+	if o := r.Links.Origin; o == nil || !o.Input {
+		return r.Links.Variant
+	}
+	v := pawl.Variant{"input": r.Input}
+	maps.Copy(v, r.Links.Variant)
 	return v
 }

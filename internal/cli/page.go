@@ -59,10 +59,6 @@ func (p *page) facts(r *pawl.TaskRow, usage llm.Usage) {
 	if len(next) > 0 && next[0].Here {
 		next = next[1:]
 	}
-	var variant pawl.Variant
-	if r.Links != nil {
-		variant = r.Links.Variant
-	}
 	lease := ""
 	if r.State == pawl.Running {
 		lease = fmt.Sprintf("%s, until %s", r.Worker, moment(r.LeaseUntil))
@@ -76,7 +72,7 @@ func (p *page) facts(r *pawl.TaskRow, usage llm.Usage) {
 		{"run", r.Run.String()},
 		{"branch", branchOf(r)},
 		{"forked from", originOf(r)},
-		{"changed", variantOf(variant)},
+		{"changed", variantOf(variantOfTask(r))},
 		{"waits", strings.TrimPrefix(standing(r, p.now), "waits ")},
 		{"→", strings.TrimPrefix(signalHint(r), "→ ")},
 		{"then", pawl.Outline(next)},

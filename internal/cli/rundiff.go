@@ -174,7 +174,7 @@ func (c *comparison) pair(p *pawl.TaskPair) {
 		parts = append(parts, string(a.State))
 	}
 	change("tokens", thousands(p.A.Sum.Total()), thousands(p.B.Sum.Total()))
-	change("attempts", thousands(a.Attempt), thousands(b.Attempt))
+	change("attempts", attemptsOf(p.A), attemptsOf(p.B))
 	change("took", tookTask(p.A), tookTask(p.B))
 	fmt.Fprintln(out, "≠ "+strings.Join(parts, "  "))
 	for _, f := range []struct{ in, text string }{{"a", trouble(a)}, {"b", trouble(b)}} {
@@ -205,10 +205,7 @@ func tookTask(t *pawl.TreeTask) string {
 	if t.Began.IsZero() {
 		return ""
 	}
-	if len(t.Task.Next) > 0 && isOwn(t.Task.Operation) && !t.Task.Ended.IsZero() {
-		return span(t.Task.Ended.Sub(t.Began))
-	}
-	return span(t.Worked)
+	return span(t.Took)
 }
 
 // How many lines that are the same are shown around those that differ, and how many

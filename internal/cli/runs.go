@@ -22,7 +22,8 @@ type runsCommand struct {
 // Help adds to the command's help.
 func (*runsCommand) Help() string {
 	return `A run is one execution of a flow, or of a single operation. It is dead where it waits for the retry of a dead letter, whatever else of
-it goes on; a failure that the flow or a handler deals with is not the run's. TOOK is from when it was added until it ended, or until now.`
+it goes on; a failure that the flow or a handler deals with is not the run's. TOOK is from when it was added until it ended, or until now.
+"fork of" before a flow marks a run that was forked from another one; -o json names that one, as its origin.`
 }
 
 // runList is what the list of runs is as JSON.
@@ -111,7 +112,11 @@ func runTable(runs []*pawl.Overview, width int) *table {
 		if n := r.Usage.Total(); n > 0 {
 			used = thousands(n)
 		}
-		tab.add("", r.Run.String(), flowOf(r.Stages), user, string(r.State), doneOf(r), used, span(tookOf(r)), age(r.At.Sub(r.Added)))
+		flow := flowOf(r.Stages)
+		if !r.Origin.IsZero() {
+			flow = "fork of " + flow
+		}
+		tab.add("", r.Run.String(), flow, user, string(r.State), doneOf(r), used, span(tookOf(r)), age(r.At.Sub(r.Added)))
 	}
 	return tab
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -106,6 +105,7 @@ func (d *drawing) facts(tree *pawl.Tree) [][2]string {
 		{"ended", ended},
 		{"took", span(tookOf(&tree.Overview))},
 		{"tasks", done},
+		{"attempts", thousands(tree.Attempts)},
 		{"tokens", tokens(tree.Usage)},
 		{"→", failed},
 	}
@@ -140,13 +140,7 @@ func (d *drawing) task(t *pawl.TreeTask, name string, depth int) {
 	r := t.Task
 	took, try := "", ""
 	if !t.Began.IsZero() {
-		took, try = span(t.Worked), fmt.Sprint(r.Attempt)
-		if len(t.Branches) > 0 {
-			took = span(cmp.Or(r.Ended, d.now).Sub(t.Began))
-		}
-		if isOwn(r.Operation) {
-			try = ""
-		}
+		took, try = span(t.Took), attemptsOf(t)
 	}
 	used := ""
 	if n := t.Sum.Total(); n > 0 {
@@ -170,6 +164,15 @@ func (d *drawing) task(t *pawl.TreeTask, name string, depth int) {
 			d.tab.note(indent(depth) + n)
 		}
 	}
+}
+
+// attemptsOf is how many attempts a task has had, for people; "" for one of the queue's
+// own, of which nobody wants to know.
+func attemptsOf(t *pawl.TreeTask) string {
+	if isOwn(t.Task.Operation) || t.Attempts == 0 {
+		return ""
+	}
+	return thousands(t.Attempts)
 }
 
 // waitsFor says what a task waits for that has not ended.

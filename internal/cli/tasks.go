@@ -16,9 +16,17 @@ type narrowFlags struct {
 	Queue     string `help:"Only tasks of this queue." placeholder:"NAME"`
 	Operation string `help:"Only tasks of this operation." placeholder:"NAME"`
 	User      string `help:"Only tasks of this user." placeholder:"NAME"`
-	Limit     string `help:"Only tasks of this limit." placeholder:"NAME"`
+	Limit     string `help:"Only tasks of the rate limit of this name. How many tasks are listed is --max." placeholder:"NAME"`
 	Class     string `help:"Only tasks whose last attempt failed so: ${classes}." placeholder:"CLASS"`
 	Run       string `help:"Only tasks of this run." placeholder:"ID"`
+}
+
+// misread says what --limit is to whoever took it for a number and finds nothing.
+func (f narrowFlags) misread() string {
+	if _, err := strconv.Atoi(f.Limit); err != nil {
+		return ""
+	}
+	return fmt.Sprintf(" of the rate limit %q; how many to list is --max", f.Limit)
 }
 
 // classes are the kinds of failure that an attempt can have.
@@ -137,7 +145,7 @@ func (c *tasksCommand) Run(ctx context.Context, t *terminal, open opener) error 
 		return printJSON(t.out, taskList{list(rows), next})
 	}
 	if len(rows) == 0 {
-		fmt.Fprintln(t.out, "no tasks")
+		fmt.Fprintln(t.out, "no tasks"+c.misread())
 		return nil
 	}
 	taskTable(rows, time.Now()).print(t.out, t.width(), t.palette)

@@ -46,7 +46,9 @@ func TestTasks(t *testing.T) {
 			}
 		}
 	}
-	w.well("tasks --user nobody", "no tasks")
+	w.well("tasks --user nobody", "no tasks\n")
+	w.well("tasks --limit 20", `no tasks of the rate limit "20"; how many to list is --max`)
+	w.well("tasks --help", "of the rate limit of this name", "--max")
 	w.well("dead --user nobody", "no dead letters")
 }
 
