@@ -3,6 +3,7 @@ package similar
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // DefaultThreshold is how alike two texts must be, 0 to 1, to be the same. Below 1
@@ -93,7 +94,7 @@ func equal(x, y *token, a, b *Text) (cost float64, same bool) {
 	}
 	switch {
 	case x.kind != word:
-		return 0, x.key == y.key
+		return 0, x.key == y.key && (!x.worked && !y.worked || strings.EqualFold(x.raw, y.raw))
 	case x.exact:
 		return 0, x.raw == y.raw
 	case x.key == y.key:
@@ -102,7 +103,7 @@ func equal(x, y *token, a, b *Text) (cost float64, same bool) {
 		return 0, false
 	case x.question && y.question && agreeing[x.key] == y.key:
 		return pluralCost, true
-	case x.question && y.question && (plural(x, y) || plural(y, x)):
+	case otherNumber(x, y):
 		return pluralCost, true
 	case typo(x.key, y.key):
 		return typoCost, true
@@ -121,7 +122,7 @@ func around(x, y *token) string {
 			return "a question mark in one only"
 		}
 	}
-	if x.article != y.article && (x.article != noArticle && y.article != noArticle || x.tight || y.tight) {
+	if x.article != y.article && !otherNumber(x, y) && (x.article != noArticle && y.article != noArticle || !x.bare || !y.bare) {
 		return fmt.Sprintf("article before %q", x.raw)
 	}
 	if x.sep != y.sep && !x.loose && !y.loose && !lightComma(x, y) {
@@ -147,28 +148,37 @@ func sameLetters(x, y *token, a, b *Text) bool {
 	if x.letters > y.letters {
 		x, y = y, x // y has more capitals
 	}
+	if utf8.RuneCountInString(x.raw) == 1 {
+		return x.key == "i" || x.first && y.first // n may not be N
+	}
 	if y.foreign {
 		return y.letters == capital && y.first || a.lower || b.lower || y.shouted
 	}
 	switch y.letters {
 	case capital:
-		if y.first && (x.first || !capitonyms[y.key] || !b.lower && !a.lower) || y.shouted {
+		name := capitonyms[y.key] && !hollow[y.key]
+		if y.first && (x.first || !name || !b.lower && !a.lower) {
 			return true
 		}
-		return !capitonyms[y.key] && (a.lower || b.lower || x.shouted || famous(y.key))
-	case capitals:
-		if len(y.raw) == 1 { // "A" and "I"
-			return y.key == "i" || y.first || y.shouted || (a.lower || b.lower)
+		if y.shouted {
+			return !name || a.lower || b.lower
 		}
+		return !name && (a.lower || b.lower || x.shouted || famous(y.key))
+	case capitals:
 		return emphatic[y.key] || acronyms[y.key] || y.shouted && (x.letters == small || x.first || !capitonyms[y.key])
 	}
 	return acronyms[y.key] && (a.lower || b.lower || x.letters == capitals && x.shouted || x.letters == capital && x.first)
 }
 
+// otherNumber reports whether one is the plural of the other, and says the same.
+func otherNumber(x, y *token) bool {
+	return x.general && y.general && x.key != y.key && (plural(x, y) || plural(y, x))
+}
+
 // plural reports whether y is the plural of x, in a question about things in
 // general: "how do I sort a list", "how do I sort lists".
 func plural(x, y *token) bool {
-	if len(x.key) < 3 || otherPlural[x.key] || x.article == definite || y.article == definite || y.article == indefinite || x.counted || y.counted {
+	if len(x.key) < 3 || otherPlural[x.key] || x.article != indefinite || y.article != noArticle || x.counted || y.counted {
 		return false
 	}
 	switch {

@@ -2,27 +2,34 @@ package similar
 
 import "slices"
 
-// withoutCourtesy returns the tokens of sentences without what is only polite.
+// withoutCourtesy returns the tokens of sentences without what is only polite. Only
+// the first sentence that says something can be, and thanks after a single one: what
+// else there is may be a text to work on, in which "please" is as good as any word.
 func withoutCourtesy(sentences []sentence) [][]token {
 	var out [][]token
+	quoting := false
 	for i, s := range sentences {
-		tokens := s.tokens
-		if len(tokens) > 0 && tokens[0].foreign {
-			s.asking(false)
-			out = append(out, tokens)
+		readable := len(s.tokens) > 0 && !s.tokens[0].foreign
+		last := i > 0 && i == len(sentences)-1
+		if last && len(out) == 1 && !quoting && readable && thanks(s.tokens) && sentences[i-1].mark != ':' {
 			continue
 		}
-		if i > 0 && i == len(sentences)-1 && thanks(tokens) && (sentences[i-1].mark != ':') {
-			continue
+		if readable && len(out) == 0 && !quoting {
+			if i+1 < len(sentences) && greeting(s.tokens) && opens(sentences[i+1].tokens) {
+				continue
+			}
+			s.tokens = withoutPlease(withoutLead(withoutGreeting(s.tokens)))
 		}
-		greeted := i == 0 && (len(sentences) > 1 || greets(tokens))
-		s.tokens = withoutPlease(withoutLead(withoutGreeting(tokens, greeted)))
-		s.asking(true)
+		s.asking(readable)
+		for j := range s.tokens {
+			s.tokens[j].worked = quoting
+		}
+		quoting = quoting || s.mark == ':' || slices.ContainsFunc(s.tokens, announces)
 		if len(s.tokens) > 0 {
 			out = append(out, s.tokens)
 		}
 	}
-	if len(out) > 0 && len(out[0]) > 0 {
+	if len(out) > 0 {
 		out[0][0].sep, out[0][0].first = none, true
 	}
 	return out
@@ -37,33 +44,26 @@ func all(tokens []token, in map[string]bool) bool {
 	return !slices.ContainsFunc(tokens, func(t token) bool { return t.kind != word || !in[t.key] })
 }
 
-// greets reports whether a sentence opens with a greeting and a comma.
-func greets(tokens []token) bool {
-	return len(tokens) > 1 && greetings[tokens[0].key] && greetingEnd(tokens) > 0
+// greeting reports whether a sentence is nothing but "hi", "hello there" or "good day".
+func greeting(tokens []token) bool {
+	if len(tokens) == 2 && tokens[0].key == "good" && hours[tokens[1].key] {
+		return true
+	}
+	return len(tokens) > 0 && len(tokens) <= 2 && greetings[tokens[0].key] && (len(tokens) == 1 || tokens[1].key == "there")
 }
 
-// greetingEnd returns how many tokens a greeting takes: "hi", "hello there".
-func greetingEnd(tokens []token) int {
-	for n := 1; n < min(len(tokens), 3); n++ {
-		if tokens[n].sep != none {
-			return n
-		}
-		if tokens[n].key != "there" && tokens[n].key != "all" && tokens[n].key != "everyone" {
-			return 0
-		}
-	}
-	return 0
+// opens reports whether somebody begins to ask for something.
+func opens(tokens []token) bool {
+	return len(tokens) > 0 && tokens[0].kind == word && tokens[0].article == noArticle &&
+		(openers[tokens[0].key] || requests[tokens[0].key] || leadAt(tokens) > 0)
 }
 
-func withoutGreeting(tokens []token, first bool) []token {
-	if !first || len(tokens) == 0 || !greetings[tokens[0].key] || tokens[0].kind != word {
-		return tokens
-	}
-	if n := greetingEnd(tokens); n > 0 {
-		return begin(tokens[n:])
-	}
-	if len(tokens) == 1 || len(tokens) == 2 && tokens[1].key == "there" {
-		return nil
+// withoutGreeting takes off "hi," and "hello there," before a question or a request.
+func withoutGreeting(tokens []token) []token {
+	for n := 1; n <= min(2, len(tokens)-1); n++ {
+		if greeting(tokens[:n]) && tokens[n].sep == comma && opens(tokens[n:]) {
+			return begin(tokens[n:])
+		}
 	}
 	return tokens
 }
@@ -132,7 +132,7 @@ func leadAt(tokens []token) int {
 		}
 		same := true
 		for i, key := range lead {
-			same = same && tokens[i].kind == word && tokens[i].key == key && tokens[i].article == noArticle && (i == 0 || tokens[i].sep == none)
+			same = same && tokens[i].kind == word && !tokens[i].exact && tokens[i].key == key && tokens[i].article == noArticle && (i == 0 || tokens[i].sep == none)
 		}
 		if same {
 			return len(lead)
@@ -170,8 +170,18 @@ func withoutPlease(tokens []token) []token {
 // courteous reports whether the please at i stands where it is no verb: at an end of
 // the sentence, or beside a comma, or before a request.
 func courteous(tokens []token, i int) bool {
-	if i == 0 || i == len(tokens)-1 || tokens[i].sep != none || tokens[i+1].sep != none {
-		return i == 0 || tokens[i-1].key != "to" && !pronouns[tokens[i-1].key] || tokens[i].sep != none
+	if i == 0 && len(tokens) > 1 && (tokens[1].article != noArticle || possessive[tokens[1].key]) {
+		return false // please the customer
 	}
-	return requests[tokens[i+1].key] && tokens[i-1].key != "to"
+	if i == 0 {
+		return true
+	}
+	before := tokens[i-1].key
+	if before == "to" || (pronouns[before] || auxiliary[before]) && tokens[i].sep == none || slices.ContainsFunc(tokens[:i], announces) {
+		return false
+	}
+	return i == len(tokens)-1 || tokens[i].sep != none || tokens[i+1].sep != none || requests[tokens[i+1].key]
 }
+
+// announces reports whether a word may have a text to work on behind it.
+func announces(t token) bool { return t.kind == word && (carries[t.key] || famous(t.key)) }

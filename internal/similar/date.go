@@ -9,7 +9,7 @@ import (
 
 var (
 	isoDate   = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
-	someDate  = regexp.MustCompile(`^\d{1,4}[/.]\d{1,2}([/.]\d{2,4})?$|^\d{1,2}-\d{1,2}-\d{2,4}$`)
+	someDate  = regexp.MustCompile(`^\d{1,4}[/.]\d{1,2}[/.]\d{2,4}$|^\d{1,2}-\d{1,2}-\d{2,4}$`)
 	clockTime = regexp.MustCompile(`^(\d{1,2}):(\d{2}(?::\d{2})?)(am|pm|AM|PM)?$`)
 )
 
@@ -25,6 +25,7 @@ func (s *sentence) dates() {
 			i++
 			continue
 		}
+		t.raw = rawOf(s.tokens[i : i+n])
 		t.kind, t.key, t.end = date, key, s.tokens[i+n-1].end
 		out = append(out, t)
 		i += n

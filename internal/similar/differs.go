@@ -11,11 +11,14 @@ type marks struct {
 	fixed    map[kind][]string // numbers, dates, literals, quotations, code: each in its order
 	names    []string          // names in their order, in small letters
 	words    map[string]bool   // all words
+	vocab    []string          // the same, in their order
 	stems    map[string]bool
 	negated  []negation
 	sides    map[int][]int  // for each list of opposites: the sides that are taken, in their order
 	foreign  []string       // what cannot be read
-	triples  map[triple]int // neighbours on both sides of a word
+	triples  map[triple]int // how often two words stand on both sides of a third
+	relation []triple       // the same, in their order
+	sequence []string       // what each token is, but for inflections
 	asks     string         // who, when, where, why or how
 	only     bool
 	lower    bool            // there is no capital letter
@@ -34,6 +37,8 @@ type triple struct{ left, between, right string }
 // measure: two texts that have nothing to do with each other may well have nothing
 // against each other. It asks whether they have, in this order,
 //
+//   - the same text to the last mark, if they ask how something is written: for its
+//     grammar, say, or how many letters it has;
 //   - the same quotations, code, links and identifiers, byte for byte;
 //   - the same numbers with their units and bounds, and the same dates and times,
 //     in the same order;
@@ -45,6 +50,9 @@ type triple struct{ left, between, right string }
 //   - the same text, where they are in a language that cannot be read here;
 //   - the same words, where they are the same but for one place.
 func Differs(a, b *Text) string {
+	if (a.formal || b.formal) && strings.TrimSpace(a.raw) != strings.TrimSpace(b.raw) {
+		return "asks how a text is written, and is not written the same"
+	}
 	for _, find := range []func(a, b *marks) string{
 		differInFixed, differInForeign, differInNames, differInNegations, differInSides, differInPrefix, differInQuestion, differInOrder,
 	} {
@@ -88,6 +96,9 @@ func against(what string, a, b []string) string {
 // brief shortens what is shown. Numbers and dates need no quotes.
 func brief(what, s string) string {
 	const most = 40
+	if what == kindNames[quote] {
+		s = s[1:] // the kind of its marks
+	}
 	if r := []rune(s); len(r) > most {
 		s = string(r[:most]) + "…"
 	}
@@ -180,7 +191,7 @@ var (
 // differInPrefix finds "unable" here and "able" there, and "useless" against "useful".
 func differInPrefix(a, b *marks) string {
 	for _, m := range [][2]*marks{{a, b}, {b, a}} {
-		for w := range m[0].words {
+		for _, w := range m[0].vocab {
 			if m[1].words[w] {
 				continue
 			}
@@ -232,7 +243,7 @@ func differInQuestion(a, b *marks) string {
 // differInOrder finds what stands the other way round: "French to German", "German
 // to French".
 func differInOrder(a, b *marks) string {
-	for t := range a.triples {
+	for _, t := range a.relation {
 		back := triple{t.right, t.between, t.left}
 		if b.triples[back] > a.triples[back] && a.triples[t] > b.triples[t] {
 			return fmt.Sprintf("order of %q and %q around %q", t.left, t.right, t.between)
@@ -252,5 +263,30 @@ func differInOrder(a, b *marks) string {
 			return fmt.Sprintf("order of the names %q and %q", x[i], y[i])
 		}
 	}
-	return ""
+	return differInSequence(a.sequence, b.sequence)
 }
+
+// differInSequence finds the same words in another order, unless a phrase such as
+// "in Python" has only moved from one end to the other.
+func differInSequence(a, b []string) string {
+	if len(a) != len(b) || slices.Equal(a, b) {
+		return ""
+	}
+	x, y := slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
+	if !slices.Equal(x, y) {
+		return ""
+	}
+	for i := 1; i < len(a); i++ {
+		if (phrase[a[i]] || phrase[a[0]]) && a[i] == b[0] && slices.Equal(a[i:], b[:len(a)-i]) && slices.Equal(a[:i], b[len(a)-i:]) {
+			return ""
+		}
+	}
+	i := 0
+	for a[i] == b[i] {
+		i++
+	}
+	return fmt.Sprintf("order from %q and %q on", a[i], b[i])
+}
+
+// phrase has the words that begin a phrase which may stand at either end.
+var phrase = set(`in on at for with by using during if when about`)

@@ -18,7 +18,11 @@ func collect(tokens []token) marks {
 			m.signs = append(m.signs, t.raw)
 			m.formula = m.formula || !strings.Contains("()[]&•*#", t.raw)
 		case t.kind != word:
-			m.fixed[t.kind] = append(m.fixed[t.kind], t.key)
+			key := t.key
+			if t.kind == number {
+				key = withoutUse(key)
+			}
+			m.fixed[t.kind] = append(m.fixed[t.kind], key)
 		case t.foreign:
 			m.foreign = append(m.foreign, t.key)
 		default:
@@ -31,6 +35,9 @@ func collect(tokens []token) marks {
 
 func (m *marks) word(tokens []token, i int) {
 	t := &tokens[i]
+	if !m.words[t.key] {
+		m.vocab = append(m.vocab, t.key)
+	}
 	m.words[t.key] = true
 	m.stems[t.stem()] = true
 	if t.name() {
@@ -57,6 +64,15 @@ func (m *marks) word(tokens []token, i int) {
 	}
 }
 
+// withoutUse takes out of a number which of several words its bound was.
+func withoutUse(key string) string {
+	from, to := strings.IndexByte(key, '('), strings.IndexByte(key, ')')
+	if from < 0 || to < from {
+		return key
+	}
+	return key[:from] + key[to+1:]
+}
+
 func nextIs(tokens []token, i int, key string) bool {
 	return i+1 < len(tokens) && tokens[i+1].key == key
 }
@@ -77,13 +93,16 @@ func (m *marks) order(tokens []token) {
 	for i := range tokens {
 		stems[i] = tokens[i].stem()
 	}
+	m.sequence = stems
 	for i := 1; i+1 < len(tokens); i++ {
 		between := tokens[i].key
-		if between == "and" || between == "or" || tokens[i].sep == stop || tokens[i+1].sep == stop {
+		if between == "and" || between == "or" || tokens[i].sep >= stop || tokens[i+1].sep >= stop {
 			continue
 		}
 		if m.content(&tokens[i-1]) && m.content(&tokens[i+1]) {
-			m.triples[triple{stems[i-1], between, stems[i+1]}]++
+			t := triple{stems[i-1], between, stems[i+1]}
+			m.triples[t]++
+			m.relation = append(m.relation, t)
 		}
 	}
 }

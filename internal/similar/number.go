@@ -88,6 +88,9 @@ func (s *sentence) numbers() {
 		switch {
 		case t.kind == number:
 			value, unit = numberOf(t.raw)
+			if i > 0 && s.tokens[i-1].kind == symbol && !t.spaced && strings.Contains(t.raw, ",") {
+				value, unit = t.raw, "" // (1,234) may be two numbers
+			}
 			value, n = s.scaled(i, value, unit)
 		case t.kind == word && !t.foreign && !t.exact:
 			value, n = s.spelled(i)
@@ -104,12 +107,21 @@ func (s *sentence) numbers() {
 		}
 		out, t = bounded(out, t)
 		t.kind, t.key = number, strings.TrimSpace(t.key+value+" "+unit)
-		t.raw = t.key
+		t.raw = strings.TrimSpace(t.raw + " " + rawOf(s.tokens[i:i+n]))
 		t.end = s.tokens[i+n-1].end
 		out = append(out, t)
 		i += n
 	}
 	s.tokens = out
+}
+
+// rawOf writes tokens as they were written, but for the space between them.
+func rawOf(tokens []token) string {
+	parts := make([]string, len(tokens))
+	for i, t := range tokens {
+		parts[i] = t.raw
+	}
+	return strings.Join(parts, " ")
 }
 
 // scaled takes in the word after digits: 5 thousand is 5000.
@@ -142,6 +154,9 @@ func shift(value string, zeros int) string {
 // spelled reads a number in words, or an ordinal, and returns how many words it took.
 func (s *sentence) spelled(i int) (string, int) {
 	key := s.tokens[i].key
+	if s.tokens[i].name() && (i == 0 || !romanAfter[s.tokens[i-1].key]) {
+		return "", 1 // Sixth Avenue
+	}
 	if roman := s.romanAt(i); roman != "" {
 		return roman, 1
 	}
@@ -215,6 +230,9 @@ func (s *sentence) romanAt(i int) string {
 	if i == 0 || s.tokens[i].sep != none || !romanAfter[s.tokens[i-1].key] {
 		return ""
 	}
+	if s.tokens[i].key == "i" && !romanOne[s.tokens[i-1].key] {
+		return ""
+	}
 	if n := roman(s.tokens[i].key); n > 0 {
 		return strconv.Itoa(n)
 	}
@@ -271,7 +289,7 @@ func (s *sentence) isTime(i int) bool {
 
 // bounded takes a bound such as "at most" from the end of out into the number.
 func bounded(out []token, t token) ([]token, token) {
-	t.key = ""
+	t.key, t.raw = "", ""
 	for size := 3; size > 0; size-- {
 		if len(out) < size {
 			continue
@@ -284,7 +302,7 @@ func bounded(out []token, t token) ([]token, token) {
 			}
 		}
 		if b := bounds[strings.Join(words, " ")]; b != "" && len(words) == size && t.sep == none {
-			t.key = b + " "
+			t.key, t.raw = b+" ", rawOf(tail)
 			t.sep, t.first, t.spaced = tail[0].sep, tail[0].first, tail[0].spaced
 			return out[:len(out)-size], t
 		}

@@ -159,7 +159,7 @@ const opposites = `
 	healthy | unhealthy
 	alive living | dead deceased
 	male man men boy boys husband father son brother uncle | female woman women girl girls wife mother daughter sister aunt
-	~ he him his himself | she her hers herself
+	he him his himself | she her hers herself
 	~ my mine our i me we us | your yours
 	parent parents | child children
 	adult adults | child children infant infants baby | senior seniors

@@ -20,7 +20,7 @@ func differInOnePlace(a, b *Text) string {
 		to++
 	}
 	x, y := a.tokens[from:len(a.tokens)-to], b.tokens[from:len(b.tokens)-to]
-	const most = 2
+	const most = 3
 	if len(x) > most || len(y) > most || from+to < 2 || from+to < len(x)+len(y) {
 		return ""
 	}
@@ -39,14 +39,18 @@ func differInOnePlace(a, b *Text) string {
 }
 
 func alike(a, b *Text, i, j int) bool {
-	_, same := equal(&a.tokens[i], &b.tokens[j], a, b)
+	x, y := &a.tokens[i], &b.tokens[j]
+	if x.kind == number && y.kind == number && !x.worked && !y.worked {
+		return withoutUse(x.key) == withoutUse(y.key)
+	}
+	_, same := equal(x, y, a, b)
 	return same
 }
 
 // meaning returns the first token that has a meaning of its own, or nil.
 func meaning(tokens []token) *token {
 	for i := range tokens {
-		if t := &tokens[i]; t.kind != word || t.exact || t.foreign || !hollow[t.key] && !requests[t.key] && t.key != "how" && t.key != "what" {
+		if t := &tokens[i]; t.kind != word || t.exact || t.foreign || t.worked || !hollow[t.key] && !requests[t.key] && t.key != "how" && t.key != "what" {
 			return t
 		}
 	}
@@ -80,7 +84,7 @@ func inPlace(a, b *Text) string {
 
 // synonyms reports whether two words may stand for each other.
 func synonyms(a, b string) bool {
-	return synonym[a] != "" && synonym[a] == synonym[b]
+	return a != b && synonym[a] != "" && synonym[a] == synonym[b]
 }
 
 var synonym = table(`

@@ -17,14 +17,15 @@ type scanner struct {
 	line   int // where the line that is being read began
 }
 
-var invisible = strings.NewReplacer("\r\n", "\n", "\u200b", "", "\ufeff", "", "\u00ad", "", "’", "'", "\u02bc", "'", "\u2011", "-", "\u2212", "-")
+// oneForm takes out what cannot be seen, and writes marks inside words in one way.
+var oneForm = strings.NewReplacer("\u200b", "", "\ufeff", "", "\u00ad", "", "’", "'", "\u02bc", "'", "\u2011", "-", "\u2212", "-")
 
 func scan(s string) []token {
 	var sc scanner
 	var prose []string
 	flush := func() {
 		if len(prose) > 0 {
-			sc.prose(invisible.Replace(strings.Join(prose, "\n")))
+			sc.prose(strings.Join(prose, "\n"))
 			prose = prose[:0]
 		}
 		sc.stop('\n')
@@ -105,7 +106,10 @@ func (sc *scanner) add(k kind, key, raw string) {
 
 // stop notes a mark that ends a sentence, a clause, a line or a paragraph.
 func (sc *scanner) stop(mark byte) {
-	if sc.sep != dash || mark != '\n' {
+	switch {
+	case mark == ':':
+		sc.sep = colon
+	case mark != '\n' || sc.sep < stop:
 		sc.sep = stop
 	}
 	if n := len(sc.tokens); n > 0 && (sc.tokens[n-1].end == 0 || sc.tokens[n-1].end == '\n' || mark == '?') {
@@ -124,11 +128,14 @@ func (sc *scanner) prose(s string) {
 			continue
 		}
 		if text, end := quoted(s, at); end > at {
-			k := quote
-			if r == '`' {
-				k = code
+			k, key := quote, "\""+text
+			switch {
+			case r == '`':
+				k, key = code, text
+			case strings.ContainsRune("'‘‹『", r):
+				key = "'" + text
 			}
-			sc.add(k, text, s[at:end])
+			sc.add(k, key, s[at:end])
 			at = end
 			continue
 		}
@@ -138,7 +145,7 @@ func (sc *scanner) prose(s string) {
 			continue
 		}
 		end := chunkEnd(s, at)
-		sc.chunk(s[at:end])
+		sc.chunk(oneForm.Replace(s[at:end]))
 		at = end
 	}
 }
@@ -162,11 +169,27 @@ func (sc *scanner) space(at int) int {
 		return end
 	}
 	next, _ := utf8.DecodeRuneInString(sc.text[end:])
-	if breaks > 1 || !unicode.IsLower(next) || len(strings.Fields(sc.text[sc.line:at])) < 3 {
+	if breaks > 1 || !unicode.IsLower(next) || !running(sc.text[sc.line:at]) {
 		sc.stop('\n')
 	}
 	sc.line = end
 	return end
+}
+
+// running reports whether a line may go on in the next one: it is neither short nor
+// part of a table or of code.
+func running(line string) bool {
+	const words = 3
+	if strings.ContainsAny(line, "|=<>{}[]();\t") {
+		return false
+	}
+	fields := strings.Fields(line)
+	for _, f := range fields {
+		if i := strings.IndexAny(f, ",:"); i >= 0 && i < len(f)-1 {
+			return false
+		}
+	}
+	return len(fields) >= words
 }
 
 // quotes are the marks that open a quotation, and what closes it.
@@ -224,7 +247,7 @@ func chunkEnd(s string, at int) int {
 		if unicode.IsSpace(r) || alone(r) {
 			return end
 		}
-		if end > at && (r == '“' || r == '«' || r == '„' || r == '`' || r == '"' && opens(s, end)) {
+		if end > at && (r == '“' || r == '«' || r == '„' || r == '`' || r == '"' && mayQuote(s, end)) {
 			return end
 		}
 		if r == '—' || r == '…' {
@@ -238,8 +261,8 @@ func chunkEnd(s string, at int) int {
 	return len(s)
 }
 
-// opens reports whether a " inside a chunk may begin a quotation: after a bracket.
-func opens(s string, at int) bool {
+// mayQuote reports whether a " inside a chunk may begin a quotation: after a bracket.
+func mayQuote(s string, at int) bool {
 	before, _ := utf8.DecodeLastRuneInString(s[:at])
 	return strings.ContainsRune("([{:,", before)
 }

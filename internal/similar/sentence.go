@@ -91,6 +91,7 @@ func (s *sentence) read() {
 	s.numbers()
 	s.dates()
 	s.articles()
+	s.telegram()
 	s.counted()
 }
 
@@ -111,7 +112,7 @@ func (s *sentence) letters() {
 		}
 	}
 	shouted := all >= 3 && caps*10 >= all*8
-	title := all >= 4 && upper*10 >= all*7
+	title := all >= 4 && upper*10 >= all*8
 	for i := range s.tokens {
 		s.tokens[i].shouted = shouted || title
 	}
@@ -128,7 +129,7 @@ func (s *sentence) expand() {
 			out = append(out, t)
 			continue
 		}
-		parts := strings.Fields(full(t.key))
+		parts := strings.Fields(full(&t))
 		if len(parts) < 2 {
 			t.key = parts[0]
 			out = append(out, t)
@@ -148,14 +149,19 @@ func (s *sentence) expand() {
 }
 
 // full writes a word out: "don't" is "do not", "colour" is "color".
-func full(key string) string {
-	if w := contracted[key]; w != "" {
+// A name is spelled as it is, and so is what may be an acronym: IM, Gray.
+func full(t *token) string {
+	key := t.key
+	if w := contracted[key]; w != "" && (t.letters != capitals || t.shouted || strings.Contains(key, "'")) {
 		return w
 	}
 	for _, c := range []struct{ end, word string }{{"n't", " not"}, {"'ll", " will"}, {"'re", " are"}, {"'ve", " have"}, {"'d", " would"}} {
 		if stem, ok := strings.CutSuffix(key, c.end); ok && stem != "" {
 			return stem + c.word
 		}
+	}
+	if t.name() {
+		return key
 	}
 	return american(key)
 }
@@ -174,7 +180,6 @@ func (s *sentence) articles() {
 		if a.key == "the" {
 			t.article = definite
 		}
-		t.tight = t.kind != word || t.exact || t.name() || belongs(out, a.key, t.key)
 		t.sep, t.first = a.sep, a.first && t.letters == small
 		out = append(out, t)
 	}
@@ -199,15 +204,20 @@ func (s *sentence) isWordOf(i int, keys ...string) bool {
 	return i >= 0 && i < len(s.tokens) && s.tokens[i].kind == word && slices.Contains(keys, s.tokens[i].key)
 }
 
-// belongs reports whether a phrase means something else without its article.
-func belongs(before []token, article, next string) bool {
-	if article != "the" {
-		return fewWords[next]
+// telegram marks the nouns that must have an article, so that one that lacks it is
+// only written in haste: not "what is time", which does not ask for the time.
+func (s *sentence) telegram() {
+	asked := len(s.tokens) > 0 && onText[s.tokens[leadAt(s.tokens)].key]
+	for i := len(s.tokens) - 1; i >= 0; i-- {
+		t := &s.tokens[i]
+		if t.kind != word || t.exact || t.name() {
+			continue
+		}
+		last := i+1 == len(s.tokens) || s.tokens[i+1].sep != none
+		of := !last && s.isWordOf(i+1, "of", "between")
+		ends := last || s.tokens[i+1].bare || s.isWordOf(i+1, "of", "for", "from", "to", "into", "in", "with", "below", "above", "about", "and")
+		t.bare = ofNouns[t.key] && of || textNouns[t.key] && ends && asked
 	}
-	if fewWords[next] {
-		return true
-	}
-	return idioms[next] && len(before) > 0 && prepositions[before[len(before)-1].key]
 }
 
 // counted marks the words close behind one that makes their number matter.
@@ -224,28 +234,65 @@ func (s *sentence) counted() {
 	}
 }
 
-// asking notes whether the sentence asks, and whether only its mark says so.
+// asking notes whether the sentence asks, whether only its mark says so, and which
+// things it asks about in general.
 func (s *sentence) asking(readable bool) {
 	if len(s.tokens) == 0 {
 		return
 	}
-	opening := ""
-	for i := range s.tokens {
-		if s.tokens[i].kind == word {
-			opening = s.tokens[i].key
-			break
-		}
-	}
-	general := readable && openers[opening]
+	question := readable && s.asks()
 	last := &s.tokens[len(s.tokens)-1]
+	last.asking = told
 	switch {
-	case general || readable && requests[opening]:
+	case question || readable && requests[s.tokens[0].key]:
 	case s.mark == '?':
 		last.asking = asked
 	case (s.mark == 0 || s.mark == '\n') && !readable:
 		last.asking = open
 	}
 	for i := range s.tokens {
-		s.tokens[i].question = general
+		s.tokens[i].question = question
+		s.tokens[i].general = question && s.general(i)
 	}
+}
+
+// asks reports whether the sentence is worded as a question: "when does it open",
+// but not "when it opens", "do it", or "Will is here".
+func (s *sentence) asks() bool {
+	first := s.tokens[0]
+	if first.kind != word || !openers[first.key] || first.article != noArticle {
+		return false
+	}
+	if len(s.tokens) == 1 {
+		return true
+	}
+	next := s.tokens[1]
+	subject := pronouns[next.key] || possessive[next.key] || next.article != noArticle
+	switch first.key {
+	case "do", "have":
+		return pronouns[next.key] && next.key != "it"
+	case "will", "may", "might":
+		return subject
+	case "what", "why", "how", "where", "when", "who", "whom":
+		return !subject || auxiliary[next.key]
+	}
+	return true
+}
+
+// general reports whether the noun at i is spoken of in general, so that its number
+// says nothing: anywhere in "how do I", "what is", "why does"; as the subject of
+// "can", "does", "is". Whoever merges or compares cares how many.
+func (s *sentence) general(i int) bool {
+	switch first := s.tokens[0].key; first {
+	case "how", "what", "why":
+		if !s.isWordOf(1, "is", "are", "do", "does", "can", "should", "to") || first == "what" && !s.isWordOf(1, "is", "are") {
+			return false
+		}
+		return !slices.ContainsFunc(s.tokens, func(t token) bool { return joining[t.key] })
+	case "can", "should", "do", "does", "may", "must":
+		return i == 1
+	case "is", "are":
+		return i == 1 && len(s.tokens) > 2 && s.tokens[2].article == indefinite
+	}
+	return false
 }

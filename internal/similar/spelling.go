@@ -42,16 +42,16 @@ var british = func(s string) map[string]string {
 	colour color colours colors coloured colored colouring coloring colourful colorful
 	favour favor favours favors favoured favored favourite favorite favourites favorites favourable favorable
 	behaviour behavior behaviours behaviors behavioural behavioral honour honor honours honors honoured honored
-	labour labor labours labors neighbour neighbor neighbours neighbors neighbourhood neighborhood neighbouring neighboring
+	neighbour neighbor neighbours neighbors neighbourhood neighborhood neighbouring neighboring
 	flavour flavor flavours flavors flavoured flavored humour humor rumour rumor rumours rumors harbour harbor
 	armour armor vapour vapor odour odor tumour tumor tumours tumors endeavour endeavor endeavours endeavors
 	catalogue catalog catalogues catalogs centre center centres centers theatre theater theatres theaters
-	fibre fiber fibres fibers calibre caliber
+	fibre fiber fibres fibers
 	travelling traveling travelled traveled traveller traveler travellers travelers cancelling canceling
 	cancelled canceled labelling labeling labelled labeled modelling modeling modelled modeled signalling signaling
 	signalled signaled fuelled fueled fuelling fueling counselling counseling counsellor counselor
 	defence defense offence offense grey gray judgement judgment judgements judgments
-	acknowledgement acknowledgment learnt learned spelt spelled dreamt dreamed burnt burned
+	acknowledgement acknowledgment learnt learned dreamt dreamed burnt burned
 	artefact artifact artefacts artifacts aluminium aluminum encyclopaedia encyclopedia anaemia anemia
 	anaesthesia anesthesia anaesthetic anesthetic haemoglobin hemoglobin haemorrhage hemorrhage orthopaedic orthopedic
 	paediatric pediatric paediatrician pediatrician leukaemia leukemia oesophagus esophagus oestrogen estrogen

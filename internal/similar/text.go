@@ -3,6 +3,7 @@ package similar
 import (
 	"hash/fnv"
 	"math/bits"
+	"slices"
 	"strings"
 )
 
@@ -12,6 +13,7 @@ type Text struct {
 	raw    string
 	tokens []token // what is said, without courtesy
 	sketch uint64
+	formal bool // about how a text is written: no difference is too small
 	lower  bool // nobody pressed shift: there is no capital letter at all
 	marks  marks
 }
@@ -27,6 +29,7 @@ func Prepare(s string) *Text {
 	for _, part := range withoutCourtesy(sentences) {
 		t.tokens = append(t.tokens, part...)
 	}
+	t.formal = slices.ContainsFunc(t.tokens, func(t token) bool { return t.kind == word && formal[t.key] })
 	t.sketch = sketch(t.tokens)
 	t.marks = collect(t.tokens)
 	t.marks.lower = t.lower

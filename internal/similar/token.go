@@ -36,6 +36,7 @@ const (
 	none  separator = iota
 	comma           // a comma
 	stop            // anything that ends a sentence, a clause or a paragraph
+	colon           // a colon, after which may follow what is worked on
 	dash            // a dash between words
 )
 
@@ -65,15 +66,17 @@ type token struct {
 	sep     separator
 	loose   bool // courtesy stood before it, so that sep may differ
 	article article
-	tight   bool // the article belongs to it: "a few", "the Hague"
+	bare    bool // may lack its article, as in a telegram: "review contract for errors"
 	counted bool // close behind a word such as "which" or "two", so that its number matters
+	general bool // spoken of in general: "how do I sort a list"
 
 	letters  letters
 	first    bool // begins a sentence, which explains a capital
 	shouted  bool // in a sentence all of capitals, or with a capital on each word
 	exact    bool // near code
 	foreign  bool // in a sentence that cannot be read
-	question bool // in a question, in which things are spoken of in general
+	worked   bool // in a text that is to be worked on, where 12 is not "twelve"
+	question bool // in a question
 	asking   asking
 
 	end    byte // the mark after it, while sentences are split

@@ -35,8 +35,25 @@ var english = set(`the of and is are was were be been being what which who whose
 	but or so too very just only also after before above below under over again against until since`)
 
 var greetings = set(`hi hello hey greetings`)
+var hours = set(`morning afternoon evening day`)
 var gratitude = set(`thanks thank thx you so very much a lot in advance many for your help time`)
-var pronouns = set(`i you we they he she it me him us them will can could should would must`)
+var pronouns = set(`i you we they he she it`)
+var auxiliary = set(`is are was were do does did can could should would will may must has have had`)
+var possessive = set(`my your his her its our their this that these those everyone everybody him us them me`)
+
+// carries are words that announce a text to work on.
+var carries = set(`following below translate rewrite rephrase paraphrase correct text message email sentence phrase paragraph say
+	letter note conversation transcript reply answer respond classify quote pronounce spell mean word
+	chat post comment tweet thread speech feedback input dialog dialogue text texts transcription`)
+
+// formal words ask about how a text is written, so that nothing in it may differ.
+var formal = set(`spell spells spelled spelling misspelled misspelling grammar grammatical grammatically typo typos proofread
+	proofreading punctuation punctuate comma commas apostrophe apostrophes hyphen hyphens uppercase lowercase
+	capitalize capitalise capitalized capitalization characters character letters vowels consonants syllable syllables
+	rhyme rhymes anagram anagrams palindrome pronounce pronunciation pronounced contraction contractions verbatim
+	tokenize tokens encode base64 checksum hash md5 sha256 count whitespace newline newlines typed typing
+	abbreviation abbreviate formality politeness polite articles plural singular tense handwriting font emoji
+	indentation formatting quote quoted exactly verbatim literal literally wording phrasing`)
 
 // openers begin a sentence that asks for something in general, so that its mark and
 // the number of its nouns say nothing.
@@ -63,15 +80,24 @@ var labels = set(`vitamin hepatitis influenza plan option type class grade group
 	model building gate terminal zone room hall wing round stage phase step case category item drug product company
 	party site node server user person vendor factor string element set matrix vector side`)
 
-var fewWords = set(`few little number bit lot couple great good while`)
-var idioms = set(`case future question place course way time end day fact event moment view light order face hand whole
-	heart board house school hospital prison church court bed sea office table book store face spot line part force
-	power beginning first last top bottom most least other others same latter former contrary right left`)
-var prepositions = set(`in out of on at by off take takes took taking keep to from under for into before after with no all`)
+// ofNouns and textNouns are things that one can count, so that they have an article
+// before "of", or as what is worked on.
+var ofNouns = set(`capital population price concept definition meaning difference cost value size length height purpose name
+	date history title author summary list structure temperature distance speed advantage disadvantage`)
+var textNouns = set(`contract document article report email letter invoice message paragraph sentence text passage file essay
+	story poem policy agreement clause transcript page chapter book review ticket resume note number
+	conversation complaint`)
+
+// onText are requests that are made of texts, and not of what they are about.
+var onText = set(`summarize translate rewrite review proofread shorten simplify paraphrase write draft compose generate extract`)
+
+// joining verbs need to know how many: to merge a file is not to merge files.
+var joining = set(`merge combine join compare connect link match count sum add average zip concatenate group collect mix swap
+	exchange multiply divide pair split share choose pick distinguish`)
 
 // emphatic words are written in capitals only to stress them.
-var emphatic = set(`not never always only must do don't does all any every each very please and but if then also both
-	should shall cannot can't won't both exactly before after`)
+var emphatic = set(`not never always only don't doesn't every each very please also should shall cannot can't won't exactly
+	before after`)
 
 // acronyms mean nothing else when they are written small.
 var acronyms = set(`sql json html css api apis url urls pdf pdfs csv xml http https nasa usa faq faqs kpi kpis yaml tcp udp
@@ -122,7 +148,6 @@ var contracted = table(`
 	it's = it is
 	he's = he is
 	she's = she is
-	let's = let us
 	y'all = you all
 	wanna = want to
 	gonna = going to
@@ -131,8 +156,8 @@ var contracted = table(`
 	lemme = let me
 	pls, plz = please
 	u = you
-	ur = your
 	thru = through
+	wirte, wriet = write
 	teh, hte = the
 	adn, nad = and
 	waht = what
@@ -158,12 +183,12 @@ var contracted = table(`
 
 // openCompounds mean the same without their hyphens.
 var openCompounds = set(`long-term short-term mid-term step-by-step up-to-date real-time high-level low-level open-source end-to-end
-	follow-up so-called well-known day-to-day face-to-face full-time part-time third-party first-time real-world
+	follow-up so-called well-known day-to-day face-to-face full-time part-time third-party real-world
 	state-of-the-art user-friendly object-oriented machine-learning deep-learning high-quality decision-making
 	problem-solving peer-reviewed easy-to-read easy-to-understand cost-effective data-driven time-consuming
-	in-depth built-in one-page two-page high-school pull-request large-scale small-scale best-known side-effects`)
+	in-depth one-page two-page high-school pull-request large-scale small-scale best-known side-effects`)
 
-var agreeing = map[string]string{"is": "are", "are": "is", "was": "were", "were": "was", "do": "does", "does": "do", "has": "have", "have": "has"}
+var agreeing = map[string]string{"is": "are", "are": "is", "do": "does", "does": "do", "has": "have", "have": "has"}
 
 // counting words stand before a noun whose number matters.
 var counting = set(`this that these those my our your his her their its each every all both one which many several few
@@ -213,12 +238,25 @@ var fractions = set(`half quarter twice double triple thrice once`)
 var romanAfter = set(`chapter section part article volume title appendix act scene book phase type class stage grade level war
 	schedule annex amendment figure table henry louis elizabeth charles pope category tier bracket factor`)
 
+// romanOne are followed by an I that is hardly a pronoun.
+var romanOne = set(`type phase class war volume chapter tier schedule article title stage`)
+
+// bounds bring what stands before a number to one form. What stands in brackets
+// there is only for [ByText], as such a word may have another use: count up to ten,
+// a book about two cities.
 var bounds = table(`
 	at least, no less than, no fewer than, minimum of, not less than, a minimum of = >=
-	at most, up to, no more than, not more than, maximum of, a maximum of = <=
-	more than, over, above, greater than, exceeding = >
-	less than, fewer than, under, below = <
-	about, around, approximately, roughly, circa = ~
+	at most, no more than, not more than, maximum of, a maximum of = <=
+	up to = <=(up)
+	more than, greater than, exceeding = >
+	over = >(over)
+	above = >(above)
+	less than, fewer than = <
+	under = <(under)
+	below = <(below)
+	approximately, roughly, circa = ~
+	about = ~(about)
+	around = ~(around)
 	exactly = ==
 	almost, nearly = ~<
 	within = within`)
