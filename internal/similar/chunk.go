@@ -35,16 +35,25 @@ func (sc *scanner) punctuation(r rune) bool {
 	switch r {
 	case ',', '，', '、':
 		sc.comma()
-	case '.', ';', '!', '…', '。', '；', '！', '।':
+	case '.', ';', '。', '；', '।':
 		sc.stop('.')
+	case '!', '！':
+		sc.stop('!')
+	case '…':
+		sc.stop('~')
 	case ':', '：':
 		sc.stop(':')
 	case '?', '？', '؟':
 		sc.stop('?')
 	case '—':
 		sc.sep = dash
-	case '-', '–', '*', '•', '·':
+	case '-', '–':
 		return sc.dash()
+	case '*', '•', '·':
+		if !sc.fresh {
+			return false
+		}
+		sc.stop('.')
 	default:
 		return false
 	}
@@ -54,7 +63,7 @@ func (sc *scanner) punctuation(r rune) bool {
 // dash notes a dash between words, and the sign of an item of a list. Beside a
 // number or a single letter it is an operator.
 func (sc *scanner) dash() bool {
-	if n := len(sc.tokens); n > 0 && sc.sep != stop {
+	if n := len(sc.tokens); n > 0 && !sc.fresh {
 		if last := sc.tokens[n-1]; last.kind != word && last.kind != quote || len(last.key) == 1 {
 			return false
 		}
@@ -72,12 +81,8 @@ func (sc *scanner) dash() bool {
 func (sc *scanner) core(s string) {
 	body := strings.TrimRightFunc(s, func(r rune) bool { return strings.ContainsRune(".,;:!?…，、；。！？：।؟", r) })
 	tail := s[len(body):]
-	closing := 0
-	for body != "" && strings.ContainsRune(")]}", rune(body[len(body)-1])) && unbalanced(body) {
-		closing++
+	for open := unopened(body); open > 0 && body != "" && strings.ContainsRune(")]}", rune(body[len(body)-1])); open-- {
 		body = strings.TrimRight(body[:len(body)-1], ".,;:!?")
-	}
-	if closing > 0 {
 		tail = s[len(body):]
 	}
 	if strings.HasPrefix(tail, "!") && (isNumber(body) || utf8.RuneCountInString(body) == 1 && body != "I") {
@@ -91,6 +96,7 @@ func (sc *scanner) core(s string) {
 	if strings.HasPrefix(tail, ".") && abbreviations[strings.ToLower(body)] {
 		tail = tail[1:]
 	}
+	tail = strings.ReplaceAll(tail, "...", "…")
 	for _, r := range tail {
 		if !sc.punctuation(r) {
 			sc.add(symbol, string(r), string(r))
@@ -98,9 +104,10 @@ func (sc *scanner) core(s string) {
 	}
 }
 
-func unbalanced(s string) bool {
+// unopened returns how many brackets close more than open.
+func unopened(s string) int {
 	open := strings.Count(s, "(") + strings.Count(s, "[") + strings.Count(s, "{")
-	return strings.Count(s, ")")+strings.Count(s, "]")+strings.Count(s, "}") > open
+	return strings.Count(s, ")") + strings.Count(s, "]") + strings.Count(s, "}") - open
 }
 
 func (sc *scanner) body(s string) {

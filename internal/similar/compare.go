@@ -105,7 +105,7 @@ func equal(x, y *token, a, b *Text) (cost float64, same bool) {
 		return pluralCost, true
 	case otherNumber(x, y):
 		return pluralCost, true
-	case typo(x.key, y.key):
+	case !x.judged && !y.judged && typo(x.key, y.key):
 		return typoCost, true
 	}
 	return 0, false
@@ -122,6 +122,9 @@ func around(x, y *token) string {
 			return "a question mark in one only"
 		}
 	}
+	if (x.judged || y.judged) && feeling(x.end) != feeling(y.end) {
+		return fmt.Sprintf("punctuation after %q", x.raw)
+	}
 	if x.article != y.article && !otherNumber(x, y) && (x.article != noArticle && y.article != noArticle || !x.bare || !y.bare) {
 		return fmt.Sprintf("article before %q", x.raw)
 	}
@@ -131,12 +134,20 @@ func around(x, y *token) string {
 	return ""
 }
 
-// lightComma reports whether a comma that one text lacks says nothing: before "and".
-func lightComma(x, y *token) bool {
-	return x.sep+y.sep == comma && x.sep != y.sep && x.kind == word && lightAfter[x.key] && x.key == y.key
+// feeling returns a mark that changes the tone of a sentence, or 0.
+func feeling(end byte) byte {
+	if end == '!' || end == '~' {
+		return end
+	}
+	return 0
 }
 
-var lightAfter = set(`and or but then how what why`)
+// lightComma reports whether a comma that one text lacks says nothing.
+func lightComma(x, y *token) bool {
+	return x.sep+y.sep == comma && x.light && y.light
+}
+
+var lightAfter = set(`then how what why`)
 
 // sameLetters reports whether the case of two words that are otherwise the same says
 // nothing: a capital that begins a sentence, a text without any capital, a sentence
@@ -144,6 +155,9 @@ var lightAfter = set(`and or but then how what why`)
 func sameLetters(x, y *token, a, b *Text) bool {
 	if x.raw == y.raw || x.letters == y.letters && x.letters != mixed {
 		return true
+	}
+	if (x.judged || y.judged) && (x.letters == capitals || y.letters == capitals) && !a.lower && !b.lower {
+		return false // a text to be judged may shout
 	}
 	if x.letters > y.letters {
 		x, y = y, x // y has more capitals

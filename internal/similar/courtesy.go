@@ -7,10 +7,10 @@ import "slices"
 // else there is may be a text to work on, in which "please" is as good as any word.
 func withoutCourtesy(sentences []sentence) [][]token {
 	var out [][]token
-	quoting := false
+	quoting, judged := false, slices.ContainsFunc(sentences, judges)
 	for i, s := range sentences {
 		readable := len(s.tokens) > 0 && !s.tokens[0].foreign
-		last := i > 0 && i == len(sentences)-1
+		last, asked := i > 0 && i == len(sentences)-1, false
 		if last && len(out) == 1 && !quoting && readable && thanks(s.tokens) && sentences[i-1].mark != ':' {
 			continue
 		}
@@ -18,11 +18,12 @@ func withoutCourtesy(sentences []sentence) [][]token {
 			if i+1 < len(sentences) && greeting(s.tokens) && opens(sentences[i+1].tokens) {
 				continue
 			}
-			s.tokens = withoutPlease(withoutLead(withoutGreeting(s.tokens)))
+			s.tokens, asked = withoutLead(withoutGreeting(s.tokens))
+			s.tokens = withoutPlease(s.tokens)
 		}
-		s.asking(readable)
+		s.asking(readable, asked)
 		for j := range s.tokens {
-			s.tokens[j].worked = quoting
+			s.tokens[j].worked, s.tokens[j].judged = quoting, judged
 		}
 		quoting = quoting || s.mark == ':' || slices.ContainsFunc(s.tokens, announces)
 		if len(s.tokens) > 0 {
@@ -33,6 +34,11 @@ func withoutCourtesy(sentences []sentence) [][]token {
 		out[0][0].sep, out[0][0].first = none, true
 	}
 	return out
+}
+
+// judges reports whether a sentence asks what a text is like.
+func judges(s sentence) bool {
+	return slices.ContainsFunc(s.tokens, func(t token) bool { return t.kind == word && judging[t.key] })
 }
 
 // thanks reports whether a sentence is nothing but thanks.
@@ -97,32 +103,26 @@ var leads = [][]string{
 	{"pls"},
 }
 
-// withoutLead takes "could you please" off a sentence, if a request follows. Can you
-// speak French? is a question; so "you" needs a please, or a verb that only asks for
-// text and something that it is done to.
-func withoutLead(tokens []token) []token {
-	rest, polite, personal := tokens, false, ""
-	for {
-		n := leadAt(rest)
-		if n == 0 {
-			break
-		}
+// withoutLead takes "could you please" off a sentence, if a request follows, and
+// reports whether it did. Can you give my dog aspirin? is a question; so "you" needs
+// a please, or a verb that is asked of whom one talks to.
+func withoutLead(tokens []token) ([]token, bool) {
+	rest, polite, personal := tokens, false, false
+	for n := leadAt(rest); n > 0; n = leadAt(rest) {
+		personal = personal || n == 2
 		for _, t := range rest[:n] {
-			polite = polite || t.key == "please" || t.key == "pls" || t.key == "kindly" || t.key == "wondering" || t.key == "appreciate" || t.key == "kind"
-		}
-		if n == 2 {
-			personal = rest[0].key
+			polite = polite || polites[t.key]
 		}
 		rest = rest[n:]
 	}
 	if len(rest) == len(tokens) || len(rest) == 0 || rest[0].kind != word || !requests[rest[0].key] || rest[0].article != noArticle {
-		return tokens
+		return tokens, false
 	}
 	polite = polite || slices.ContainsFunc(rest, func(t token) bool { return t.key == "please" })
-	if personal != "" && !polite && (personal == "would" || personal == "will" || !onlyAsks(rest)) {
-		return tokens
+	if personal && !polite && !onlyAsks(rest) {
+		return tokens, false
 	}
-	return begin(rest)
+	return begin(rest), true
 }
 
 func leadAt(tokens []token) int {
@@ -141,20 +141,24 @@ func leadAt(tokens []token) int {
 	return 0
 }
 
-// onlyAsks reports whether "can you" is a request: "can you summarize this".
+// onlyAsks reports whether "can you" asks for words: "can you tell me", "can you
+// explain why".
 func onlyAsks(rest []token) bool {
-	if !textRequests[rest[0].key] || len(rest) < 2 {
+	if len(rest) < 2 {
 		return false
 	}
-	return rest[1].article == definite || objects[rest[1].key]
+	next := rest[1]
+	return tellings[rest[0].key] && (next.key == "me" || next.key == "us") ||
+		explaining[rest[0].key] && (objects[next.key] || next.article == definite && ideas[next.key])
 }
 
 // withoutPlease takes please out of a sentence: not the verb, "to please somebody".
 func withoutPlease(tokens []token) []token {
 	out := make([]token, 0, len(tokens))
 	loose, sep := false, none
+	announced := slices.IndexFunc(tokens, announces)
 	for i, t := range tokens {
-		if t.kind == word && (t.key == "please" || t.key == "pls" || t.key == "plz") && t.article == noArticle && !t.exact && courteous(tokens, i) {
+		if t.kind == word && (t.key == "please" || t.key == "pls" || t.key == "plz") && t.article == noArticle && !t.exact && courteous(tokens, i, announced) {
 			loose, sep = true, max(sep, t.sep)
 			continue
 		}
@@ -168,8 +172,9 @@ func withoutPlease(tokens []token) []token {
 }
 
 // courteous reports whether the please at i stands where it is no verb: at an end of
-// the sentence, or beside a comma, or before a request.
-func courteous(tokens []token, i int) bool {
+// the sentence, or beside a comma, or before a request; and not behind the word that
+// announces a text to work on.
+func courteous(tokens []token, i, announced int) bool {
 	if i == 0 && len(tokens) > 1 && (tokens[1].article != noArticle || possessive[tokens[1].key]) {
 		return false // please the customer
 	}
@@ -177,7 +182,7 @@ func courteous(tokens []token, i int) bool {
 		return true
 	}
 	before := tokens[i-1].key
-	if before == "to" || (pronouns[before] || auxiliary[before]) && tokens[i].sep == none || slices.ContainsFunc(tokens[:i], announces) {
+	if before == "to" || (pronouns[before] || auxiliary[before]) && tokens[i].sep == none || announced >= 0 && announced < i {
 		return false
 	}
 	return i == len(tokens)-1 || tokens[i].sep != none || tokens[i+1].sep != none || requests[tokens[i+1].key]

@@ -17,7 +17,7 @@ type marks struct {
 	sides    map[int][]int  // for each list of opposites: the sides that are taken, in their order
 	foreign  []string       // what cannot be read
 	triples  map[triple]int // how often two words stand on both sides of a third
-	relation []triple       // the same, in their order
+	relation []relation     // the same, in their order
 	sequence []string       // what each token is, but for inflections
 	asks     string         // who, when, where, why or how
 	only     bool
@@ -30,7 +30,14 @@ type marks struct {
 // negation is a word that denies, and the stem of what it denies.
 type negation struct{ class, of string }
 
+// triple is a word and the stems of its neighbours.
 type triple struct{ left, between, right string }
+
+// relation is a triple with its neighbours as they are.
+type relation struct {
+	triple
+	first, last string
+}
 
 // Differs says why two texts must not be merged by any means: "" if nothing speaks
 // against it. It compares what a measure of meaning is blind to, and it is no such
@@ -243,21 +250,14 @@ func differInQuestion(a, b *marks) string {
 // differInOrder finds what stands the other way round: "French to German", "German
 // to French".
 func differInOrder(a, b *marks) string {
-	for _, t := range a.relation {
+	for _, r := range a.relation {
+		t := r.triple
 		back := triple{t.right, t.between, t.left}
 		if b.triples[back] > a.triples[back] && a.triples[t] > b.triples[t] {
-			return fmt.Sprintf("order of %q and %q around %q", t.left, t.right, t.between)
+			return fmt.Sprintf("order of %q and %q around %q", r.first, r.last, t.between)
 		}
 	}
-	shared := func(m, other *marks) (out []string) {
-		for _, n := range m.names {
-			if slices.Contains(other.names, n) && !slices.Contains(out, n) {
-				out = append(out, n)
-			}
-		}
-		return out
-	}
-	x, y := shared(a, b), shared(b, a)
+	x, y := a.namesIn(b), b.namesIn(a)
 	for i := range x {
 		if x[i] != y[i] {
 			return fmt.Sprintf("order of the names %q and %q", x[i], y[i])
@@ -266,17 +266,33 @@ func differInOrder(a, b *marks) string {
 	return differInSequence(a.sequence, b.sequence)
 }
 
+// namesIn returns the names that both have, in the order of m, each once.
+func (m *marks) namesIn(other *marks) (out []string) {
+	found := map[string]bool{}
+	for _, n := range other.names {
+		found[n] = true
+	}
+	for _, n := range m.names {
+		if found[n] {
+			out = append(out, n)
+			found[n] = false
+		}
+	}
+	return out
+}
+
 // differInSequence finds the same words in another order, unless a phrase such as
 // "in Python" has only moved from one end to the other.
 func differInSequence(a, b []string) string {
 	if len(a) != len(b) || slices.Equal(a, b) {
 		return ""
 	}
+	const movable = 200 // words of a text of which a phrase may move
 	x, y := slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
 	if !slices.Equal(x, y) {
 		return ""
 	}
-	for i := 1; i < len(a); i++ {
+	for i := 1; i < len(a) && len(a) <= movable; i++ {
 		if (phrase[a[i]] || phrase[a[0]]) && a[i] == b[0] && slices.Equal(a[i:], b[:len(a)-i]) && slices.Equal(a[:i], b[len(a)-i:]) {
 			return ""
 		}

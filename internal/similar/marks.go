@@ -102,7 +102,7 @@ func (m *marks) order(tokens []token) {
 		if m.content(&tokens[i-1]) && m.content(&tokens[i+1]) {
 			t := triple{stems[i-1], between, stems[i+1]}
 			m.triples[t]++
-			m.relation = append(m.relation, t)
+			m.relation = append(m.relation, relation{t, tokens[i-1].key, tokens[i+1].key})
 		}
 	}
 }

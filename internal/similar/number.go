@@ -86,6 +86,7 @@ func (s *sentence) numbers() {
 		n := 1
 		value, unit := "", ""
 		switch {
+		case t.kind == number && t.foreign:
 		case t.kind == number:
 			value, unit = numberOf(t.raw)
 			if i > 0 && s.tokens[i-1].kind == symbol && !t.spaced && strings.Contains(t.raw, ",") {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"github.com/pawlhq/pawl/internal/similar"
@@ -98,7 +99,7 @@ func TestChangedTexts(t *testing.T) {
 				continue
 			}
 			words := strings.Fields(p.A)
-			for range min(6, len(words)) {
+			for range min(3, len(words)) {
 				changed := change(append([]string(nil), words...), r.IntN(len(words)))
 				b := strings.Join(changed, " ")
 				if changed == nil || b == strings.Join(words, " ") {
@@ -110,7 +111,7 @@ func TestChangedTexts(t *testing.T) {
 				}
 			}
 		}
-		if tried < 100 {
+		if tried < 50 {
 			t.Errorf("%s: tried %d times", name, tried)
 		}
 	}
@@ -171,4 +172,32 @@ func FuzzChanged(f *testing.F) {
 			t.Errorf("ByText = %v, same\n%q\n%q", score, a, b)
 		}
 	})
+}
+
+// Texts that are made to be slow take time in proportion to their length, too.
+func TestTimeIsLinear(t *testing.T) {
+	pieces := []string{
+		"word ", "“a ", "\"", "' ", "` ", "``` ", "```\n", "‘a", "please ", "how do in ", "1, ", "two hundred and ", "( ", ")", "Anna ",
+		"not ", "\n", "\n\n", "  a\n", "a\n", "the a ", "March 4 ", "in ", "x=1 ", "- ", "日", "é ", "\xff", "un", "a.", "? ", "at least ",
+	}
+	took := func(piece string, bytes int) time.Duration {
+		a := "how " + strings.Repeat(piece, bytes/len(piece))
+		b := a + " do"
+		best := time.Hour
+		for range 2 {
+			began := time.Now()
+			x, y := similar.Prepare(a), similar.Prepare(b)
+			similar.Differs(x, y)
+			similar.ByText(x, y, 0)
+			best = min(best, time.Since(began))
+		}
+		return best
+	}
+	const small, times = 2 << 10, 16
+	for _, piece := range pieces {
+		one, many := took(piece, small), took(piece, small*times)
+		if many > 6*times*one+100*time.Millisecond { // a square would be 16 times as much
+			t.Errorf("%d KB of %q take %v, and %d KB %v", small>>10, piece, one, small*times>>10, many)
+		}
+	}
 }

@@ -14,7 +14,10 @@ type scanner struct {
 	tokens []token
 	sep    separator
 	spaced bool
-	line   int // where the line that is being read began
+	fresh  bool         // nothing stands before it in its line
+	line   int          // where the line that is being read began
+	end    int          // of the paragraph that is being read
+	open   map[rune]int // marks that nothing closes up to a place
 }
 
 // oneForm takes out what cannot be seen, and writes marks inside words in one way.
@@ -101,7 +104,7 @@ func indented(line string) bool {
 
 func (sc *scanner) add(k kind, key, raw string) {
 	sc.tokens = append(sc.tokens, token{kind: k, key: key, raw: raw, sep: sc.sep, spaced: sc.spaced || sc.sep != none})
-	sc.sep, sc.spaced = none, false
+	sc.sep, sc.spaced, sc.fresh = none, false, false
 }
 
 // stop notes a mark that ends a sentence, a clause, a line or a paragraph.
@@ -112,7 +115,7 @@ func (sc *scanner) stop(mark byte) {
 	case mark != '\n' || sc.sep < stop:
 		sc.sep = stop
 	}
-	if n := len(sc.tokens); n > 0 && (sc.tokens[n-1].end == 0 || sc.tokens[n-1].end == '\n' || mark == '?') {
+	if n := len(sc.tokens); n > 0 && (sc.tokens[n-1].end == 0 || sc.tokens[n-1].end == '\n' || mark == '?' || mark == '!' && sc.tokens[n-1].end != '?') {
 		sc.tokens[n-1].end = mark
 	}
 }
@@ -120,14 +123,15 @@ func (sc *scanner) stop(mark byte) {
 func (sc *scanner) comma() { sc.sep = max(sc.sep, comma) }
 
 func (sc *scanner) prose(s string) {
-	sc.text, sc.line = s, 0
+	sc.fresh = true
+	sc.text, sc.line, sc.end, sc.open = s, 0, 0, map[rune]int{}
 	for at := 0; at < len(s); {
 		r, n := utf8.DecodeRuneInString(s[at:])
 		if unicode.IsSpace(r) {
 			at = sc.space(at)
 			continue
 		}
-		if text, end := quoted(s, at); end > at {
+		if text, end := sc.quoted(at); end > at {
 			k, key := quote, "\""+text
 			switch {
 			case r == '`':
@@ -145,9 +149,20 @@ func (sc *scanner) prose(s string) {
 			continue
 		}
 		end := chunkEnd(s, at)
+		if minus(s[at:end], s[end:]) {
+			sc.add(symbol, "-", "-")
+			at = end
+			continue
+		}
 		sc.chunk(oneForm.Replace(s[at:end]))
 		at = end
 	}
+}
+
+// minus reports whether a dash stands before a number.
+func minus(dash, after string) bool {
+	after = strings.TrimLeft(after, " ")
+	return (dash == "-" || dash == "–") && after != "" && strings.ContainsRune("0123456789.$€£", []rune(after[:min(4, len(after))])[0])
 }
 
 // space passes white space. A line break is one unless the line goes on below.
@@ -168,6 +183,7 @@ func (sc *scanner) space(at int) int {
 	if breaks == 0 {
 		return end
 	}
+	sc.fresh = true
 	next, _ := utf8.DecodeRuneInString(sc.text[end:])
 	if breaks > 1 || !unicode.IsLower(next) || !running(sc.text[sc.line:at]) {
 		sc.stop('\n')
@@ -197,35 +213,47 @@ var quotes = map[rune]string{'"': "\"", '“': "”", '„': "“”", '«': "»
 
 // quoted returns the text between quotation marks that open at a place, and where
 // it ends; the same place if none does. A quotation ends within its paragraph.
-func quoted(s string, at int) (string, int) {
+func (sc *scanner) quoted(at int) (string, int) {
+	s := sc.text
 	r, n := utf8.DecodeRuneInString(s[at:])
 	closing, ok := quotes[r]
-	if !ok {
+	if !ok || at < sc.open[r] {
 		return "", at
 	}
 	before, _ := utf8.DecodeLastRuneInString(s[:at])
-	inside := unicode.IsLetter(before) || unicode.IsDigit(before)
-	if at > 0 && inside && (r == '"' || r == '\'' || r == '`') {
+	if at > 0 && (unicode.IsLetter(before) || unicode.IsDigit(before)) && (r == '"' || r == '\'' || r == '`') {
 		return "", at // an apostrophe, or inches
 	}
-	ticks := ""
 	if r == '`' {
-		ticks = s[at : len(s)-len(strings.TrimLeft(s[at:], "`"))]
-		if end := strings.Index(s[at+len(ticks):], ticks); end > 0 {
-			return s[at+len(ticks) : at+len(ticks)+end], at + len(ticks) + end + len(ticks)
+		return sc.ticked(at)
+	}
+	if at >= sc.end {
+		sc.end = len(s)
+		if i := strings.Index(s[at:], "\n\n"); i >= 0 {
+			sc.end = at + i
 		}
-		return "", at
 	}
-	limit := len(s)
-	if i := strings.Index(s[at:], "\n\n"); i >= 0 {
-		limit = at + i
-	}
-	for i := at + n; i < limit; {
+	for i := at + n; i < sc.end; {
 		c, size := utf8.DecodeRuneInString(s[i:])
 		if strings.ContainsRune(closing, c) && closes(s, i, size, c) {
 			return s[at+n : i], i + size
 		}
 		i += size
+	}
+	sc.open[r] = sc.end
+	return "", at
+}
+
+// ticked returns the text between backticks, as many on both sides.
+func (sc *scanner) ticked(at int) (string, int) {
+	rest := strings.TrimLeft(sc.text[at:], "`")
+	from := len(sc.text) - len(rest)
+	if end := strings.Index(rest, sc.text[at:from]); end > 0 {
+		return rest[:end], from + end + from - at
+	}
+	sc.open['`'] = from
+	if from == at+1 {
+		sc.open['`'] = len(sc.text)
 	}
 	return "", at
 }

@@ -21,9 +21,9 @@ func split(tokens []token) []sentence {
 			from = i + 1
 		}
 	}
-	strange := foreign(tokens)
+	whole := foreign(tokens, 5)
 	for _, s := range out {
-		if n := words(s.tokens); n >= 4 && known(s.tokens)*7 < n || strange && known(s.tokens)*4 < n {
+		if n := words(s.tokens); n >= 4 && foreign(s.tokens, 7) || whole && foreign(s.tokens, 4) {
 			for i := range s.tokens {
 				s.tokens[i].foreign = true
 			}
@@ -45,9 +45,13 @@ func nearCode(tokens []token) {
 	}
 }
 
-// foreign reports whether a text as a whole cannot be read.
-func foreign(tokens []token) bool {
-	return known(tokens)*5 < words(tokens)
+// foreign reports whether fewer than one word in so many is known, or two in five
+// where some have letters that English does not have.
+func foreign(tokens []token, oneIn int) bool {
+	n, k := words(tokens), known(tokens)
+	return k*oneIn < n || k*5 < n*2 && slices.ContainsFunc(tokens, func(t token) bool {
+		return t.kind == word && strings.ContainsFunc(t.key, func(r rune) bool { return r > 'z' && r != '’' })
+	})
 }
 
 func words(tokens []token) (n int) {
@@ -93,6 +97,7 @@ func (s *sentence) read() {
 	s.articles()
 	s.telegram()
 	s.counted()
+	s.commas()
 }
 
 // letters notes how words are written, and where a capital says nothing.
@@ -234,9 +239,30 @@ func (s *sentence) counted() {
 	}
 }
 
+// commas marks the words before which a comma says nothing: "and" at the end of a
+// list, where "or" does not make it matter what belongs together.
+func (s *sentence) commas() {
+	has := func(key string) bool {
+		return slices.ContainsFunc(s.tokens, func(t token) bool { return t.kind == word && t.key == key })
+	}
+	mixed, last := has("and") && has("or"), -1
+	const item = 5 // words
+	for i := range s.tokens {
+		t := &s.tokens[i]
+		if t.kind == word && (t.key == "and" || t.key == "or") {
+			t.light = !mixed && last >= 0 && i-last <= item
+		} else {
+			t.light = t.kind == word && lightAfter[t.key]
+		}
+		if t.sep == comma {
+			last = i
+		}
+	}
+}
+
 // asking notes whether the sentence asks, whether only its mark says so, and which
 // things it asks about in general.
-func (s *sentence) asking(readable bool) {
+func (s *sentence) asking(readable, requested bool) {
 	if len(s.tokens) == 0 {
 		return
 	}
@@ -244,15 +270,16 @@ func (s *sentence) asking(readable bool) {
 	last := &s.tokens[len(s.tokens)-1]
 	last.asking = told
 	switch {
-	case question || readable && requests[s.tokens[0].key]:
+	case question || requested || readable && onlyText[s.tokens[0].key]:
 	case s.mark == '?':
 		last.asking = asked
 	case (s.mark == 0 || s.mark == '\n') && !readable:
 		last.asking = open
 	}
+	joins := slices.ContainsFunc(s.tokens, func(t token) bool { return joining[t.key] })
 	for i := range s.tokens {
 		s.tokens[i].question = question
-		s.tokens[i].general = question && s.general(i)
+		s.tokens[i].general = question && s.general(i) && !joins
 	}
 }
 
@@ -285,10 +312,7 @@ func (s *sentence) asks() bool {
 func (s *sentence) general(i int) bool {
 	switch first := s.tokens[0].key; first {
 	case "how", "what", "why":
-		if !s.isWordOf(1, "is", "are", "do", "does", "can", "should", "to") || first == "what" && !s.isWordOf(1, "is", "are") {
-			return false
-		}
-		return !slices.ContainsFunc(s.tokens, func(t token) bool { return joining[t.key] })
+		return s.isWordOf(1, "is", "are") || first != "what" && s.isWordOf(1, "do", "does", "can", "should", "to")
 	case "can", "should", "do", "does", "may", "must":
 		return i == 1
 	case "is", "are":

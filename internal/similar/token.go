@@ -66,6 +66,7 @@ type token struct {
 	sep     separator
 	loose   bool // courtesy stood before it, so that sep may differ
 	article article
+	light   bool // a comma before it says nothing
 	bare    bool // may lack its article, as in a telegram: "review contract for errors"
 	counted bool // close behind a word such as "which" or "two", so that its number matters
 	general bool // spoken of in general: "how do I sort a list"
@@ -76,6 +77,7 @@ type token struct {
 	exact    bool // near code
 	foreign  bool // in a sentence that cannot be read
 	worked   bool // in a text that is to be worked on, where 12 is not "twelve"
+	judged   bool // in a text that is to be judged, in which an error and a loud word count
 	question bool // in a question
 	asking   asking
 

@@ -46,6 +46,12 @@ var carries = set(`following below translate rewrite rephrase paraphrase correct
 	letter note conversation transcript reply answer respond classify quote pronounce spell mean word
 	chat post comment tweet thread speech feedback input dialog dialogue text texts transcription`)
 
+// judging words ask what a text is like, or who wrote it.
+var judging = set(`spam phishing scam legit legitimate authentic genuine suspicious sentiment tone mood emotion emotions angry quality
+	grade score rate rating judge assess evaluate essay native fluent fluency level error errors mistake mistakes ocr
+	scan scanned bot human author wrote style sarcastic sarcasm toxic toxicity rude aggressive urgent urgency
+	positive negative neutral feeling feelings professional readability clarity correct correctness`)
+
 // formal words ask about how a text is written, so that nothing in it may differ.
 var formal = set(`spell spells spelled spelling misspelled misspelling grammar grammatical grammatically typo typos proofread
 	proofreading punctuation punctuate comma commas apostrophe apostrophes hyphen hyphens uppercase lowercase
@@ -67,12 +73,21 @@ var requests = set(`summarize translate write rewrite explain list give tell sho
 	debug optimize design build make help estimate evaluate recommend solve return answer convert remove add
 	update change edit improve reply respond plan prepare compose discuss turn`)
 
-// textRequests can be asked of nobody but whom one talks to: "can you convert a
-// trust" may be a question, "can you summarize the will" is none.
-var textRequests = set(`summarize translate rewrite explain list give tell show describe extract classify draft outline
-	paraphrase proofread analyze write generate provide suggest identify shorten simplify review help`)
+// What "can you" may stand before and ask for words only: "can you tell me", "can you
+// explain why", "can you explain the difference".
+var (
+	tellings   = set(`give tell show help send write`)
+	explaining = set(`summarize paraphrase rephrase explain describe`)
+	objects    = set(`this these that how why what`)
+	ideas      = set(`difference concept meaning following idea text article document`)
+)
 
-var objects = set(`this these that those my our me us following how why what`)
+// polites make a question of "can you" a request.
+var polites = set(`please pls kindly wondering appreciate kind`)
+
+// onlyText are requests that can be no question of whether to: "return the deposit?"
+var onlyText = set(`summarize translate rewrite explain describe extract classify paraphrase proofread shorten simplify list
+	categorize outline analyze calculate define suggest identify`)
 
 // labels are followed by a letter: vitamin A.
 var labels = set(`vitamin hepatitis influenza plan option type class grade group schedule appendix exhibit section part
