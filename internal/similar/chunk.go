@@ -118,6 +118,7 @@ func (sc *scanner) body(s string) {
 		sc.add(number, s, s)
 	case strings.EqualFold(s, "a.m") || strings.EqualFold(s, "p.m") || strings.EqualFold(s, "e.g") || strings.EqualFold(s, "i.e"):
 		sc.add(word, strings.ReplaceAll(strings.ToLower(s), ".", ""), strings.ReplaceAll(s, ".", ""))
+	case sc.counted(s):
 	case strings.ContainsFunc(s, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }):
 		sc.add(literal, strings.ReplaceAll(s, "–", "-"), s)
 	default:
@@ -125,8 +126,29 @@ func (sc *scanner) body(s string) {
 	}
 }
 
+// counted adds a number and its unit without the hyphen between them: "3-day",
+// "three-day".
+func (sc *scanner) counted(s string) bool {
+	n, unit, _ := strings.Cut(s, "-")
+	spelled := cardinals[strings.ToLower(n)] > 0
+	if units[unit] == "" || len(unit) < 3 || strings.HasPrefix(unit, "second") || !spelled && strings.Trim(n, "0123456789") != "" || n == "" {
+		return false
+	}
+	if spelled {
+		sc.add(word, strings.ToLower(n), n)
+	} else {
+		sc.add(number, n, n)
+	}
+	sc.spaced = true
+	sc.add(word, unit, unit)
+	return true
+}
+
 // words adds a word, or the parts of one whose hyphens mean nothing.
 func (sc *scanner) words(s string) {
+	if sc.counted(s) {
+		return
+	}
 	lower := strings.ToLower(s)
 	if !strings.Contains(s, "-") || !openCompounds[lower] {
 		sc.add(word, lower, s)

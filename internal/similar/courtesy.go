@@ -154,9 +154,12 @@ func onlyAsks(rest []token) bool {
 
 // withoutPlease takes please out of a sentence: not the verb, "to please somebody".
 func withoutPlease(tokens []token) []token {
+	if !slices.ContainsFunc(tokens, func(t token) bool { return t.kind == word && polites[t.key] }) {
+		return tokens
+	}
 	out := make([]token, 0, len(tokens))
 	loose, sep := false, none
-	announced := slices.IndexFunc(tokens, announces)
+	announced := slices.IndexFunc(tokens, func(t token) bool { return t.kind == word && (saying[t.key] || famous(t.key)) })
 	for i, t := range tokens {
 		if t.kind == word && (t.key == "please" || t.key == "pls" || t.key == "plz") && t.article == noArticle && !t.exact && courteous(tokens, i, announced) {
 			loose, sep = true, max(sep, t.sep)

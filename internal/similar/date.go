@@ -16,15 +16,15 @@ var (
 // dates brings days and times of day to one form. A date such as 3/4/2026 means one
 // day here and another there, so it stays as it is.
 func (s *sentence) dates() {
-	out := make([]token, 0, len(s.tokens))
+	out := s.tokens[:0]
 	for i := 0; i < len(s.tokens); {
 		key, n := s.dateAt(i)
-		t := s.tokens[i]
 		if n == 0 {
-			out = append(out, t)
+			out = append(out, s.tokens[i])
 			i++
 			continue
 		}
+		t := s.tokens[i]
 		t.raw = rawOf(s.tokens[i : i+n])
 		t.kind, t.key, t.end = date, key, s.tokens[i+n-1].end
 		out = append(out, t)

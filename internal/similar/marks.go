@@ -94,6 +94,7 @@ func (m *marks) order(tokens []token) {
 		stems[i] = tokens[i].stem()
 	}
 	m.sequence = stems
+	m.relation = make([]relation, 0, len(tokens)/4)
 	for i := 1; i+1 < len(tokens); i++ {
 		between := tokens[i].key
 		if between == "and" || between == "or" || tokens[i].sep >= stop || tokens[i+1].sep >= stop {

@@ -9,7 +9,7 @@ import (
 // unit or the ending of an ordinal. A version such as 1.2.3 is none.
 func isNumber(s string) bool {
 	digits, unit := numberOf(s)
-	return digits != "" && strings.Count(digits, ".") <= 1 && (unit == "" || len(unit) <= 8 && !strings.ContainsAny(unit, "0123456789=(){}[]<>;|\\_@#&:"))
+	return digits != "" && strings.Count(digits, ".") <= 1 && (unit == "" || len(unit) <= 8 && !strings.ContainsAny(unit, "-0123456789=(){}[]<>;|\\_@#&:"))
 }
 
 var currencies = []struct{ sign, unit string }{{"US$", "usd"}, {"$", "$"}, {"€", "eur"}, {"£", "£"}, {"¥", "¥"}, {"₹", "₹"}}
@@ -80,7 +80,7 @@ func unitOf(s string) string {
 // numbers brings numbers to one form: words to digits, with the unit that follows
 // and the bound that stands before them.
 func (s *sentence) numbers() {
-	out := s.tokens[:0:0]
+	out := s.tokens[:0] // never longer than what was read
 	for i := 0; i < len(s.tokens); {
 		t := s.tokens[i]
 		n := 1

@@ -2,7 +2,7 @@ package similar
 
 // realWords are words of their own that are one letter away from a common one: to
 // type "contact" is no error in "contract".
-var realWords = set(`accourt accourts achievers addressees addressers adpress adpressed adpresses adpressing advancers advances airpost
+var realWords = set(`dependant dependants accourt accourts achievers addressees addressers adpress adpressed adpresses adpressing advancers advances airpost
 	airposts allergins analyses analysts analyzers anther backus balancers balante balantes ballance believers belive
 	biologics brach braches brachs branchers browder browner browses brunch brunches budgers budges bushiness bushinesses
 	busyness busynesses calender calenders calyculate cancered caner caners canker cankers canmer cannel cannels canner

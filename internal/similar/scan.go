@@ -24,7 +24,8 @@ type scanner struct {
 var oneForm = strings.NewReplacer("\u200b", "", "\ufeff", "", "\u00ad", "", "’", "'", "\u02bc", "'", "\u2011", "-", "\u2212", "-")
 
 func scan(s string) []token {
-	var sc scanner
+	const bytes = 5 // of a word and its space
+	sc := scanner{tokens: make([]token, 0, len(s)/bytes+1)}
 	var prose []string
 	flush := func() {
 		if len(prose) > 0 {

@@ -21,9 +21,9 @@ func split(tokens []token) []sentence {
 			from = i + 1
 		}
 	}
-	whole := foreign(tokens, 5)
+	whole := foreign(tokens)
 	for _, s := range out {
-		if n := words(s.tokens); n >= 4 && foreign(s.tokens, 7) || whole && foreign(s.tokens, 4) {
+		if n := words(s.tokens); foreign(s.tokens) && (n >= 4 || whole) {
 			for i := range s.tokens {
 				s.tokens[i].foreign = true
 			}
@@ -45,13 +45,20 @@ func nearCode(tokens []token) {
 	}
 }
 
-// foreign reports whether fewer than one word in so many is known, or two in five
-// where some have letters that English does not have.
-func foreign(tokens []token, oneIn int) bool {
-	n, k := words(tokens), known(tokens)
-	return k*oneIn < n || k*5 < n*2 && slices.ContainsFunc(tokens, func(t token) bool {
-		return t.kind == word && strings.ContainsFunc(t.key, func(r rune) bool { return r > 'z' && r != '’' })
-	})
+// foreign reports whether a text cannot be read: hardly a word is known, or more are
+// those of other languages; or some have letters that English does not have, and not
+// two in five are known.
+func foreign(tokens []token) bool {
+	n, k, other, strange := words(tokens), known(tokens), 0, false
+	for i := range tokens {
+		if t := &tokens[i]; t.kind == word {
+			strange = strange || strings.ContainsFunc(t.key, func(r rune) bool { return r > 'z' && r != '’' })
+			if elsewhere[t.key] {
+				other++
+			}
+		}
+	}
+	return k*7 < n || other > k || strange && k*5 < n*2
 }
 
 func words(tokens []token) (n int) {
@@ -128,18 +135,23 @@ func (s *sentence) letters() {
 
 // expand writes contractions out and brings spelling to one form.
 func (s *sentence) expand() {
+	longer := false
+	for i := range s.tokens {
+		if t := &s.tokens[i]; t.kind == word && !t.exact {
+			t.key = full(t)
+			longer = longer || strings.Contains(t.key, " ")
+		}
+	}
+	if !longer {
+		return
+	}
 	out := make([]token, 0, len(s.tokens)+4)
 	for _, t := range s.tokens {
-		if t.kind != word || t.exact {
+		if t.kind != word || !strings.Contains(t.key, " ") {
 			out = append(out, t)
 			continue
 		}
-		parts := strings.Fields(full(&t))
-		if len(parts) < 2 {
-			t.key = parts[0]
-			out = append(out, t)
-			continue
-		}
+		parts := strings.Fields(t.key)
 		for i, p := range parts {
 			next := t
 			next.key = p
@@ -173,7 +185,7 @@ func full(t *token) string {
 
 // articles makes an article a mark of the word that follows it.
 func (s *sentence) articles() {
-	out := make([]token, 0, len(s.tokens))
+	out := s.tokens[:0]
 	for i := 0; i < len(s.tokens); i++ {
 		if !s.isArticle(i) {
 			out = append(out, s.tokens[i])

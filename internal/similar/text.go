@@ -23,9 +23,12 @@ type Text struct {
 func Prepare(s string) *Text {
 	t := &Text{raw: s, lower: !strings.ContainsFunc(s, isUpper)}
 	sentences := split(scan(s))
+	count := 0
 	for i := range sentences {
 		sentences[i].read()
+		count += len(sentences[i].tokens)
 	}
+	t.tokens = make([]token, 0, count)
 	for _, part := range withoutCourtesy(sentences) {
 		t.tokens = append(t.tokens, part...)
 	}

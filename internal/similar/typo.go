@@ -144,6 +144,7 @@ const commonList = `
 	immediately definitely separately probably actually together everything something someone
 	beautiful interesting successful difficult dangerous popular modern traditional international national
 	category priority severity sentiment positive negative neutral feedback complaint
+	defendant plaintiff attorney evidence
 	conclusion introduction paragraph keyword headline title subject
 	presentation report* article proposal resume interview* question position candidate
 	learning training model* neural network artificial intelligence machine

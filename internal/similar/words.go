@@ -34,6 +34,11 @@ var english = set(`the of and is are was were be been being what which who whose
 	please give tell show write make find get need want help use using used explain list describe without within
 	but or so too very just only also after before above below under over again against until since`)
 
+// elsewhere are the most frequent words of languages that use the same letters.
+var elsewhere = set(`de la el los las que en un una por con para es le les des du et est pas der die das und ist nicht ein
+	eine mit von zu auf il di che non per sono het een van op te dat niet den som og att och ik je wie wat como mi su
+	tu te se del al al os um uma com voor aan wir ich sie bitte sur dans nous vous pour avec gli nella jest nie`)
+
 var greetings = set(`hi hello hey greetings`)
 var hours = set(`morning afternoon evening day`)
 var gratitude = set(`thanks thank thx you so very much a lot in advance many for your help time`)
@@ -61,6 +66,10 @@ var formal = set(`spell spells spelled spelling misspelled misspelling grammar g
 	abbreviation abbreviate formality politeness polite articles plural singular tense handwriting font emoji
 	indentation formatting quote quoted exactly verbatim literal literally wording phrasing`)
 
+// saying are those of them behind which a text may follow without any mark.
+var saying = set(`following below translate rewrite rephrase paraphrase correct phrase sentence say reply answer respond quote
+	pronounce spell mean word`)
+
 // openers begin a sentence that asks for something in general, so that its mark and
 // the number of its nouns say nothing.
 var openers = set(`what why how when where who which whom whose is are was were do does did can could should
@@ -83,7 +92,7 @@ var (
 )
 
 // polites make a question of "can you" a request.
-var polites = set(`please pls kindly wondering appreciate kind`)
+var polites = set(`please pls plz kindly wondering appreciate kind`)
 
 // onlyText are requests that can be no question of whether to: "return the deposit?"
 var onlyText = set(`summarize translate rewrite explain describe extract classify paraphrase proofread shorten simplify list
@@ -126,7 +135,7 @@ var capitonyms = set(`us it who aids or in is me as at am may march august polis
 	windows word excel teams slack square stripe notion linear amazon target gap shell chase oracle access outlook
 	reading nice bath cork lima mobile orange phoenix buffalo job lent nun catholic liberal conservative republican
 	democrat democratic labour labor green greens earth mercury mars saturn venus sun moon god lord bible cancer
-	titan giant english dutch german french danish finish finnish swede pole welsh scot prince king queen
+	titan giant finish pole scot prince king queen
 	jordan georgia chad niger cuba guinea jersey wales ram care pin sad safe smart start cat case mice act sat
 	meta alphabet dell ford dodge ram fiat seat focus golf polo fox sky sprint zoom discord signal telegram teams
 	flash chrome edge safari opera brave spark storm flask django spring express react angular vue node helm
