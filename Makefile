@@ -25,7 +25,7 @@ ENGINE = for store in polled sqlite: \
 	done
 
 .NOTPARALLEL:
-.PHONY: help check test services fuzz soak campaign campaign-loops fsync bench bench-peers demo fmt cover format vet staticcheck tidy race-ready
+.PHONY: help check test services fuzz soak campaign campaign-loops campaign-ledger fsync bench bench-chain bench-peers demo fmt cover format vet staticcheck tidy race-ready
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -57,7 +57,7 @@ soak: ## the random runs in virtual time, SEEDS of each (500)
 	PAWL_SEEDS=$(SEEDS) $(GO) test -v -run '$(RANDOM_RUNS)' -timeout 0 .
 
 # The order is that of docs/reliability.md. The small disk takes root.
-campaign: bin/campaign campaign-loops ## real processes and kill -9: workers, servers, agent loops, a full disk, fsync; about 30 minutes
+campaign: bin/campaign campaign-loops campaign-ledger ## real processes and kill -9: workers, servers, agent loops, the ledger, a full disk, fsync; about 40 minutes
 	@set -ex; \
 	for store in sqlite postgres redis cluster; do bin/campaign -store $$store -kills 25; done; \
 	for store in postgres redis cluster; do bin/campaign -store $$store -kills 5 -server-kills 5; done; \
@@ -71,6 +71,9 @@ campaign-loops: bin/campaign bin/sdkloop ## agent loops of 200 calls that are ki
 		bin/campaign loops -kind $$kind -store sqlite -kills 100; \
 		for store in postgres redis; do bin/campaign loops -kind $$kind -store $$store -kills 20 -each 5; done; \
 	done
+
+campaign-ledger: bin/campaign ## the ledger against the provider's own, call for call, while workers are killed; about 9 minutes
+	@set -e; for store in sqlite postgres redis; do bin/campaign ledger -store $$store -kills 25; done
 
 fsync: bin/campaign ## each acknowledged SQLite write is synced before it is acknowledged, as strace sees it
 	bin/campaign fsync
@@ -88,6 +91,9 @@ bench: ## every benchmark, then the programs under internal/bench
 	for program in $$($(GO) list -f '{{if eq .Name "main"}}{{.ImportPath}}{{end}}' ./internal/bench/...); do \
 		echo "== $$program"; $(GO) run "$$program"; \
 	done
+
+bench-chain: ## 1,000 requests of five calls, 1 % of which fail, by plain calls, by a queue in memory and by Pawl; about a minute
+	$(GO) run ./internal/bench/chain $(ARGS)
 
 bench-peers: ## Pawl beside its peers on each store; ARGS="-tasks 20000 -rounds 1" for a short run
 	@set -e; for store in sqlite postgres redis; do (cd bench && $(GO) run . -store $$store $(ARGS)); done

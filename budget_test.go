@@ -58,7 +58,7 @@ func TestABudgetStopsATaskThatGoesOnWhenItIsRaised(t *testing.T) {
 			t.Errorf("ann's task is %s with %d steps after %d calls, due %v; want it blocked with its 2 answers after 5, for good", r.State, len(r.Steps), m.calls(), r.Due)
 		}
 		why, err := c.Why(t.Context(), run.ID)
-		if want := "budget user/ann: 2 calls of 2 calls are spent, and the call needs 1 calls"; err != nil || why.Gate != pawl.HinderedBudget || !strings.Contains(why.Reason, want) {
+		if want := "budget user/ann: 2 of 2 calls are spent, and the call needs 1"; err != nil || why.Gate != pawl.HinderedBudget || !strings.Contains(why.Reason, want) {
 			t.Errorf("Why = %s %q, %v; want the budget and its numbers: %s", why.Gate, why.Reason, err, want)
 		}
 		must(t, c.RaiseBudget(t.Context(), pawl.Budget{Scope: pawl.OfUser, Name: "ann", Calls: 5}))

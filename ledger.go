@@ -76,15 +76,21 @@ func (k EntryKind) IsSaving() bool {
 	return false
 }
 
-// Entry returns the kind of entry that a settled call has in the ledger; "" if nothing
-// was sent.
-func (o CallOutcome) Entry() EntryKind {
-	switch o {
+// Kind returns the kind of entry that a settled call has in the ledger; "" if nothing
+// was sent. A stream that had begun, and was ended for lack of room, pauses its limit and
+// is possibly billed all the same.
+func (st *Settlement) Kind() EntryKind {
+	switch st.Outcome {
 	case CallAnswered:
 		return EntryAnswered
 	case CallFailed:
 		return EntryFailed
-	case CallThrottled, CallBlocked:
+	case CallThrottled:
+		if st.Class == llm.Ambiguous {
+			return EntryUnknown
+		}
+		return EntryRefused
+	case CallBlocked:
 		return EntryRefused
 	case CallUnknown:
 		return EntryUnknown

@@ -1,6 +1,7 @@
 package pawl
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -252,15 +253,13 @@ func unpackVector(b []byte) []float32 {
 
 // savingOf returns what is entered into the ledger of a task whose result is taken, or
 // would have been.
-func (m *match) savingOf(kind EntryKind, currency string) Saving {
+func (m *match) savingOf(kind EntryKind) Saving {
 	s := Saving{Kind: kind, Of: m.row.ID, Score: m.score}
 	for _, a := range m.row.Attempts {
 		s.Calls += int64(a.Calls)
 		s.Usage = s.Usage.Add(a.Usage)
 		s.Cost += a.Cost
-	}
-	if s.Cost != 0 {
-		s.Currency = currency
+		s.Currency = cmp.Or(a.Currency, s.Currency)
 	}
 	return s
 }

@@ -156,6 +156,9 @@ func (a *attempt) report(end *Attempt) {
 	s := &a.sum
 	end.Usage, end.Spared, end.Waited = s.usage, s.spared, s.waited
 	end.Calls, end.Saved, end.Unknown, end.Cost = s.calls, s.saved, s.unknown, s.cost
+	if s.cost != 0 {
+		end.Currency = a.client.config.Prices.Currency
+	}
 }
 
 // handlerContext is the context of a handler. It knows its deadline and its

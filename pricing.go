@@ -83,12 +83,11 @@ func (a *attempt) savings() []Saving {
 			all = append(all, s)
 		}
 	}
-	currency := a.client.config.Prices.Currency
 	if a.matched != nil {
-		all = append(all, a.matched.savingOf(EntrySimilar, currency))
+		all = append(all, a.matched.savingOf(EntrySimilar))
 	}
 	if a.shadow != nil {
-		all = append(all, a.shadow.savingOf(EntryShadow, currency))
+		all = append(all, a.shadow.savingOf(EntryShadow))
 	}
 	return all
 }

@@ -23,7 +23,7 @@ type Similar struct {
 	Embed llm.Embedder
 	Limit string // that the calls of Embed go through; default "embeddings"
 
-	Threshold float64       // how alike texts must be, above 0 and up to 1; default 0.9 by words, 0.95 by embeddings
+	Threshold float64       // how alike texts must be, above 0 and up to 1; default 0.75 by words, 0.95 by embeddings
 	Within    time.Duration // how long ago the other task may have succeeded; default 24 hours
 
 	// Shadow takes no results, and writes into the ledger which it would have taken.
@@ -31,7 +31,6 @@ type Similar struct {
 }
 
 const (
-	defaultAlike  = 0.9
 	defaultCosine = 0.95
 	defaultWithin = 24 * time.Hour
 	defaultEmbeds = "embeddings"

@@ -161,23 +161,24 @@ func (r *TaskRow) Lease() Lease { return Lease{r.ID, r.Attempt} }
 
 // Attempt is one try of a task.
 type Attempt struct {
-	Number  int           `json:"number"`
-	Worker  string        `json:"worker"`
-	Started time.Time     `json:"started"`
-	Ended   time.Time     `json:"ended"`
-	Usage   llm.Usage     `json:"usage,omitzero"`
-	Calls   int           `json:"calls,omitempty"`   // calls that were sent
-	Saved   int           `json:"saved,omitempty"`   // calls and steps answered from the store
-	Unknown int           `json:"unknown,omitempty"` // calls whose outcome is unknown: possibly billed
-	Open    []string      `json:"open,omitempty"`    // the steps of these calls, which a later attempt asks again; the store sets it
-	Class   llm.Class     `json:"class,omitempty"`   // "" if it succeeded
-	As      string        `json:"as,omitempty"`      // the operation that failed, if another one went on with the task
-	Message string        `json:"message,omitempty"` // of the error
-	Waited  time.Duration `json:"waited,omitempty"`  // for limits, inside the attempt
-	Cost    price.Money   `json:"cost,omitempty"`    // of Usage, as far as the models have prices
-	Spared  llm.Usage     `json:"spared,omitzero"`   // tokens that were not paid again, thanks to stored calls
-	Unasked int           `json:"unasked,omitempty"` // stored steps that it did not ask for, though it succeeded: its code or its data has changed
-	Used    bool          `json:"used,omitempty"`    // whether it counts against MaxAttempts
+	Number   int           `json:"number"`
+	Worker   string        `json:"worker"`
+	Started  time.Time     `json:"started"`
+	Ended    time.Time     `json:"ended"`
+	Usage    llm.Usage     `json:"usage,omitzero"`
+	Calls    int           `json:"calls,omitempty"`    // calls that were sent
+	Saved    int           `json:"saved,omitempty"`    // calls and steps answered from the store
+	Unknown  int           `json:"unknown,omitempty"`  // calls whose outcome is unknown: possibly billed
+	Open     []string      `json:"open,omitempty"`     // the steps of these calls, which a later attempt asks again; the store sets it
+	Class    llm.Class     `json:"class,omitempty"`    // "" if it succeeded
+	As       string        `json:"as,omitempty"`       // the operation that failed, if another one went on with the task
+	Message  string        `json:"message,omitempty"`  // of the error
+	Waited   time.Duration `json:"waited,omitempty"`   // for limits, inside the attempt
+	Cost     price.Money   `json:"cost,omitempty"`     // of Usage, as far as the models have prices
+	Currency string        `json:"currency,omitempty"` // of Cost; "" if that is 0
+	Spared   llm.Usage     `json:"spared,omitzero"`    // tokens that were not paid again, thanks to stored calls
+	Unasked  int           `json:"unasked,omitempty"`  // stored steps that it did not ask for, though it succeeded: its code or its data has changed
+	Used     bool          `json:"used,omitempty"`     // whether it counts against MaxAttempts
 }
 
 // StepRow is a stored step of a task.

@@ -28,6 +28,7 @@ type Why struct {
 	Reason string    `json:"reason"` // a sentence, without a full stop
 
 	Limit  string    `json:"limit,omitempty"`  // the limit that the gate is of
+	Budget string    `json:"budget,omitempty"` // the name of the budget that is used up
 	User   string    `json:"user,omitempty"`   // whose ceiling it is
 	Bucket string    `json:"bucket,omitempty"` // what is used up, as in limit.Gate
 	Level  float64   `json:"level,omitempty"`  // of the bucket: what is left
@@ -86,7 +87,7 @@ func (s *Standing) Why() Why {
 	case r.State == Running:
 		return w.because(HinderedRunning, "worker %s has run it since %s; what its calls wait for, only the worker knows", r.Worker, clockTime(r.Started))
 	case r.State == Blocked && r.Links != nil && r.Links.Wait != nil && r.Links.Wait.Budget != "":
-		w.Until, w.Start = r.Due, r.Due
+		w.Until, w.Start, w.Budget = r.Due, r.Due, r.Links.Wait.Budget
 		return w.because(HinderedBudget, "%s", r.blockedBy())
 	case r.State == Blocked:
 		w.Until, w.Start = r.Due, time.Time{}

@@ -41,16 +41,33 @@ func (b *book) enter(e *pawl.Entry) {
 	}
 	h.log = ledger.Pack(h.log, e)
 	h.sums.Add(e)
-	b.sweep(e.At)
 }
 
-// sweep removes, once in an hour, what is older than it is kept.
-func (b *book) sweep(now time.Time) {
+// keepLedger closes, once in an hour, the open entries of the hours before, and removes
+// what is older than it is kept.
+func (s *Store) keepLedger(now time.Time) {
+	b := &s.ledger
 	at := ledger.HourOf(now)
 	if b.swept == at {
 		return
 	}
 	b.swept = at
+	open := b.open
+	b.open = nil
+	for i := range open {
+		e := open[i]
+		switch {
+		case ledger.HourOf(e.At) >= at || !ledger.Close(&e, s.rows(e.Run)):
+			b.open = append(b.open, open[i])
+		case !ledger.IsOpen(&e): // else there was nothing to save
+			b.enter(&e)
+		}
+	}
+	b.sweep(now)
+}
+
+// sweep removes what is older than it is kept.
+func (b *book) sweep(now time.Time) {
 	logs, hours := ledger.HourOf(now.Add(-ledger.LogTime)), ledger.HourOf(now.Add(-ledger.HoursTime)).Day()
 	for at, h := range b.hours {
 		if at < logs {
@@ -69,19 +86,17 @@ func (b *book) sweep(now time.Time) {
 	}
 }
 
-// closeOpen closes the open entries of savings that are known by now.
-func (s *Store) closeOpen() {
-	open := s.ledger.open
-	s.ledger.open = nil
-	for i := range open {
-		e := open[i]
-		switch ended := ledger.Close(&e, s.rows(e.Run)); {
-		case !ended:
-			s.ledger.open = append(s.ledger.open, open[i])
-		case !ledger.IsOpen(&e): // else there was nothing to save
-			s.ledger.enter(&e)
+// known returns the open entries of hours that have saved something by now.
+func (s *Store) known(from, to ledger.Hour) (closed []pawl.Entry) {
+	for _, e := range s.ledger.open {
+		if at := ledger.HourOf(e.At); at < from || at > to {
+			continue
+		}
+		if ledger.Close(&e, s.rows(e.Run)); !ledger.IsOpen(&e) {
+			closed = append(closed, e)
 		}
 	}
+	return closed
 }
 
 // Usage implements [pawl.Ledger].
@@ -94,9 +109,11 @@ func (s *Store) Usage(ctx context.Context, now time.Time, f pawl.LedgerFilter, b
 		return nil, err
 	}
 	defer s.mu.Unlock()
-	s.closeOpen()
 	q := ledger.NewQuery(f, by)
 	from, to := ledger.Range(&f)
+	for _, e := range s.known(from, to) {
+		q.Add(ledger.HourOf(e.At), &e)
+	}
 	for at, h := range s.ledger.hours {
 		if at < from || at > to {
 			continue
@@ -130,18 +147,24 @@ func (s *Store) Entries(ctx context.Context, now time.Time, f pawl.LedgerFilter)
 		return pawl.Entries{}, err
 	}
 	defer s.mu.Unlock()
-	s.closeOpen()
 	found := pawl.Entries{Entries: []pawl.Entry{}}
 	from, to := ledger.Range(&f)
-	for _, at := range slices.Sorted(maps.Keys(s.ledger.hours)) {
-		if at < from || at > to {
-			continue
+	hours := map[ledger.Hour][]byte{}
+	for at, h := range s.ledger.hours {
+		if at >= from && at <= to {
+			hours[at] = h.log
 		}
+	}
+	for _, e := range s.known(from, to) {
+		at := ledger.HourOf(e.At)
+		hours[at] = ledger.Pack(slices.Clip(hours[at]), &e)
+	}
+	for _, at := range slices.Sorted(maps.Keys(hours)) {
 		if len(found.Entries) > 0 {
 			found.Next = at.Start()
 			break
 		}
-		if found.Entries, err = ledger.Find(found.Entries, s.ledger.hours[at].log, &f); err != nil {
+		if found.Entries, err = ledger.Find(found.Entries, hours[at], &f); err != nil {
 			return pawl.Entries{}, err
 		}
 	}

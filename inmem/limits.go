@@ -124,7 +124,7 @@ func (s *Store) settle(now time.Time, t *task, st pawl.Settlement) {
 		return
 	}
 	c := t.calls[i]
-	if st.Outcome == pawl.CallUnknown {
+	if st.Kind() == pawl.EntryUnknown {
 		t.calls[i] = call{key: c.key, worth: budget.Worth{Step: c.worth.Step}, unknown: true}
 	} else {
 		t.calls = slices.Delete(t.calls, i, i+1)
@@ -195,7 +195,7 @@ func (s *Store) Configure(ctx context.Context, now time.Time, settings []pawl.Se
 		case set.Similar != nil:
 			s.unlike(set.Similar)
 		case set.Budget != nil:
-			s.budgets.Configure(set)
+			s.budgets.Configure(now, set)
 		default:
 			s.table.Configure(now, set)
 		}

@@ -103,6 +103,7 @@ func (s *Store) enter(ctx context.Context, now time.Time) (time.Time, error) {
 	if err := s.lock(ctx); err != nil {
 		return now, err
 	}
+	s.keepLedger(now)
 	s.advance(now)
 	return now, nil
 }

@@ -88,3 +88,7 @@ func TestLateWorkersDoNotOvershoot(t *testing.T) {
 func TestEachWaitEndsOnce(t *testing.T) {
 	storetest.RunJoins(t, func(*testing.T) pawl.Store { return inmem.New() }, 100)
 }
+
+func TestNobodySpendsMoreThanThereIs(t *testing.T) {
+	storetest.RunRace(t, func(*testing.T) pawl.Store { return inmem.New() }, 30)
+}

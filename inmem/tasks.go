@@ -102,7 +102,7 @@ func (s *Store) add(now time.Time, t *task, n *pawl.NewTask) pawl.Added {
 	if n.Budget != nil && t.row.Run == t.row.ID {
 		b := *n.Budget
 		b.Scope, b.Name, b.Per = pawl.OfRun, t.row.ID.String(), pawl.ForGood
-		s.budgets.Configure(&pawl.Setting{Budget: &b})
+		s.budgets.Configure(now, &pawl.Setting{Budget: &b})
 	}
 	s.emit(now, pawl.EventAdded, t)
 	return pawl.Added{ID: t.row.ID, Run: t.row.Run, As: as}

@@ -16,10 +16,10 @@ type eventSet uint16
 
 var eventBits = map[pawl.EventType]eventSet{
 	pawl.EventAdded: 1, pawl.EventJoined: 2, pawl.EventStarted: 4, pawl.EventStep: 8,
-	pawl.EventRetried: 16, pawl.EventEnded: 32, pawl.EventReady: 64, pawl.EventCancelling: 128,
+	pawl.EventRetried: 16, pawl.EventEnded: 32, pawl.EventReady: 64, pawl.EventCancelling: 128, pawl.EventBudget: 256,
 }
 
-const allEvents eventSet = 255
+const allEvents eventSet = 511
 
 // watch implements [pawl.Watch].
 type watch struct {

@@ -19,7 +19,7 @@
 //   - step, node, message: stored steps; conversations, each message once.
 //   - page, inbox: the book that all workers share, and the letters to whoever opens
 //     it next. Rows are written and removed, and never updated.
-//   - ledger: the ledger of calls, by the hour.
+//   - ledger: the ledger of calls, by the hour, and what is kept of near-duplicates.
 //   - event, watcher, dropped: what happened, who wants to know it, and up to where
 //     events were removed. Without a watcher no event is written.
 //   - migration: what was applied.

@@ -1,7 +1,8 @@
 package postgres
 
 import (
-	"encoding/binary"
+	"cmp"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgtype"
 
@@ -46,8 +47,8 @@ func (tx *transaction) writeLedger(w *durable.Writes) []call {
 		return calls
 	}
 	gone, put := newLedgerColumns(len(w.Ledger)), newLedgerColumns(len(w.Ledger))
-	for i := range w.Ledger {
-		if p := &w.Ledger[i]; p.Value == nil {
+	for _, p := range lastOfEach(w.Ledger) {
+		if p.Value == nil {
 			gone.add(p)
 		} else {
 			put.add(p)
@@ -60,6 +61,21 @@ func (tx *transaction) writeLedger(w *durable.Writes) []call {
 		calls = append(calls, tx.call("putLedger", put.hours.arg(), put.kinds.arg(), put.numbers.arg(), put.values.arg()))
 	}
 	return calls
+}
+
+// lastOfEach returns pages by their keys, of each the last one. Who writes the same
+// ones at the same time locks them in the same order.
+func lastOfEach(pages []durable.LedgerPage) []*durable.LedgerPage {
+	all := make([]*durable.LedgerPage, len(pages))
+	for i := range pages {
+		all[len(pages)-1-i] = &pages[i]
+	}
+	slices.SortStableFunc(all, compareKeys)
+	return slices.CompactFunc(all, func(a, b *durable.LedgerPage) bool { return compareKeys(a, b) == 0 })
+}
+
+func compareKeys(a, b *durable.LedgerPage) int {
+	return cmp.Or(cmp.Compare(a.Hour, b.Hour), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Number, b.Number))
 }
 
 // ledgerColumns is pages as columns.
@@ -82,5 +98,3 @@ func (c *ledgerColumns) add(p *durable.LedgerPage) {
 	c.numbers.int8(p.Number)
 	c.values.bytes(p.Value)
 }
-
-func int2Arg(v int16) arg { return arg{pgtype.Int2OID, binary.BigEndian.AppendUint16(nil, uint16(v))} }

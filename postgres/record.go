@@ -88,23 +88,24 @@ type more struct {
 // attempt is a pawl.Attempt. Of a task that has ended, the worker is left out where
 // it is the row's.
 type attempt struct {
-	Number  int           `json:"n"`
-	Worker  *string       `json:"w,omitempty"`
-	Started int64         `json:"s"`
-	Ended   int64         `json:"e"`
-	Usage   llm.Usage     `json:"u,omitzero"`
-	Calls   int           `json:"c,omitempty"`
-	Saved   int           `json:"v,omitempty"`
-	Unknown int           `json:"k,omitempty"`
-	Class   llm.Class     `json:"f,omitempty"`
-	Message string        `json:"m,omitempty"`
-	Waited  time.Duration `json:"t,omitempty"`
-	Spared  llm.Usage     `json:"p,omitzero"`
-	Used    bool          `json:"x,omitempty"`
-	As      string        `json:"a,omitempty"`
-	Unasked int           `json:"q,omitempty"`
-	Open    []string      `json:"o,omitempty"`
-	Cost    int64         `json:"b,omitempty"` // a price.Money, which as JSON would be a decimal
+	Number   int           `json:"n"`
+	Worker   *string       `json:"w,omitempty"`
+	Started  int64         `json:"s"`
+	Ended    int64         `json:"e"`
+	Usage    llm.Usage     `json:"u,omitzero"`
+	Calls    int           `json:"c,omitempty"`
+	Saved    int           `json:"v,omitempty"`
+	Unknown  int           `json:"k,omitempty"`
+	Class    llm.Class     `json:"f,omitempty"`
+	Message  string        `json:"m,omitempty"`
+	Waited   time.Duration `json:"t,omitempty"`
+	Spared   llm.Usage     `json:"p,omitzero"`
+	Used     bool          `json:"x,omitempty"`
+	As       string        `json:"a,omitempty"`
+	Unasked  int           `json:"q,omitempty"`
+	Open     []string      `json:"o,omitempty"`
+	Cost     int64         `json:"b,omitempty"` // a price.Money, which as JSON would be a decimal
+	Currency string        `json:"y,omitempty"`
 }
 
 func micro(t time.Time) int64 {
@@ -143,7 +144,7 @@ func packMore(r *pawl.TaskRow) ([]byte, error) {
 		m.Attempts[i] = attempt{
 			Number: a.Number, Started: micro(a.Started), Ended: micro(a.Ended), Usage: a.Usage, Calls: a.Calls, Saved: a.Saved,
 			Unknown: a.Unknown, Class: a.Class, Message: a.Message, Waited: a.Waited, Spared: a.Spared, Used: a.Used,
-			As: a.As, Unasked: a.Unasked, Open: a.Open, Cost: int64(a.Cost),
+			As: a.As, Unasked: a.Unasked, Open: a.Open, Cost: int64(a.Cost), Currency: a.Currency,
 		}
 		if a.Worker != r.Worker || !r.State.Ended() {
 			m.Attempts[i].Worker = &a.Worker
@@ -193,7 +194,7 @@ func unpackMore(packed []byte, r *pawl.TaskRow) error {
 		r.Attempts[i] = pawl.Attempt{
 			Number: a.Number, Worker: r.Worker, Started: timeOf(a.Started), Ended: timeOf(a.Ended), Usage: a.Usage, Calls: a.Calls, Saved: a.Saved,
 			Unknown: a.Unknown, Class: a.Class, Message: a.Message, Waited: a.Waited, Spared: a.Spared, Used: a.Used,
-			As: a.As, Unasked: a.Unasked, Open: a.Open, Cost: price.Money(a.Cost),
+			As: a.As, Unasked: a.Unasked, Open: a.Open, Cost: price.Money(a.Cost), Currency: a.Currency,
 		}
 		if a.Worker != nil {
 			r.Attempts[i].Worker = *a.Worker

@@ -23,6 +23,7 @@ type arg struct {
 
 func int8Arg(v int64) arg  { return arg{pgtype.Int8OID, binary.BigEndian.AppendUint64(nil, uint64(v))} }
 func int4Arg(v int32) arg  { return arg{pgtype.Int4OID, binary.BigEndian.AppendUint32(nil, uint32(v))} }
+func int2Arg(v int16) arg  { return arg{pgtype.Int2OID, binary.BigEndian.AppendUint16(nil, uint16(v))} }
 func textArg(v string) arg { return arg{pgtype.TextOID, append([]byte{}, v...)} }
 func bytesArg(v []byte) arg {
 	return arg{pgtype.ByteaOID, v}

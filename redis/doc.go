@@ -81,8 +81,9 @@
 //	                     what nothing else does, a bounded number at a time, and a crash
 //	                     leaves the rest to the next deletion
 //	pages written gone   hash and sets by version: the book, and which of its pages were deleted lately
-//	ledger:K:H           hash, by number: the pages of kind K of hour H in the ledger
-//	hours:K              set by hour: those that have pages of kind K
+//	ledger:K:H           hash, by number: the pages of kind K of hour H in the ledger; or of the
+//	                     group H of near-duplicates
+//	hours:K              set by hour: those that have pages of kind K, but for near-duplicates
 //	posts                list: the inbox of the book, a letter of JSON for each transaction
 //	watchers             hash: which events each process is interested in, and until when
 //	events               stream of the events of a transaction, numbered without gaps; the last 4,096

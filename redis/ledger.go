@@ -18,10 +18,7 @@ const (
 
 // Ledger implements [durable.View].
 func (v *view) Ledger(from, to ledger.Hour, kinds ...durable.LedgerKind) ([]durable.LedgerPage, ledger.Hour, error) {
-	hours, err := []ledger.Hour{from}, error(nil)
-	if from != to {
-		hours, err = v.hours(from, to, kinds...)
-	}
+	hours, err := v.hours(from, to, kinds...)
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the ledger: %w", err)
 	}
@@ -40,10 +37,13 @@ func (v *view) Ledger(from, to ledger.Hour, kinds ...durable.LedgerKind) ([]dura
 	return pages, next, nil
 }
 
-// hours returns the hours that may have pages of some kinds. Where the sums of days are
-// asked for these are also the first ones of days: there is what becomes of the others,
-// should that be before they are read.
+// hours returns the hours that may have pages of some kinds; a single one always, without
+// a look. Where the sums of days are asked for these are also the first ones of days: there
+// is what becomes of the others, should that be before they are read.
 func (v *view) hours(from, to ledger.Hour, kinds ...durable.LedgerKind) ([]ledger.Hour, error) {
+	if from == to {
+		return []ledger.Hour{from}, nil
+	}
 	c := &commands{}
 	for _, kind := range kinds {
 		c.once("ZRANGE", v.keys.hours(kind), hourText(from), hourText(to), "BYSCORE")
@@ -126,12 +126,9 @@ func hourText(h ledger.Hour) string { return strconv.FormatInt(int64(h), 10) }
 func (w *writer) ledger() error {
 	k := &w.t.keys
 	for _, drop := range w.w.Drops {
-		hours := []ledger.Hour{drop.From}
-		if drop.From != drop.To {
-			var err error
-			if hours, err = w.t.hours(drop.From, drop.To, drop.Kind); err != nil {
-				return fmt.Errorf("read which hours the ledger has: %w", err)
-			}
+		hours, err := w.t.hours(drop.From, drop.To, drop.Kind)
+		if err != nil {
+			return fmt.Errorf("read which hours the ledger has: %w", err)
 		}
 		for _, h := range hours {
 			w.do.once("UNLINK", k.ledger(drop.Kind, h))
@@ -140,12 +137,12 @@ func (w *writer) ledger() error {
 	}
 	for i := range w.w.Ledger {
 		p := &w.w.Ledger[i]
-		number := strconv.FormatInt(p.Number, 10)
+		key, number := k.ledger(p.Kind, p.Hour), strconv.FormatInt(p.Number, 10)
 		if p.Value == nil {
-			w.do.to("HDEL", k.ledger(p.Kind, p.Hour)).text(number)
+			w.do.once("HDEL", key, number)
 			continue
 		}
-		w.set(k.ledger(p.Kind, p.Hour), number, p.Value)
+		w.do.once("HSET", key, number).bytes(p.Value)
 		if p.Kind.IsNear() {
 			continue // nobody asks for more than one group of these
 		}

@@ -105,6 +105,40 @@ func TestLedgerPages(t *testing.T) {
 	})
 }
 
+// Pages of near-duplicates come and go one by one, in the order of what is written, and
+// leave no key: their groups are many.
+func TestNearPages(t *testing.T) {
+	onEachServer(t, func(t *testing.T, d *database) {
+		const group = ledger.Hour(1<<52 - 1)
+		task := func(number int64, value string) durable.LedgerPage {
+			return page(durable.NearTask, group, number, value)
+		}
+		gone := func(number int64) durable.LedgerPage {
+			return durable.LedgerPage{Kind: durable.NearTask, Hour: group, Number: number}
+		}
+		apart := page(durable.NearApart, group, -1<<63, "apart")
+		for _, step := range []struct {
+			writes, want []durable.LedgerPage
+		}{
+			{[]durable.LedgerPage{task(1, "one"), task(2, "two"), apart, page(durable.NearTask, group-1, 3, "another group")},
+				[]durable.LedgerPage{task(1, "one"), task(2, "two"), apart}},
+			{[]durable.LedgerPage{gone(1), task(2, "second"), gone(9)}, []durable.LedgerPage{task(2, "second"), apart}},
+			{[]durable.LedgerPage{task(5, "five"), gone(5), gone(2), task(2, "again")}, []durable.LedgerPage{task(2, "again"), apart}},
+			{[]durable.LedgerPage{gone(2), {Kind: durable.NearApart, Hour: group, Number: apart.Number}}, nil},
+		} {
+			mustKeep(t, d, nil, step.writes...)
+			got, next := kept(t, d, group, group, durable.NearTask, durable.NearApart)
+			if diff := cmp.Diff(step.want, got); diff != "" || next != group+1 {
+				t.Errorf("next %d; want %d. (-want +got):\n%s", next, group+1, diff)
+			}
+		}
+		left := []string{d.keys.ledger(durable.NearTask, group), d.keys.ledger(durable.NearApart, group), d.keys.hours(durable.NearTask), d.keys.hours(durable.NearApart)}
+		if n, err := d.client.Exists(t.Context(), left...).Result(); err != nil || n != 0 {
+			t.Errorf("%d of the keys %v are left, %v; want none", n, left, err)
+		}
+	})
+}
+
 // What is dropped is gone before what the same transaction writes, and leaves no key.
 func TestLedgerDrops(t *testing.T) {
 	onEachServer(t, func(t *testing.T, d *database) {

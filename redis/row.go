@@ -193,6 +193,7 @@ func (b *buffer) attempt(a *pawl.Attempt) {
 	}
 	if a.Cost != 0 {
 		b.int(int64(a.Cost))
+		b.text(a.Currency)
 	}
 	if len(a.Open) > 0 {
 		b.int(int64(len(a.Open)))
@@ -225,6 +226,7 @@ func (r *reader) attempt(a *pawl.Attempt) {
 	}
 	if priced {
 		a.Cost = price.Money(r.int())
+		a.Currency = r.text()
 	}
 	if open {
 		for n := r.int(); n > 0 && r.err == nil; n-- {

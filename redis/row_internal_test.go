@@ -151,7 +151,7 @@ func TestAttemptsWithSomeOfTheRest(t *testing.T) {
 			want.Spared.Reasoning = 3
 		}
 		if n&4 != 0 {
-			want.Cost = -1
+			want.Cost, want.Currency = -1, "EUR"
 		}
 		if n&8 != 0 {
 			want.Open = []string{"ask", ""}

@@ -29,10 +29,10 @@
 // space back stops the workers and runs VACUUM.)
 //
 // The book of turns and limits is in page, and what is to be entered into it in
-// letter. The ledger of calls is in ledger, by the hour. Numbers that each transaction
-// changes are in one table, counter, because each page that it changes is written.
-// Events are in event only while somebody in interest wants them, for a minute, and
-// 65,536 of them at most.
+// letter. The ledger of calls is in ledger, by the hour, and with it what is kept of
+// near-duplicates. Numbers that each transaction changes are in one table, counter,
+// because each page that it changes is written. Events are in event only while
+// somebody in interest wants them, for a minute, and 65,536 of them at most.
 //
 // # How a write becomes durable
 //

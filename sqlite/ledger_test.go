@@ -12,6 +12,8 @@ func TestLedger(t *testing.T) { durabletest.Ledger(t, sqlite.Database(open(t))) 
 
 func TestLedgerInParts(t *testing.T) { durabletest.LedgerInParts(t, sqlite.Database(open(t))) }
 
+func TestNear(t *testing.T) { durabletest.Near(t, sqlite.Database(open(t))) }
+
 // A file of a program that knew no ledger gets one, and keeps what it has.
 func TestLedgerOfAnOldFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.db")

@@ -173,23 +173,24 @@ func unpackRest(f fields, r *durable.Record) error {
 
 // The tags of an attempt.
 const (
-	tryNumber  = 1
-	tryWorker  = 2
-	tryStarted = 3
-	tryEnded   = 4
-	tryUsage   = 5
-	tryCalls   = 6
-	trySaved   = 7
-	tryUnknown = 8
-	tryClass   = 9
-	tryMessage = 10
-	tryWaited  = 11
-	trySpared  = 12
-	tryUsed    = 13
-	tryAs      = 14
-	tryUnasked = 15
-	tryCost    = 16
-	tryOpen    = 17 // a step; once for each
+	tryNumber   = 1
+	tryWorker   = 2
+	tryStarted  = 3
+	tryEnded    = 4
+	tryUsage    = 5
+	tryCalls    = 6
+	trySaved    = 7
+	tryUnknown  = 8
+	tryClass    = 9
+	tryMessage  = 10
+	tryWaited   = 11
+	trySpared   = 12
+	tryUsed     = 13
+	tryAs       = 14
+	tryUnasked  = 15
+	tryCost     = 16
+	tryOpen     = 17 // a step; once for each
+	tryCurrency = 18
 )
 
 func packTry(a *pawl.Attempt) []byte {
@@ -210,6 +211,7 @@ func packTry(a *pawl.Attempt) []byte {
 	f.text(tryAs, a.As)
 	f.number(tryUnasked, int64(a.Unasked))
 	f.number(tryCost, int64(a.Cost))
+	f.text(tryCurrency, a.Currency)
 	for _, step := range a.Open {
 		f.bytes(tryOpen, []byte(step))
 	}
@@ -255,6 +257,8 @@ func unpackTry(f fields) (a pawl.Attempt, err error) {
 			a.Unasked = int(v.n)
 		case tryCost:
 			a.Cost = price.Money(v.n)
+		case tryCurrency:
+			a.Currency = string(v.data)
 		case tryOpen:
 			a.Open = append(a.Open, string(v.data))
 		}

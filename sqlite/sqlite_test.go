@@ -47,3 +47,7 @@ func TestLikeTheReference(t *testing.T) {
 func TestEachWaitEndsOnce(t *testing.T) {
 	storetest.RunJoins(t, func(t *testing.T) pawl.Store { return open(t) }, 10)
 }
+
+func TestNobodySpendsMoreThanThereIs(t *testing.T) {
+	storetest.RunRace(t, func(t *testing.T) pawl.Store { return open(t) }, 2)
+}

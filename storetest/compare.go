@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	compareSteps = 300              // operations of one seed
-	shrinkTime   = 30 * time.Second // to look for a shorter way to a difference
+	compareSteps = 300             // operations of one seed
+	shrinkTime   = 3 * time.Second // to look for a shorter way to a difference
 )
 
 // Compare does the same random operations on inmem, the reference, and on the
@@ -160,6 +160,7 @@ type pair struct {
 	held    []*pawl.TaskRow // as they were claimed
 	calls   []call          // that were reserved, or turned away
 	heads   []pawl.Hash     // of conversations that were stored once
+	stops   []stopped       // tasks that budgets have stopped
 	orphans bool            // whether a retry has dropped steps with conversations
 	watches [2]pawl.Watch
 	log     []entry
@@ -169,6 +170,12 @@ type pair struct {
 type call struct {
 	row *pawl.TaskRow
 	key string
+}
+
+// stopped is a task that a budget has stopped.
+type stopped struct {
+	row *pawl.TaskRow
+	by  *pawl.Stop
 }
 
 // both makes a call of both stores, and compares the answers after view has made

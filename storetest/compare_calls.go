@@ -25,6 +25,9 @@ func (p *pair) add() {
 		if p.chance(4) {
 			p.linked(&n)
 		}
+		if p.chance(8) {
+			n.Budget = p.caps(pawl.Budget{})
+		}
 		tasks = append(tasks, n)
 	}
 	if len(p.added) > 0 && p.chance(6) {
@@ -129,7 +132,12 @@ func (p *pair) finish() {
 		if p.chance(4) {
 			f.Follow = []pawl.NewTask{p.follow(r)}
 		}
+		if p.chance(4) {
+			f.Savings = p.savings(r)
+		}
 		switch {
+		case len(p.stops) > 0 && p.chance(3):
+			f = p.parkStopped()
 		case f.To == pawl.Blocked:
 			p.park(r, &f)
 		case f.To == pawl.Pending && p.chance(3):
@@ -187,6 +195,7 @@ func (p *pair) save() {
 
 func (p *pair) reserve() {
 	var all []pawl.Reservation
+	var rows []*pawl.TaskRow
 	for range 1 + p.IntN(2) {
 		r := p.some()
 		if r == nil {
@@ -194,12 +203,19 @@ func (p *pair) reserve() {
 		}
 		key := oneOf(p, "a", "b", "c")
 		p.calls = append(p.calls, call{r, key})
+		rows = append(rows, r)
 		all = append(all, pawl.Reservation{
 			Lease: r.Lease(), Key: key, Limit: oneOf(p, r.Limit, r.Limit, r.Limit, "a", pawl.NoLimit),
 			Size: limit.Size{Chars: p.IntN(400), Output: 1 + p.IntN(900), MaxTokens: oneOf(p, 0, 0, 1000, 9000)}, Patience: oneOf(p, 0, time.Second, time.Minute),
 		})
+		p.priced(&all[len(all)-1])
 	}
-	_, _ = both(p, "Reserve", all, func(s pawl.Store) ([]pawl.Grant, error) { return s.Reserve(p.ctx, p.now, all) }, viewGrants)
+	grants, _ := both(p, "Reserve", all, func(s pawl.Store) ([]pawl.Grant, error) { return s.Reserve(p.ctx, p.now, all) }, viewGrants)
+	for i, g := range grants {
+		if g.Stop != nil {
+			p.stops = append(p.stops, stopped{rows[i], g.Stop})
+		}
+	}
 }
 
 func (p *pair) beat() {
@@ -266,6 +282,7 @@ func (p *pair) all() {
 		}
 	}
 	p.groups(pawl.Filter{})
+	p.ledger(pawl.LedgerFilter{}, pawl.Dimensions()...)
 	_, _ = both(p, "Status", nil, func(s pawl.Store) (pawl.Status, error) { return s.Status(p.ctx, p.now) }, viewStatus(p.now))
 }
 

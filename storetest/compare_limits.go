@@ -6,6 +6,7 @@ import (
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/limit"
 	"github.com/pawlhq/pawl/llm"
+	"github.com/pawlhq/pawl/price"
 )
 
 func (p *pair) settlement(key string) *pawl.Settlement {
@@ -19,6 +20,13 @@ func (p *pair) settlement(key string) *pawl.Settlement {
 	if p.chance(4) && s.Outcome != pawl.CallNotSent && s.Outcome != pawl.CallUnreached && s.Outcome != pawl.CallUnknown {
 		s.Seen = p.seen() // which needs a response
 	}
+	if s.Outcome == pawl.CallAnswered && !p.chance(8) {
+		s.Paid, s.CacheSaved = price.Money(3*s.Usage.Input+15*s.Usage.Output), price.Money(p.IntN(9)-4)
+	}
+	if s.Outcome != pawl.CallAnswered {
+		s.Class = oneOf(p, llm.Transient, llm.Throttled)
+	}
+	s.Waited = oneOf(p, 0, time.Second)
 	if s.Outcome == pawl.CallThrottled && p.chance(2) {
 		s.Told = llm.Told{Limit: 6000, Used: 5000, Requested: 900 + p.Int64N(3000), Per: "minute", Kind: oneOf(p, "tokens", "tokens", "requests")}
 	}
@@ -51,6 +59,7 @@ func (p *pair) configureOne() {
 		pawl.Setting{Limit: "a", Resume: true}, pawl.Setting{Limit: "b", Resume: true}, pawl.Setting{Limit: "c", Resume: true},
 		pawl.Setting{Limit: "d", Resume: true}, pawl.Setting{Limit: "e", Resume: true}, pawl.Setting{Limit: "e", Resume: true},
 		pawl.Setting{Limit: "c", Hold: "bill"}, pawl.Setting{Limit: pawl.NoLimit, Hold: "bill"}, p.setting(), p.setting(), p.setting(),
+		p.budget(), p.budget(), p.budget(), p.budget(), p.budget(), p.budget(),
 	))
 }
 

@@ -21,7 +21,7 @@ func (p *pair) begin() {
 	}
 	p.configure(tokensPerSecond("a"), set("b", limit.Config{InFlight: 2, Requests: 60, Within: "e"}),
 		set("c", limit.Config{InputTokens: 6000, OutputTokens: 3000, Within: "e"}),
-		set("e", limit.Config{Tokens: 9000, User: limit.Ceiling{Tokens: 4000}}))
+		set("e", limit.Config{Tokens: 9000, User: limit.Ceiling{Tokens: 4000}}), pawl.Setting{Budget: &pawl.Budget{Scope: pawl.OfRun, Repeats: 1}})
 }
 
 // step does one random operation, perhaps after some time.
@@ -46,12 +46,16 @@ func (p *pair) step() {
 		p.change()
 	case n < 89:
 		p.signal()
+	case n < 90:
+		p.resume()
 	case n < 93:
 		p.configureOne()
-	case n < 95:
+	case n < 94:
 		p.list(p.filter())
-	case n < 96:
+	case n < 95:
 		p.groups(p.filter())
+	case n < 96:
+		p.ledger(p.ledgerFilter(), p.dimensions()...)
 	case n < 98:
 		p.read()
 	default:

@@ -155,6 +155,17 @@ func TestCompareFindsBrokenRules(t *testing.T) {
 		"steps of another task":            {add: func(n *pawl.NewTask) { n.Row.Steps = nil }},
 		"failures that are caught":         {finish: func(f *pawl.Finish) { f.Follow = uncaught(f.Follow) }},
 		"signals are the same":             {change: func(c *pawl.Change) { c.Signal.ID = "" }},
+		"prices of calls":                  {reserve: func(r *pawl.Reservation) { r.Rates = nil }},
+		"what is asked again":              {reserve: func(r *pawl.Reservation) { r.Step = "" }},
+		"what is asked over and over":      {reserve: func(r *pawl.Reservation) { r.State = 0 }},
+		"what was paid":                    {save: settled(func(s *pawl.Settlement) { s.Paid = 0 })},
+		"who waited":                       {save: settled(func(s *pawl.Settlement) { s.Waited = 0 })},
+		"what was saved":                   {finish: func(f *pawl.Finish) { f.Savings = nil }},
+		"which budget stopped it":          {finish: parking(func(p *pawl.Park) { p.Stop = nil })},
+		"the budget of a run":              {add: func(n *pawl.NewTask) { n.Budget = nil }},
+		"budgets are raised":               {setting: func(s *pawl.Setting) { s.Raise = false }},
+		"budgets are removed":              {setting: func(s *pawl.Setting) { s.Remove = false }},
+		"budgets let go on":                {change: func(c *pawl.Change) { c.Budget = "" }},
 		"steps are no events":              {types: []pawl.EventType{pawl.EventAdded, pawl.EventJoined, pawl.EventStarted, pawl.EventRetried, pawl.EventEnded, pawl.EventCancelling}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -48,6 +48,8 @@ func kind(err error) string {
 		return "lease lost"
 	case errors.Is(err, pawl.ErrNotFound):
 		return "not found"
+	case errors.Is(err, pawl.ErrNoBudget):
+		return "no such budget"
 	case errors.Is(err, pawl.ErrClosed):
 		return "closed"
 	}
@@ -89,12 +91,14 @@ type grantView struct {
 	OK   bool
 	Wait time.Duration
 	Gate limit.Gate
+	Stop *pawl.Stop
+	Warn string
 }
 
 func viewGrants(grants []pawl.Grant) []grantView {
 	all := make([]grantView, len(grants))
 	for i, g := range grants {
-		all[i] = grantView{kind(g.Err), g.OK, g.Wait, g.Gate}
+		all[i] = grantView{kind(g.Err), g.OK, g.Wait, g.Gate, g.Stop, g.Warn}
 	}
 	return all
 }
@@ -102,6 +106,7 @@ func viewGrants(grants []pawl.Grant) []grantView {
 type statusView struct {
 	Queues  []pawl.QueueStatus
 	Limits  []limitView
+	Budgets []pawl.BudgetStatus
 	Workers []pawl.WorkerStatus
 }
 
@@ -118,7 +123,7 @@ type limitView struct {
 // store may know their names or not.
 func viewStatus(now time.Time) func(pawl.Status) statusView {
 	return func(s pawl.Status) (v statusView) {
-		v.Workers = s.Workers
+		v.Budgets, v.Workers = s.Budgets, s.Workers
 		for _, q := range s.Queues {
 			if q.Paused || len(q.Counts) > 0 {
 				v.Queues = append(v.Queues, q)

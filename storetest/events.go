@@ -13,6 +13,7 @@ const eventWait = 20 * time.Second
 // taskEvents are the types that name a task.
 var taskEvents = []pawl.EventType{
 	pawl.EventAdded, pawl.EventJoined, pawl.EventStarted, pawl.EventStep, pawl.EventRetried, pawl.EventEnded, pawl.EventCancelling,
+	pawl.EventBudget,
 }
 
 var eventRules = []rule{

@@ -131,9 +131,9 @@ type joiner struct {
 }
 
 func (w *joiner) work() {
-	for w.left.Load() > 0 && !w.Failed() {
+	for w.mayGoOn() && !w.Failed() {
 		if w.claims.Add(-1) < 0 {
-			w.Errorf("%d runs have not ended; want all", w.left.Load())
+			w.Errorf("%d runs have not ended, or tasks of runs that have; want all", w.left.Load())
 			return
 		}
 		claimed, err := w.store.Claim(w.ctx, w.now(), pawl.Claim{
@@ -155,6 +155,20 @@ func (w *joiner) work() {
 		}
 		w.record(ends)
 	}
+}
+
+// mayGoOn reports whether there is something left to do: runs, or, when these have ended,
+// what is left of branches that had failed, so that nobody waits for them, and were tried
+// again.
+func (w *joiner) mayGoOn() bool {
+	if w.left.Load() > 0 {
+		return true
+	}
+	rows, err := w.store.List(w.ctx, w.now(), pawl.Filter{States: []pawl.State{pawl.Blocked, pawl.Scheduled, pawl.Pending, pawl.Running}, Max: 1})
+	if err != nil {
+		w.Errorf("List: %v", err)
+	}
+	return len(rows) > 0
 }
 
 // mend tries what is dead again.

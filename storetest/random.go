@@ -212,7 +212,7 @@ func isSilent(s pawl.State) bool { return s == pawl.Scheduled || s == pawl.Block
 func (c *chaos) moved(e pawl.Event) {
 	from := c.states[e.Task]
 	c.states[e.Task] = e.State
-	if e.Type == pawl.EventJoined || e.Type == pawl.EventStep || e.Type == pawl.EventCancelling {
+	if e.Type == pawl.EventJoined || e.Type == pawl.EventStep || e.Type == pawl.EventCancelling || e.Type == pawl.EventBudget {
 		return
 	}
 	due := isSilent(from) && pawl.Pending.CanBecome(e.State)

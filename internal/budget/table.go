@@ -17,7 +17,6 @@ type Table struct {
 
 	budgets map[string]*Budget // by name
 	of      map[target][]*Budget
-	runs    bool // whether there is any budget for runs
 }
 
 // Part names an account: whose part of which budget it is.
@@ -37,7 +36,7 @@ func (p Part) key() Key { return Key{p, true} }
 // Budget is a budget with its accounts. As JSON it is the budget alone.
 type Budget struct {
 	pawl.Budget
-	Version int64 `json:"version"`           // counts its changes
+	Version int64 `json:"version"`           // of its last change: when that was, in microseconds, or one more than before
 	Removed bool  `json:"removed,omitempty"` // while calls were under way that had taken from it: it goes with the last of them
 
 	name     string
@@ -167,16 +166,16 @@ func (t *Table) there(name string) *Budget {
 
 // Configure makes a setting of a budget, which was checked. One that is set anew while
 // calls of the one before are under way has them reserved.
-func (t *Table) Configure(s *pawl.Setting) {
+func (t *Table) Configure(now time.Time, s *pawl.Setting) {
 	name := s.Budget.String()
 	old := t.budgets[name]
 	if s.Remove {
 		t.remove(name)
 		return
 	}
-	b := &Budget{Budget: *s.Budget, Version: 1}
+	b := &Budget{Budget: *s.Budget, Version: now.UnixMicro()}
 	if old != nil {
-		b.Version = old.Version + 1
+		b.Version = max(b.Version, old.Version+1)
 		if s.Raise {
 			b.Budget = raised(old, s.Budget)
 		}

@@ -131,7 +131,7 @@ func (f *found) verdict(now time.Time, a *Ask) (stop *pawl.Stop, wait string) {
 		case c.spent+c.needs <= c.most && c.reserved > 0:
 			wait = fmt.Sprintf("budget %s: %s are reserved for calls under way", f.of(), c.show(c.reserved))
 		default:
-			stop.Why = fmt.Sprintf("budget %s: %s of %s are spent, and the call needs %s", f.of(), c.show(c.spent), c.show(c.most), c.show(c.needs))
+			stop.Why = fmt.Sprintf("budget %s: %s of %s are spent, and the call needs %s", f.of(), c.bare(c.spent), c.show(c.most), c.bare(c.needs))
 			return stop, ""
 		}
 	}
@@ -150,6 +150,12 @@ func (f *found) of() string {
 type bound struct {
 	most, spent, reserved, needs int64
 	show                         func(int64) string
+}
+
+// bare shows an amount without its unit.
+func (b *bound) bare(n int64) string {
+	amount, _, _ := strings.Cut(b.show(n), " ")
+	return amount
 }
 
 func (f *found) caps(a *Ask) [3]bound {

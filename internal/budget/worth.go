@@ -57,16 +57,16 @@ func (w *Worth) Spend(st *pawl.Settlement) *Ended {
 		return nil
 	}
 	e := &Ended{Held: Held{Needs: w.needs(), State: w.State, Accounts: w.Accounts}}
-	switch st.Outcome {
-	case pawl.CallAnswered:
+	switch st.Kind() {
+	case pawl.EntryAnswered:
 		e.Answered = true
 		e.Used = pawl.Spent{Tokens: st.Usage.Total(), Money: st.Paid, Calls: 1}
 		if st.Usage == (llm.Usage{}) {
 			e.Used = e.Needs // it told no usage: as for limits, it is what was expected
 		}
-	case pawl.CallUnknown:
+	case pawl.EntryUnknown:
 		e.Used = e.Needs
-	case pawl.CallFailed:
+	case pawl.EntryFailed:
 		e.Used.Calls = 1
 	}
 	return e
@@ -75,7 +75,7 @@ func (w *Worth) Spend(st *pawl.Settlement) *Ended {
 // Entry returns the ledger's entry of a call of a task that has ended; nil if nothing
 // was sent.
 func (w *Worth) Entry(now time.Time, t *pawl.TaskRow, key, through string, st *pawl.Settlement) *pawl.Entry {
-	kind := st.Outcome.Entry()
+	kind := st.Kind()
 	if kind == "" {
 		return nil
 	}

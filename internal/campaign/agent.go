@@ -38,10 +38,33 @@ var (
 // errDoomed is the failure of the tasks that are to die.
 var errDoomed = pawl.Permanent(errors.New("this document cannot be worked on"))
 
+// question is what a task asks, of whom, and how.
+type question struct {
+	model  llm.Model
+	prompt string
+	with   []pawl.AskOption
+}
+
+// An asker says what a task asks about a document; n counts its questions from 1.
+type asker func(task pawl.ID, number, n int) question
+
+// asking asks one model the same about each document.
+func asking(model llm.Model) asker {
+	return func(_ pawl.ID, number, n int) question {
+		return question{model: model, prompt: fmt.Sprintf(beginning+"Question %d?", number, n)}
+	}
+}
+
+// refusals are why answers end that the model declined to give. They say nothing that a
+// conversation could go on from.
+var refusals = []string{"refusal", "content_filter"}
+
+var errRefused = pawl.Permanent(errors.New("the model refused"))
+
 // handle makes c work on digests.
-func handle(c *pawl.Client, model llm.Model) {
+func handle(c *pawl.Client, ask asker) {
 	read.Handle(c, func(ctx context.Context, t *pawl.Task[document]) (notes, error) {
-		stamp, err := converse(ctx, t, model, t.Input.Number, t.Input.Reads)
+		stamp, err := converse(ctx, t, ask, t.Input.Number, t.Input.Reads)
 		if err == nil && t.Input.Dies == 1 {
 			err = errDoomed
 		}
@@ -49,7 +72,7 @@ func handle(c *pawl.Client, model llm.Model) {
 	})
 	write.Handle(c, func(ctx context.Context, t *pawl.Task[notes]) (summary, error) {
 		in := t.Input
-		stamp, err := converse(ctx, t, model, in.Number, in.Writes)
+		stamp, err := converse(ctx, t, ask, in.Number, in.Writes)
 		if err == nil && in.Dies == 2 {
 			err = errDoomed
 		}
@@ -60,11 +83,16 @@ func handle(c *pawl.Client, model llm.Model) {
 // stampStep is the name of the step that is no call.
 const stampStep = "stamp"
 
-// converse asks the model some questions, and does a step that gives another
+// converse asks some questions, and does a step that gives another
 // result each time it is done: the result tells whether it was done again.
-func converse[In any](ctx context.Context, t *pawl.Task[In], model llm.Model, number, questions int) (stamp string, err error) {
+func converse[In any](ctx context.Context, t *pawl.Task[In], ask asker, number, questions int) (stamp string, err error) {
 	for i := range questions {
-		if _, err := t.Ask(ctx, model, fmt.Sprintf(beginning+"Question %d?", number, i+1)); err != nil {
+		q := ask(t.ID, number, i+1)
+		reply, err := t.Ask(ctx, q.model, q.prompt, q.with...)
+		if err == nil && slices.Contains(refusals, reply.StopReason) {
+			err = errRefused
+		}
+		if err != nil {
 			return "", err
 		}
 		if i > 0 {

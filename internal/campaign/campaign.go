@@ -33,13 +33,15 @@ type campaign struct {
 	log      *os.File
 	say      func(what string) // into the log
 	closers  []func() error
+	job      worker.Job // of each worker, but for where all is
+	evidence *evidence  // once it is over
 
 	serverEnded bool // by itself, for lack of room
 }
 
 // run carries the plan out. It returns an error if the promise was broken.
 func (p plan) run(ctx context.Context) (r *report, err error) {
-	c := &campaign{plan: p, sim: badDay(p.Seed), about: documentOf}
+	c := &campaign{plan: p, sim: badDay(p.Seed), about: documentOf, job: worker.Job{Places: places}}
 	err = c.within(ctx, func() error {
 		r, err = c.carryOut(ctx)
 		return err
@@ -150,7 +152,9 @@ func (c *campaign) carryOut(ctx context.Context) (r *report, err error) {
 	defer cancel()
 	ended := watchEndings(ctx, c.client)
 	defer ended.stop()
-	crew := newCrew(c.dir, worker.Job{URL: c.place.url, Provider: c.provider.url, Lease: c.Lease, Places: places})
+	job := c.job
+	job.URL, job.Provider, job.Lease = c.place.url, c.provider.url, c.Lease
+	crew := newCrew(c.dir, job)
 	defer func() { err = errors.Join(err, crew.dismiss(time.Minute)) }()
 	for range c.Workers {
 		if err := crew.hire(); err != nil {
@@ -160,7 +164,7 @@ func (c *campaign) carryOut(ctx context.Context) (r *report, err error) {
 	if err := crew.settled(ctx); err != nil {
 		return nil, err
 	}
-	adds := &adding{client: c.client, acked: map[int][]promise{}}
+	adds := &adding{client: c.client, acked: map[int][]promise{}, limits: c.job.Limits}
 	trouble := func() error { return c.havoc(ctx, crew) }
 	if c.Disk.Room > 0 {
 		trouble = func() error { return c.flood(ctx, crew, adds) }
@@ -183,6 +187,7 @@ func (c *campaign) carryOut(ctx context.Context) (r *report, err error) {
 	if err != nil {
 		return nil, err
 	}
+	c.evidence = e
 	r = e.report(c.plan, time.Since(began))
 	r.serverEnded, r.lastError = c.serverEnded, adds.last
 	return r, r.verdict()

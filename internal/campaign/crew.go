@@ -25,14 +25,19 @@ import (
 // job, and then stays open: its end is the end of the work.
 const workerCommand = "worker"
 
-// workerProcess works on documents, or on loops if its job names a kind of these.
+// workerProcess works on documents, by themselves or as an audit has them, or on loops,
+// as the kind of its job says.
 func workerProcess(ctx context.Context, in io.Reader, out io.Writer) error {
 	return worker.Run(ctx, in, out, func(c *pawl.Client, j worker.Job) error {
 		model := anthropic.New(anthropic.Config{Model: loop.Model, BaseURL: j.Provider, MaxTokens: loop.MaxTokens})
-		if j.Kind != "" {
+		switch j.Kind {
+		case "":
+			handle(c, asking(model))
+		case auditKind:
+			handle(c, audited(j.Provider))
+		default:
 			return loop.Handle(c, j.Kind, model)
 		}
-		handle(c, model)
 		return nil
 	})
 }

@@ -6,6 +6,7 @@
 //	go run ./internal/campaign -store sqlite|postgres|redis|cluster -kills 25
 //	go run ./internal/campaign -store postgres -kills 0 -server-kills 5
 //	go run ./internal/campaign loops -kind ask       # agent loops of 200 calls; step and sdk are others
+//	go run ./internal/campaign ledger -store sqlite  # the ledger against the provider's own, call for call
 //	go run ./internal/campaign full -store sqlite    # the disk fills up, and has room again
 //	go run ./internal/campaign fsync                 # strace sees each acknowledged write synced
 //
@@ -48,6 +49,8 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	switch command {
 	case "kills":
 		return kills(ctx, args, out)
+	case "ledger":
+		return audit(ctx, args, out)
 	case "full":
 		return full(ctx, args, out)
 	case fsyncCommand:
@@ -59,7 +62,7 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 	case workerCommand: // how this program starts itself
 		return workerProcess(ctx, in, out)
 	}
-	return fmt.Errorf("no command %q; want kills (the default), loops, full or fsync", command)
+	return fmt.Errorf("no command %q; want kills (the default), loops, ledger, full or fsync", command)
 }
 
 // progress tells the person who waits; figures go to the standard output.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -81,14 +82,22 @@ func (e *evidence) accounts() (map[int]*account, error) {
 
 // answerID is how the simulated provider names its answers: by the body that it
 // answered.
-var answerID = regexp.MustCompile(`"id":"msg_([0-9a-f]{16})[0-9a-f]{4,}"`)
+var answerID = regexp.MustCompile(`"id":"(?:msg_|chatcmpl-)([0-9a-f]{16})([0-9a-f]{4,})"`)
 
 // answered returns the hash of the body that a stored answer is to, as the
 // provider's ledger has it.
 func answered(answer []byte) (uint64, error) {
+	hash, _, err := answerOf(answer)
+	return hash, err
+}
+
+// answerOf returns that hash, and how often the body was asked before.
+func answerOf(answer []byte) (hash uint64, nth int, err error) {
 	id := answerID.FindSubmatch(answer)
 	if id == nil {
-		return 0, fmt.Errorf("the stored answer %.200q does not name itself", answer)
+		return 0, 0, fmt.Errorf("the stored answer %.200q does not name itself", answer)
 	}
-	return strconv.ParseUint(string(id[1]), 16, 64)
+	hash, err1 := strconv.ParseUint(string(id[1]), 16, 64)
+	n, err2 := strconv.ParseUint(string(id[2]), 16, 31)
+	return hash, int(n), errors.Join(err1, err2)
 }

@@ -26,6 +26,7 @@ type plan struct {
 	Seed        uint64        // of all that is random here; 0 for a new one
 	Keep        bool          // whether the files of a run that went well are kept too
 	Disk        disk          // that fills up, if it has any room
+	Audit       bool          // whether the ledger is compared with the provider's
 }
 
 // defaultPlan is the plan of a full campaign.
@@ -86,7 +87,7 @@ func (p *plan) command(ctx context.Context, out io.Writer) error {
 	if err := p.check(); err != nil {
 		return err
 	}
-	r, err := p.run(ctx)
+	r, err := p.carryOut(ctx)
 	if r != nil {
 		err = errors.Join(err, r.markdown(out))
 	}
@@ -94,6 +95,22 @@ func (p *plan) command(ctx context.Context, out io.Writer) error {
 		return fmt.Errorf("%w\nrepeat: %s", err, p.repeat())
 	}
 	return nil
+}
+
+// carryOut carries the plan out. The report is nil if there is nothing to tell.
+func (p plan) carryOut(ctx context.Context) (interface{ markdown(io.Writer) error }, error) {
+	if p.Audit {
+		if r, err := p.audit(ctx); r != nil {
+			return r, err
+		} else {
+			return nil, err
+		}
+	}
+	r, err := p.run(ctx)
+	if r == nil {
+		return nil, err
+	}
+	return r, err
 }
 
 func (p plan) check() error {
@@ -124,7 +141,10 @@ func (p plan) repeat() string {
 	var b strings.Builder
 	d := defaultPlan
 	b.WriteString("go run ./internal/campaign ")
-	if p.Disk.Room > 0 {
+	if p.Audit {
+		fmt.Fprintf(&b, "ledger -kills %d ", p.Kills)
+		d = defaultAudit
+	} else if p.Disk.Room > 0 {
 		fmt.Fprintf(&b, "full -room %d -full %v ", p.Disk.Room, p.Disk.Full)
 		d.Sync = "everysec"
 	} else {

@@ -50,8 +50,8 @@ func (e *evidence) report(p plan, took time.Duration) *report {
 	for _, b := range e.bills {
 		r.billed += b.Billed
 	}
-	if p.ServerKills > 0 || p.Disk.Room > 0 {
-		return r // the time without a store is part of them
+	if p.ServerKills > 0 || p.Disk.Room > 0 || p.Audit {
+		return r // the time without a store, or without an account, is part of them
 	}
 	for _, x := range r.recoveries {
 		if x.Took > p.Lease+p.Slack {

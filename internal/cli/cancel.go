@@ -34,11 +34,10 @@ func (c *cancelCommand) Run(ctx context.Context, t *terminal, open opener) error
 		}
 		ids = append(ids, id)
 	}
-	client, store, err := c.client(ctx, open)
+	client, err := c.client(ctx, open)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
 	all := &cancelling{client: client}
 	for _, id := range ids {
 		if err := all.look(ctx, id); err != nil {

@@ -44,6 +44,9 @@ type commands struct {
 	Queues   queuesCommand   `cmd:"" help:"List the queues, pause and resume them."`
 	Workers  workersCommand  `cmd:"" help:"List the workers that are alive: what they work on, and when they were last seen."`
 	Limits   limitsCommand   `cmd:"" help:"List the limits, change, hold and resume them."`
+	Usage    usageCommand    `cmd:"" help:"Say what calls used, cost and saved: by user, operation, model, day and others."`
+	Budgets  budgetsCommand  `cmd:"" help:"List the budgets, set, raise and remove them."`
+	Similar  similarCommand  `cmd:"" help:"List the near-duplicates that were found, and keep apart what was not alike."`
 	Migrate  migrateCommand  `cmd:"" help:"Bring the schema of a database up to date, or show what there is to do."`
 	Doctor   doctorCommand   `cmd:"" help:"Examine a store, and say what is wrong and how to mend it."`
 	Bench    benchCommand    `cmd:"" help:"Measure a store."`
@@ -74,13 +77,15 @@ func run(ctx context.Context, t *terminal, open opener, args []string) int {
 		args = append(args[1:len(args):len(args)], "--help")
 	}
 	args = withNegatives(args)
+	open, closeAll := closing(open)
+	defer closeAll()
 	code, exited := exitOK, false
 	parser, err := kong.New(&commands{},
 		kong.Name("pawl"), kong.Description(description),
 		kong.Writers(t.out, t.err),
 		kong.Exit(func(c int) { code, exited = c, true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100, NoExpandSubcommands: true}),
-		kong.Vars{"faults": faultKinds(), "mishaps": kinds(mishaps), "version": versionLine(), "states": names(pawl.States()), "classes": names(classes), "scenarios": scenarioNames()},
+		kong.Vars{"faults": faultKinds(), "mishaps": kinds(mishaps), "version": versionLine(), "states": names(pawl.States()), "classes": names(classes), "dimensions": names(pawl.Dimensions()), "scenarios": scenarioNames()},
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(t, open),
 	)
 	if err != nil {

@@ -51,11 +51,10 @@ func (c *deadListCommand) Run(ctx context.Context, t *terminal, open opener) err
 	if err := c.onto(&filter); err != nil {
 		return err
 	}
-	client, store, err := c.client(ctx, open)
+	client, err := c.client(ctx, open)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
 	rows, err := client.List(ctx, filter)
 	if err != nil {
 		return err
@@ -91,11 +90,10 @@ func (c *deadGroupsCommand) Run(ctx context.Context, t *terminal, open opener) e
 	if err != nil {
 		return err
 	}
-	client, store, err := c.client(ctx, open)
+	client, err := c.client(ctx, open)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
 	groups, err := client.Groups(ctx, filter)
 	if err != nil {
 		return err
@@ -179,11 +177,10 @@ func (c *deadRetryCommand) Run(ctx context.Context, t *terminal, open opener) er
 			return err
 		}
 	}
-	client, store, err := c.client(ctx, open)
+	client, err := c.client(ctx, open)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
 	change := func(ctx context.Context, f pawl.Filter) ([]pawl.ID, error) { return client.Retry(ctx, f) }
 	if input != nil {
 		change = func(ctx context.Context, f pawl.Filter) ([]pawl.ID, error) {
@@ -210,11 +207,10 @@ func (c *deadDeleteCommand) Run(ctx context.Context, t *terminal, open opener) e
 	if err != nil {
 		return err
 	}
-	client, store, err := c.client(ctx, open)
+	client, err := c.client(ctx, open)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
 	if len(ids) == 0 && !c.Yes {
 		n, err := c.count(ctx, client)
 		if err != nil {

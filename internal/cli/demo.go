@@ -87,7 +87,7 @@ func announce(t *terminal, d *demoCommand, p *provider, jobs []*job, notes [][2]
 		{"", p.note},
 	}
 	if d.Workers > 0 {
-		rows = append(rows, [2]string{"limits", limits(*d.Requests, *d.Tokens)})
+		rows = append(rows, [2]string{"limits", limits(*d.Requests, *d.Tokens)}, [2]string{"prices", p.costs.words()})
 	}
 	if p.sim != nil {
 		rows = append(rows, [2]string{"clock", fmt.Sprintf("%s × real time: the account's minute lasts %s (--speed)", decimal(p.speed), seconds(p.limit.Per))})

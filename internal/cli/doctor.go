@@ -59,7 +59,6 @@ func (c *doctorCommand) examine(ctx context.Context, open opener) []pawl.Finding
 	if err != nil {
 		return []pawl.Finding{wrong("open", err, "mend what the error names, or name another store with --store")}
 	}
-	defer store.Close()
 	findings := []pawl.Finding{fine("open", "the store was opened in "+span(time.Since(began)))}
 	if checker, ok := store.(pawl.Checker); ok {
 		found, err := checker.Check(ctx)
@@ -69,7 +68,7 @@ func (c *doctorCommand) examine(ctx context.Context, open opener) []pawl.Finding
 		findings = append(findings, found...)
 	}
 	p := patient{store: store, client: pawl.New(store, pawl.Config{})}
-	for _, look := range []func(context.Context) ([]pawl.Finding, error){p.writes, p.leases, p.waits, p.stops, p.dead} {
+	for _, look := range []func(context.Context) ([]pawl.Finding, error){p.writes, p.leases, p.waits, p.stops, p.budgets, p.dead} {
 		found, err := look(ctx)
 		if err != nil {
 			found = append(found, wrong("read", err, "the store answers with an error; look at its own log"))

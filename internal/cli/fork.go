@@ -57,11 +57,10 @@ func (c *forkCommand) Run(ctx context.Context, t *terminal, open opener) error {
 	if err != nil {
 		return err
 	}
-	client, store, err := c.client(ctx, open)
+	client, err := c.client(ctx, open)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
 	tree, err := readTree(ctx, client, id)
 	if err != nil {
 		return err

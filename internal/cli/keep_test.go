@@ -43,6 +43,10 @@ func TestDemoKeepsItsTasks(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.out), &list); err != nil || len(list.Tasks) != 4 {
 		t.Fatalf("%d dead letters, %v; want 2 of each run; stderr %q", len(list.Tasks), err, r.err)
 	}
+	r = in(t, dir, "usage", "--store", "sqlite:pawl-demo.db", "--by", "model")
+	if answered := r.number(t, "simulated  ", 0); r.code != 0 || answered != 2*24 || !strings.Contains(r.out, "COST USD") { // with what is mended
+		t.Errorf("usage: exit code %d, %d calls were answered, stderr %q; want 0 and 24 of each run:\n%s", r.code, answered, r.err, r.out)
+	}
 	r = in(t, dir, "show", list.Tasks[0].ID.String(), "--store", "sqlite:pawl-demo.db")
 	for _, say := range []string{"operation    analyze, priority normal, queue demo, limit demo", "ATTEMPTS", "the model refused", "CONVERSATION", "user"} {
 		if r.code != 0 || !strings.Contains(r.out, say) {
@@ -51,11 +55,37 @@ func TestDemoKeepsItsTasks(t *testing.T) {
 	}
 }
 
+// The prices of a file, which the environment names, are those that the ledger counts by.
+func TestDemoPrices(t *testing.T) {
+	t.Parallel()
+	url := "sqlite:" + filepath.Join(t.TempDir(), "demo.db")
+	for _, c := range []struct{ model, says, cost string }{
+		{"simulated", "prices.yaml, of 2026-05-04, in EUR\n", " EUR\n"},
+		{"claude-haiku-4-5", "the simulated model costs what", " EUR\n"},
+		{"other", "they have neither simulated nor", ""},
+	} {
+		path := filepath.Join(t.TempDir(), "prices.yaml")
+		text := "date: 2026-05-04\ncurrency: EUR\nmodels:\n  " + c.model + ": {input: 1000, output: 2000}\n"
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := pawl(t, []string{"PAWL_PRICES=" + path}, "demo", "--speed", "60", "--faults", "0", "--store", url, "documents/bees.txt")
+		_, sums, _ := strings.Cut(r.out, "CALLS, TOKENS AND COSTS")
+		if r.code != 0 || !strings.Contains(r.out, c.says) || strings.Contains(sums, " EUR") != (c.cost != "") || !strings.Contains(sums, c.cost) {
+			t.Errorf("exit code %d, stderr %q; want 0, %q and costs in %q:\n%s", r.code, r.err, c.says, c.cost, r.out)
+		}
+	}
+	r := pawl(t, nil, "usage", "--store", url)
+	if answered := r.number(t, "simulated  ", 0); r.code != 0 || answered != 6 || !strings.Contains(r.out, "COST EUR") || !strings.Contains(r.out, "no price     simulated: 2 calls") {
+		t.Errorf("usage: exit code %d, stderr %q; want 6 calls, 2 of them without a price:\n%s", r.code, r.err, r.out)
+	}
+}
+
 // A command that looks creates no file, and says how a store is named.
 func TestNoStore(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for _, args := range []string{"tasks", "dead groups", "queues", "limits", "limits show x", "limits set x --new --requests 1", "queues pause x", "doctor"} {
+	for _, args := range []string{"tasks", "dead groups", "queues", "limits", "limits show x", "limits set x --new --requests 1", "queues pause x", "usage", "budgets", "budgets set all --calls 1", "similar report", "doctor"} {
 		r := in(t, dir, strings.Fields(args)...)
 		if said := r.out + r.err; r.code != 1 || !strings.Contains(said, "pawl.db") || !strings.Contains(said, "--store or PAWL_STORE") {
 			t.Errorf("pawl %s: exit code %d, prints %q; want 1 and how to name a store", args, r.code, said)

@@ -51,11 +51,10 @@ func (c *limitsListCommand) Run(ctx context.Context, t *terminal, open opener) e
 
 // status reads how the store's queues, limits and workers stand.
 func (f storeFlag) status(ctx context.Context, open opener) (pawl.Status, error) {
-	client, store, err := f.client(ctx, open)
+	client, err := f.client(ctx, open)
 	if err != nil {
 		return pawl.Status{}, err
 	}
-	defer store.Close()
 	return client.Status(ctx)
 }
 

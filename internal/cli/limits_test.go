@@ -70,6 +70,11 @@ func manyLimits(noon time.Time) pawl.Status {
 // golden compares what a command prints with a file; -update writes it anew.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
+	goldenWithin(t, name, got, plainWidth)
+}
+
+func goldenWithin(t *testing.T, name, got string, width int) {
+	t.Helper()
 	path := filepath.Join("testdata", name+".txt")
 	if flag.Lookup("update").Value.String() == "true" {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
@@ -84,8 +89,8 @@ func golden(t *testing.T, name, got string) {
 		t.Errorf("it prints\n%s\nwant %s; -update writes it anew:\n%s", got, path, want)
 	}
 	for line := range strings.Lines(got) {
-		if n := columns(strings.TrimRight(line, "\n")); n > plainWidth {
-			t.Errorf("a line has %d columns; want %d at most: %q", n, plainWidth, line)
+		if n := columns(strings.TrimRight(line, "\n")); n > width {
+			t.Errorf("a line has %d columns; want %d at most: %q", n, width, line)
 		}
 	}
 }

@@ -31,11 +31,10 @@ func (c *limitsSetCommand) Run(ctx context.Context, t *terminal, open opener) er
 	if c.settingFlags == (settingFlags{}) && !c.New {
 		return usagef("nothing to set: give what to change, such as --requests 50 (pawl limits set --help lists all)")
 	}
-	client, store, err := c.client(ctx, open)
+	client, err := c.client(ctx, open)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
 	status, err := client.Status(ctx)
 	if err != nil {
 		return err

@@ -28,12 +28,30 @@ func standing(r *pawl.TaskRow, now time.Time) string {
 	switch w := waitOf(r); {
 	case r.IsInLine():
 		return "waits for its turn among the branches of its parent"
+	case w.Budget != "":
+		return "waits for " + r.LastAttempt().Message + strings.Replace(due, ", for", "; for", 1)
 	case w.Signal != "":
 		return fmt.Sprintf("waits for signal %q%s", w.Signal, due)
 	case w.Branches > 0:
 		return "waits for " + plural(w.Branches, "branch") + due
 	}
 	return ""
+}
+
+// stopped says which budget keeps a task waiting, with its numbers; "" if none does.
+func stopped(r *pawl.TaskRow) string {
+	if r.State != pawl.Blocked || waitOf(r).Budget == "" {
+		return ""
+	}
+	return r.LastAttempt().Message
+}
+
+// budgetHint says how a task goes on that a budget keeps waiting; "" if none does.
+func budgetHint(r *pawl.TaskRow) string {
+	if stopped(r) == "" {
+		return ""
+	}
+	return "→ pawl budgets raise " + shellWord(waitOf(r).Budget) + " has it go on"
 }
 
 // signalHint says how a task gets the signal that it waits for; "" if it waits for none.

@@ -40,8 +40,12 @@ func (s *session) mend(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a, err := s.account(context.WithoutCancel(ctx), rows)
+	if err != nil {
+		return err
+	}
 	for _, j := range again {
-		s.reportDocument(accountOf(rows), j)
+		s.reportDocument(a, j)
 	}
 	return nil
 }

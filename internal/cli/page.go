@@ -74,7 +74,7 @@ func (p *page) facts(r *pawl.TaskRow, usage llm.Usage) {
 		{"forked from", originOf(r)},
 		{"changed", variantOf(variantOfTask(r))},
 		{"waits", strings.TrimPrefix(standing(r, p.now), "waits ")},
-		{"→", strings.TrimPrefix(signalHint(r), "→ ")},
+		{"→", strings.TrimPrefix(signalHint(r)+budgetHint(r), "→ ")},
 		{"then", pawl.Outline(next)},
 		{"else", elseOf(r)},
 		{"added", moment(r.Added)},

@@ -107,7 +107,7 @@ func (r result) checkBooks(t *testing.T) {
 	const (
 		sent, answered = "sent  ", "answered, and paid"
 		billed, lost   = "tokens billed", "billed, not delivered"
-		noAnswer       = "no answer came: possibly billed, so possibly paid twice"
+		noAnswer       = "no answer came: possibly billed and paid twice"
 	)
 	all := 0
 	for _, what := range []string{answered, noAnswer, "throttled, which uses no attempt", "refused for good", "blocked with the account", "failed otherwise"} {

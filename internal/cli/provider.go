@@ -18,7 +18,8 @@ import (
 	"github.com/pawlhq/pawl/llmsim"
 )
 
-// The names of the providers on the command line.
+// The names of the providers on the command line. The simulated one has a model of the
+// same name.
 const (
 	simulated     = "simulated"
 	nameAnthropic = "anthropic"
@@ -32,6 +33,7 @@ type provider struct {
 	model llm.Model
 	hint  string // what a 404 of it may mean; "" for nothing
 	limit limit.Config
+	costs tariff
 	speed float64        // of its clock
 	sim   *llmsim.Server // nil if it is a real one
 	jams  bool           // the shelf fails once for some documents
@@ -69,6 +71,7 @@ type providerFlags struct {
 	Speed    *float64 `help:"How many times faster than real time the simulated provider's clock goes, 0.1 to 1000. Default: so that the work takes about half a minute, 60 at most." placeholder:"N"`
 	Faults   *float64 `help:"The chance of each of the simulated provider's 8 kinds of fault at each call, 0 to 0.1: ${mishaps}. Default: 0.05." placeholder:"P"`
 	Seed     uint64   `default:"9" help:"What the simulated faults are drawn from."`
+	pricesFlag
 }
 
 const (
@@ -97,7 +100,8 @@ func (d *providerFlags) check() error {
 	case d.Provider != simulated && (d.Speed != nil || d.Faults != nil):
 		return usagef("--speed and --faults are for the simulated provider; leave out --provider")
 	}
-	return nil
+	_, err := d.prices()
+	return err
 }
 
 func orDefault(flag *float64, value float64) *float64 {
@@ -109,8 +113,12 @@ func orDefault(flag *float64, value float64) *float64 {
 
 // open returns the provider that the flags name, ready to be called for jobs.
 func (d *providerFlags) open(ctx context.Context, t *terminal, jobs []*job) (*provider, error) {
+	costs, err := d.prices()
+	if err != nil {
+		return nil, err
+	}
 	if d.Provider == simulated {
-		return d.simulate(jobs)
+		return d.simulate(jobs, costs.withSimulated())
 	}
 	real := reals[d.Provider]
 	key := t.env(real.key)
@@ -131,6 +139,7 @@ func (d *providerFlags) open(ctx context.Context, t *terminal, jobs []*job) (*pr
 		title: fmt.Sprintf("%s at %s, model %s", real.api, at, model),
 		note:  costNote(at),
 		limit: limit.Config{Requests: *d.Requests, Tokens: *d.Tokens, Charge: real.charge},
+		costs: costs,
 		speed: 1,
 		close: func() error { return nil },
 	}
@@ -185,7 +194,7 @@ var mishaps = []llmsim.Fault{
 }
 
 // simulate starts the simulated provider on a free port of this machine.
-func (d *providerFlags) simulate(jobs []*job) (*provider, error) {
+func (d *providerFlags) simulate(jobs []*job, costs tariff) (*provider, error) {
 	speed := d.speed(jobs)
 	chance := defaultFaults
 	if d.Faults != nil {
@@ -218,8 +227,9 @@ func (d *providerFlags) simulate(jobs []*job) (*provider, error) {
 		title: "simulated, as Anthropic's API at " + at,
 		note:  note,
 		// Streams, so that they can be cut.
-		model: anthropic.New(anthropic.Config{Model: "simulated", BaseURL: at, MaxTokens: maxTokens, StreamOver: 1}),
+		model: anthropic.New(anthropic.Config{Model: simulated, BaseURL: at, MaxTokens: maxTokens, StreamOver: 1}),
 		limit: limit.Config{Requests: math.Trunc(*d.Requests), Tokens: math.Trunc(*d.Tokens), Per: scaled(time.Minute, speed)},
+		costs: costs,
 		speed: speed,
 		sim:   sim,
 		jams:  chance > 0,

@@ -22,11 +22,10 @@ type queuesListCommand struct {
 
 // Run implements a command of kong.
 func (c *queuesListCommand) Run(ctx context.Context, t *terminal, open opener) error {
-	client, store, err := c.client(ctx, open)
+	client, err := c.client(ctx, open)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
 	status, err := client.Status(ctx)
 	if err != nil {
 		return err
@@ -101,11 +100,10 @@ func (c *queuesResumeCommand) Run(ctx context.Context, t *terminal, open opener)
 // change changes a queue or a limit that is there: one with another name would only
 // be made by mistake.
 func (f storeFlag) change(ctx context.Context, t *terminal, open opener, c change) error {
-	client, store, err := f.client(ctx, open)
+	client, err := f.client(ctx, open)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
 	status, err := client.Status(ctx)
 	if err != nil {
 		return err

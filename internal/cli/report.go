@@ -19,7 +19,11 @@ func (s *session) report(ctx context.Context) {
 		fmt.Fprintf(s.t.err, "pawl: list tasks: %v\n", err)
 		return
 	}
-	a := accountOf(rows)
+	a, err := s.account(ctx, rows)
+	if err != nil {
+		fmt.Fprintf(s.t.err, "pawl: read the ledger: %v\n", err)
+		return
+	}
 	s.reportDocuments(a)
 	s.reportUsers(a)
 	s.reportWork(a)
@@ -69,7 +73,11 @@ func (s *session) reportDocuments(a account) {
 func (s *session) reportDocument(a account, j *job) {
 	did := a.of(j)
 	left := append(wrap(j.title, labelWidth), j.user)
-	left = append(left, wrap(fmt.Sprintf("%s, %s tokens", plural(did.answered, "call"), thousands(did.paid.Total())), labelWidth)...)
+	paid := fmt.Sprintf("%s, %s tokens", plural(did.answered.calls, "call"), thousands(did.answered.tokens))
+	if len(did.answered.cost) > 0 {
+		paid += ", " + did.answered.cost.words()
+	}
+	left = append(left, wrap(paid, labelWidth)...)
 	if did.more > 0 {
 		left = append(left, plural(did.more, "more attempt"))
 	}
@@ -135,30 +143,34 @@ func (s *session) reportUsers(a account) {
 }
 
 func (s *session) reportWork(a account) {
-	copies, joined := a.joined(s.jobs)
-	s.heading("calls and tokens")
-	label := min(55, s.t.width()-22)
-	fmt.Fprintln(s.t.out, s.t.palette.dim(fmt.Sprintf(" %s %6s %13s", pad("", label), "calls", "tokens")))
+	s.heading("calls, tokens and costs")
+	const row = " %s %6s %10s %12s"
+	label := min(55, s.t.width()-32)
+	fmt.Fprintln(s.t.out, s.t.palette.dim(fmt.Sprintf(row, pad("", label), "calls", "tokens", "cost")))
 	all := a.all
 	for _, r := range []struct {
-		what   string
-		calls  int
-		tokens string
+		what string
+		bill
+		of string // before the amounts
 	}{
-		{"sent", all.sent, ""},
-		{"answered, and paid", all.answered, thousands(all.paid.Total())},
-		{"no answer came: possibly billed, so possibly paid twice", all.unknown, "unknown"},
+		{"sent", bill{calls: all.sent.calls}, ""},
+		{"answered, and paid", all.answered, ""},
+		{"no answer came: possibly billed and paid twice", all.unknown, "≈ "},
 		{"throttled, which uses no attempt", all.throttled, ""},
 		{"refused for good", all.refused, ""},
 		{"blocked with the account", all.blocked, ""},
 		{"failed otherwise", all.failed, ""},
-		{"not paid again: a retry had the answer stored", all.saved, thousands(all.spared.Total())},
-		{"not paid again: joined by " + plural(copies, "copy"), joined.answered, thousands(joined.paid.Total())},
+		{"not paid again: a retry had the answer stored", all.stored, ""},
+		{"not paid again: joined by " + plural(copies(s.jobs), "copy"), all.joined, ""},
 	} {
-		if r.calls == 0 && r.tokens == "unknown" {
-			r.tokens = "0"
+		tokens, cost := "", r.cost.words()
+		if r.tokens > 0 {
+			tokens = r.of + thousands(r.tokens)
 		}
-		fmt.Fprintln(s.t.out, strings.TrimRight(fmt.Sprintf(" %s %6s %13s", pad(clip(r.what, label), label), thousands(r.calls), r.tokens), " "))
+		if cost != "" {
+			cost = r.of + cost
+		}
+		fmt.Fprintln(s.t.out, strings.TrimRight(fmt.Sprintf(row, pad(clip(r.what, label), label), thousands(r.calls), tokens, cost), " "))
 	}
 }
 

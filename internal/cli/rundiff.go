@@ -35,11 +35,10 @@ func (c *diffCommand) Run(ctx context.Context, t *terminal, open opener) error {
 	if err != nil {
 		return err
 	}
-	client, store, err := c.client(ctx, open)
+	client, err := c.client(ctx, open)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
 	first, err := readTree(ctx, client, a)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,11 +49,10 @@ func (c *runsCommand) Run(ctx context.Context, t *terminal, open opener) error {
 	if c.Max > 0 {
 		filter.Max = c.Max + 1 // which says whether there are more
 	}
-	client, store, err := c.client(ctx, open)
+	client, err := c.client(ctx, open)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
 	runs, err := client.Runs(ctx, filter)
 	if err != nil {
 		return err
@@ -68,7 +68,11 @@ func (c *runsCommand) Run(ctx context.Context, t *terminal, open opener) error {
 		fmt.Fprintln(t.out, "no runs")
 		return nil
 	}
-	runTable(all.Runs, t.wide()).print(t.out, t.wide(), t.palette)
+	why, err := stoppedRuns(ctx, client, all.Runs)
+	if err != nil {
+		return err
+	}
+	runTable(all.Runs, why, t.wide()).print(t.out, t.wide(), t.palette)
 	if !all.Before.IsZero() {
 		fmt.Fprintf(t.out, "\nThere are more. The next ones: --before %s\n", all.Before)
 	}
@@ -98,7 +102,25 @@ func (t *terminal) wide() int {
 	return t.width()
 }
 
-func runTable(runs []*pawl.Overview, width int) *table {
+// stoppedRuns says of runs that are blocked which budget stops one of their tasks.
+func stoppedRuns(ctx context.Context, client *pawl.Client, runs []*pawl.Overview) (map[pawl.ID]string, error) {
+	why := map[pawl.ID]string{}
+	for _, r := range runs {
+		if r.State != pawl.Blocked {
+			continue
+		}
+		rows, err := client.List(ctx, pawl.Filter{Run: r.Run, States: []pawl.State{pawl.Blocked}})
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			why[r.Run] = cmp.Or(why[r.Run], stopped(row))
+		}
+	}
+	return why, nil
+}
+
+func runTable(runs []*pawl.Overview, why map[pawl.ID]string, width int) *table {
 	tab := &table{columns: []column{
 		{title: "RUN"}, {title: "FLOW", least: 8}, {title: "USER", least: 4, spare: true}, {title: "STATE"}, {title: "DONE", right: true},
 		{title: "TOKENS", right: true, spare: true}, {title: "TOOK", right: true}, {title: "AGE", right: true},
@@ -116,7 +138,7 @@ func runTable(runs []*pawl.Overview, width int) *table {
 		if !r.Origin.IsZero() {
 			flow = "fork of " + flow
 		}
-		tab.add("", r.Run.String(), flow, user, string(r.State), doneOf(r), used, span(tookOf(r)), age(r.At.Sub(r.Added)))
+		tab.add(why[r.Run], r.Run.String(), flow, user, string(r.State), doneOf(r), used, span(tookOf(r)), age(r.At.Sub(r.Added)))
 	}
 	return tab
 }

@@ -31,11 +31,10 @@ func (c *runCommand) Run(ctx context.Context, t *terminal, open opener) error {
 	if err != nil {
 		return err
 	}
-	client, store, err := c.client(ctx, open)
+	client, err := c.client(ctx, open)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
 	tree, err := readTree(ctx, client, id)
 	if err != nil {
 		return err
@@ -147,7 +146,7 @@ func (d *drawing) task(t *pawl.TreeTask, name string, depth int) {
 		used = thousands(n)
 	}
 	d.tab.add("", indent(depth)+name, stateOf(r), longer(t.Queued+t.Waited), took, try, used, r.ID.String())
-	notes := []string{trouble(r), waitsFor(t, d.now), signalHint(r), unasked(r.LastAttempt())}
+	notes := []string{trouble(r), waitsFor(t, d.now), signalHint(r), budgetHint(r), unasked(r.LastAttempt())}
 	if len(t.Branches) == 0 && t.Parked >= time.Second && r.State != pawl.Blocked {
 		notes = append(notes, "was parked for "+span(t.Parked))
 	}

@@ -46,7 +46,7 @@ func newSession(t *terminal, p *provider, jobs []*job, d *demoCommand, store paw
 	if d.Workers > 0 {
 		s.name = fmt.Sprintf("demo-%d-%s", os.Getpid(), s.began.UTC().Format("150405"))
 		config.Name, config.Workers, config.Queues = s.name, d.Workers, []string{queueName}
-		config.Limits = map[string]limit.Config{limitName: p.limit}
+		config.Limits, config.Prices = map[string]limit.Config{limitName: p.limit}, p.costs.Table
 	}
 	s.client = pawl.New(store, config)
 	if d.Workers > 0 {

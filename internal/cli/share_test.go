@@ -3,12 +3,14 @@ package cli
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"regexp"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/price"
 	"github.com/pawlhq/pawl/stores"
 )
 
@@ -52,6 +54,36 @@ func TestDemoAgain(t *testing.T) {
 	}
 	if list := decoded[taskList](w, "tasks --max 0"); len(list.Tasks) != 48 {
 		t.Errorf("the store has %d tasks; want those of two runs, 2 × 24", len(list.Tasks))
+	}
+}
+
+// What the demo says that it paid and saved is what the ledger has of it, with the price
+// of the model that the simulated one plays.
+func TestDemoCountsByTheLedger(t *testing.T) {
+	w := emptyWard(t)
+	a := w.pawl(append(quick, "documents/bees.txt", "documents/locks.txt", "documents/bees.txt")...)
+	if !strings.Contains(flat(a.out), "prices built in, of "+price.Builtin().Date+", in USD; the simulated model costs what "+played+" does, which it plays") {
+		t.Errorf("the demo prints\n%s\nwant it to say which prices it has", a.out)
+	}
+	var paid, joined pawl.Sum
+	for row, err := range w.client.Usage(t.Context(), pawl.LedgerFilter{Queue: queueName}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		paid, joined = paid.Plus(row.Sums[pawl.EntryAnswered]), joined.Plus(row.Sums[pawl.EntryJoined])
+	}
+	rates, _ := price.Builtin().Find(played)
+	if cost := rates.Cost(paid.Usage); paid.Cost == 0 || max(paid.Cost-cost, cost-paid.Cost) > price.Money(paid.Calls) { // each call is rounded
+		t.Errorf("the ledger has %+v; want a cost of %s", paid, cost)
+	}
+	for label, sum := range map[string]pawl.Sum{"answered, and paid": paid, "not paid again: joined by 1 copy": joined} {
+		want := fmt.Sprintf("%s %s %s %s USD", label, thousands(sum.Calls), thousands(sum.Usage.Total()), money(sum.Cost))
+		if sum.Calls == 0 || !strings.Contains(flat(a.out), want) {
+			t.Errorf("the demo prints\n%s\nwant it to say %q", a.out, want)
+		}
+	}
+	if w.well("usage --queue demo", "MODEL      ANSWERED", "simulated  "); len(regexp.MustCompile(`(?m)^ 0\.\d+ USD  `).FindAllString(a.out, -1)) != 2 {
+		t.Errorf("the demo prints\n%s\nwant what both documents cost", a.out)
 	}
 }
 
@@ -112,7 +144,7 @@ func TestWorkers(t *testing.T) {
 	}
 	for i := range outs {
 		out := outs[i].String()
-		for _, say := range []string{" started operation=analyze task=task_", " done operation=", "interrupted: takes no more tasks", "ended done="} {
+		for _, say := range []string{" prices=\"built in, of 20", " started operation=analyze task=task_", " done operation=", "interrupted: takes no more tasks", "ended done="} {
 			if !strings.Contains(out, say) {
 				t.Errorf("worker %d prints\n%s\nwant it to say %q", i, out, say)
 			}

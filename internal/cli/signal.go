@@ -35,11 +35,10 @@ func (c *signalCommand) Run(ctx context.Context, t *terminal, open opener) error
 	if err != nil {
 		return err
 	}
-	client, store, err := c.client(ctx, open)
+	client, err := c.client(ctx, open)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
 	if err := client.Signal(ctx, id, c.Name, data); err != nil {
 		if errors.Is(err, pawl.ErrNotFound) {
 			return noTask(id)

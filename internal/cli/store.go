@@ -43,6 +43,25 @@ func calmly(level *slog.LevelVar, open opener) opener {
 	}
 }
 
+// closing returns an opener, and what closes all stores that it has opened for commands
+// that look into them. A store that a command creates it closes itself, as it wants to
+// know whether that went well.
+func closing(open opener) (opener, func()) {
+	var opened []pawl.Store
+	keep := func(ctx context.Context, url string, create bool) (pawl.Store, error) {
+		store, err := open(ctx, url, create)
+		if err == nil && !create {
+			opened = append(opened, store)
+		}
+		return store, err
+	}
+	return keep, func() {
+		for _, store := range opened {
+			_ = store.Close() // what was written is committed
+		}
+	}
+}
+
 // storeVariable of the environment names a store where no flag does.
 const storeVariable = "PAWL_STORE"
 
@@ -51,15 +70,16 @@ type storeFlag struct {
 	Store string `env:"PAWL_STORE" default:"sqlite:pawl.db" placeholder:"URL" help:"The store: sqlite:PATH, postgres://…, redis://… (for a Cluster with several addresses, separated by commas), memory:. Default: sqlite:pawl.db."`
 }
 
-// client opens the store, which must be there, for the time of a command.
-func (f storeFlag) client(ctx context.Context, open opener) (c *pawl.Client, store pawl.Store, err error) {
+// client opens the store, which must be there. It is closed when the command has ended.
+func (f storeFlag) client(ctx context.Context, open opener) (*pawl.Client, error) {
 	if err := f.check(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if store, err = open(ctx, f.Store, false); err != nil {
-		return nil, nil, err
+	store, err := open(ctx, f.Store, false)
+	if err != nil {
+		return nil, err
 	}
-	return pawl.New(store, pawl.Config{}), store, nil
+	return pawl.New(store, pawl.Config{}), nil
 }
 
 func (f storeFlag) check() error { return checkStore(f.Store) }

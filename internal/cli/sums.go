@@ -1,29 +1,58 @@
 package cli
 
 import (
+	"context"
 	"time"
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/llm"
 )
 
-// sums is what tasks did and cost, from their attempts.
-type sums struct {
-	more         int // attempts that count, after a task's first
-	saved        int // calls and steps that were answered from the store
-	paid, spared llm.Usage
-	began        time.Time // when the first attempt was started; zero if none was
+// bill is calls, and what they used and cost.
+type bill struct {
+	calls, tokens int64
+	cost          amounts
+}
 
-	sent int // calls; each of them is in one of the counts below
+func (b *bill) add(e *pawl.Entry) {
+	b.calls += e.Calls
+	b.tokens += e.Usage.Total()
+	if b.cost == nil {
+		b.cost = amounts{}
+	}
+	b.cost.add(e.Cost, e.Currency)
+}
+
+func (b *bill) merge(o bill) {
+	b.calls += o.calls
+	b.tokens += o.tokens
+	for currency, m := range o.cost {
+		if b.cost == nil {
+			b.cost = amounts{}
+		}
+		b.cost.add(m, currency)
+	}
+}
+
+// sums is what tasks did: their calls, as the ledger has them, and what only the tasks
+// know themselves.
+type sums struct {
+	more  int       // attempts that count, after a task's first
+	began time.Time // when the first attempt was started; zero if none was
+
+	sent, // each of these calls is in one of the bills below
 	answered,
-	unknown, // no answer came
+	unknown, // no answer came; what is expected of them
 	throttled,
 	refused, // for good
 	blocked, // with the account
-	failed int // otherwise
+	failed bill // otherwise
+
+	stored, joined bill // what was not paid again
 }
 
-func (s *sums) add(row *pawl.TaskRow) {
+// addTask adds what a task knows.
+func (s *sums) addTask(row *pawl.TaskRow) {
 	if len(row.Attempts) > 0 {
 		s.start(row.Attempts[0].Started)
 	}
@@ -32,10 +61,6 @@ func (s *sums) add(row *pawl.TaskRow) {
 		if a.Used {
 			used++
 		}
-		s.saved += a.Saved
-		s.paid = s.paid.Add(a.Usage)
-		s.spared = s.spared.Add(a.Spared)
-		s.count(a)
 	}
 	s.more += max(used-1, 0)
 }
@@ -46,23 +71,28 @@ func (s *sums) start(at time.Time) {
 	}
 }
 
-// count says what became of an attempt's calls. An attempt makes one here, and
-// it can fail after that was answered.
-func (s *sums) count(a pawl.Attempt) {
-	s.sent += a.Calls
-	unknown := min(a.Unknown, a.Calls)
-	s.unknown += unknown
-	switch n := a.Calls - unknown; {
-	case a.Usage.Total() > 0 || a.Class == "":
-		s.answered += n
-	case a.Class == llm.Throttled:
-		s.throttled += n
-	case a.Class == llm.Permanent:
-		s.refused += n
-	case a.Class == llm.Blocked:
-		s.blocked += n
-	default:
-		s.failed += n
+// addEntry adds an entry of the ledger.
+func (s *sums) addEntry(e *pawl.Entry) {
+	if !e.Kind.IsSaving() {
+		s.sent.add(e)
+	}
+	switch {
+	case e.Kind == pawl.EntryAnswered:
+		s.answered.add(e)
+	case e.Kind == pawl.EntryUnknown:
+		s.unknown.add(e)
+	case e.Kind == pawl.EntryRefused && e.Class == llm.Blocked:
+		s.blocked.add(e)
+	case e.Kind == pawl.EntryRefused:
+		s.throttled.add(e)
+	case e.Kind == pawl.EntryFailed && e.Class == llm.Permanent:
+		s.refused.add(e)
+	case e.Kind == pawl.EntryFailed:
+		s.failed.add(e)
+	case e.Kind == pawl.EntryRetried:
+		s.stored.add(e)
+	case e.Kind == pawl.EntryJoined:
+		s.joined.add(e)
 	}
 }
 
@@ -72,49 +102,48 @@ type account struct {
 	runs map[pawl.ID]*sums
 }
 
-func accountOf(rows []*pawl.TaskRow) account {
+// account sums up tasks, and what the ledger has of their runs.
+func (s *session) account(ctx context.Context, rows []*pawl.TaskRow) (account, error) {
 	a := account{runs: map[pawl.ID]*sums{}}
 	for _, row := range rows {
-		a.all.add(row)
 		if a.runs[row.Run] == nil {
 			a.runs[row.Run] = &sums{}
 		}
-		a.runs[row.Run].add(row)
+		a.all.addTask(row)
+		a.runs[row.Run].addTask(row)
 	}
-	return a
+	since := s.began.Add(-time.Hour) // the store's clock may be behind
+	for e, err := range s.client.Entries(ctx, pawl.LedgerFilter{Since: since, Queue: queueName}) {
+		if err != nil {
+			return a, err
+		}
+		if run := a.runs[e.Run]; run != nil {
+			a.all.addEntry(&e)
+			run.addEntry(&e)
+		}
+	}
+	return a, nil
 }
 
 // of returns the sums of the runs that a job was the first to add.
 func (a account) of(j *job) sums {
-	return a.sum(j.own)
-}
-
-// sum returns the sums of runs.
-func (a account) sum(runs []pawl.ID) sums {
 	var s sums
-	for _, id := range runs {
+	for _, id := range j.own {
 		if run := a.runs[id]; run != nil {
 			s.more += run.more
 			s.start(run.began)
-			s.answered += run.answered
-			s.paid = s.paid.Add(run.paid)
+			s.answered.merge(run.answered)
 		}
 	}
 	return s
 }
 
-// joined returns what jobs did not have to ask and pay because others that are
-// identical did their work.
-func (a account) joined(jobs []*job) (copies int, spared sums) {
+// copies is how many times jobs joined others that are identical.
+func copies(jobs []*job) (n int) {
 	for _, j := range jobs {
-		for _, run := range j.joins {
-			copies++
-			did := a.sum([]pawl.ID{run})
-			spared.answered += did.answered
-			spared.paid = spared.paid.Add(did.paid)
-		}
+		n += len(j.joins)
 	}
-	return copies, spared
+	return n
 }
 
 // userSums is how one user fared.

@@ -107,6 +107,22 @@ func (t *table) fit(width int) []int {
 	return widths
 }
 
+// needs returns how wide the table is if columns that may be cut are cut to most.
+func (t *table) needs(most int) int {
+	all := -gap
+	for i, c := range t.columns {
+		n := t.widest(i)
+		if n == 0 && c.spare {
+			continue
+		}
+		if c.least > 0 {
+			n = min(n, most)
+		}
+		all += max(n, columns(c.title)) + gap
+	}
+	return all
+}
+
 func (t *table) widest(i int) (n int) {
 	for _, r := range t.rows {
 		n = max(n, columns(r.cells[i]))

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -131,11 +132,10 @@ func (c *tasksCommand) Run(ctx context.Context, t *terminal, open opener) error 
 	if filter.States, err = stateFlag(c.State); err != nil {
 		return err
 	}
-	client, store, err := c.client(ctx, open)
+	client, err := c.client(ctx, open)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
 	rows, err := client.List(ctx, filter)
 	if err != nil {
 		return err
@@ -166,7 +166,7 @@ func taskTable(rows []*pawl.TaskRow, now time.Time) *table {
 		{title: "STATE"}, {title: "WHEN", spare: true}, {title: "TRY", right: true}, {title: "AGE", right: true},
 	}}
 	for _, r := range rows {
-		tab.add(trouble(r), r.ID.String(), operationOf(r), r.User, string(r.State), when(r, now), strconv.Itoa(r.Attempt), age(now.Sub(r.Added)))
+		tab.add(cmp.Or(trouble(r), stopped(r)), r.ID.String(), operationOf(r), r.User, string(r.State), when(r, now), strconv.Itoa(r.Attempt), age(now.Sub(r.Added)))
 	}
 	return tab
 }

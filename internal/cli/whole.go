@@ -24,11 +24,10 @@ func (c *showCommand) Run(ctx context.Context, t *terminal, open opener) error {
 	if err != nil {
 		return err
 	}
-	client, store, err := c.client(ctx, open)
+	client, err := c.client(ctx, open)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
 	w, err := readWhole(ctx, client, id)
 	if errors.Is(err, pawl.ErrNotFound) {
 		return noTask(id)

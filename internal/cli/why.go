@@ -29,11 +29,10 @@ func (c *whyCommand) Run(ctx context.Context, t *terminal, open opener) error {
 	if err != nil {
 		return err
 	}
-	client, store, err := c.client(ctx, open)
+	client, err := c.client(ctx, open)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
 	w, err := client.Why(ctx, id)
 	if errors.Is(err, pawl.ErrNotFound) {
 		return noTask(id)
@@ -140,11 +139,12 @@ func (p *page) starts(w *pawl.Why) string {
 	return "now"
 }
 
-// remedies say what to do about what no waiting changes. {queue}, {limit} and {id}
-// stand for the task's.
+// remedies say what to do about what no waiting changes. {queue}, {limit}, {budget} and
+// {id} stand for the task's.
 var remedies = map[pawl.Hindrance]string{
 	pawl.HinderedRunning:    "pawl show {id} has its attempts, and the steps that it has stored",
 	pawl.HinderedDependency: "pawl run {id} has what it waits for",
+	pawl.HinderedBudget:     "pawl budgets raise {budget} with --tokens, --money or --calls has it go on; pawl budgets has all of them",
 	pawl.HinderedDone:       "pawl show {id} has all that is known of it",
 	pawl.HinderedQueue:      "pawl queues resume {queue} ends the pause",
 	pawl.HinderedWorker:     "start a worker with a handler for it; pawl workers lists those that are alive",
@@ -153,5 +153,5 @@ var remedies = map[pawl.Hindrance]string{
 }
 
 func remedy(w *pawl.Why) string {
-	return strings.NewReplacer("{limit}", w.Limit, "{queue}", w.Queue, "{id}", w.Task.String()).Replace(remedies[w.Gate])
+	return strings.NewReplacer("{limit}", w.Limit, "{queue}", w.Queue, "{budget}", shellWord(w.Budget), "{id}", w.Task.String()).Replace(remedies[w.Gate])
 }

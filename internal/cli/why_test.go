@@ -35,6 +35,9 @@ func TestWhyAsAPage(t *testing.T) {
 	}
 	retried := row(pawl.Scheduled)
 	retried.Attempts = []pawl.Attempt{{Number: 2, Class: "transient"}}
+	stopped := row(pawl.Blocked)
+	stopped.Links = &pawl.Links{Wait: &pawl.Wait{Budget: "user/* per day", Account: "ann"}}
+	stopped.Attempts = []pawl.Attempt{{Number: 1, Class: pawl.Parked, Message: "budget user/* per day of ann: 4.98 of 5.00 are spent, and the call needs 0.04"}}
 	waits := func(ahead int, next time.Duration, gates ...limit.Gate) pawl.Standing {
 		return pawl.Standing{Row: row(pawl.Pending), Now: noon, Workers: 1, Ahead: ahead, Gates: gates, Next: noon.Add(next)}
 	}
@@ -53,6 +56,7 @@ func TestWhyAsAPage(t *testing.T) {
 		{Row: row(pawl.Succeeded)},
 		{Row: row(pawl.Running)},
 		{Row: row(pawl.Blocked)},
+		{Row: stopped},
 		{Row: retried, Workers: 1, Next: retried.Due},
 		paused,
 		alone,

@@ -56,7 +56,7 @@ func (c *workerCommand) Run(ctx context.Context, t *terminal, open opener) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
-	config := pawl.Config{Workers: c.Workers, Queues: []string{queueName}, Grace: grace, Logger: slog.New(newLines(t.out, "", slog.LevelInfo))}
+	config := pawl.Config{Workers: c.Workers, Queues: []string{queueName}, Grace: grace, Prices: p.costs.Table, Logger: slog.New(newLines(t.out, "", slog.LevelInfo))}
 	if !shared {
 		config.Limits = map[string]limit.Config{limitName: p.limit}
 	}
@@ -90,7 +90,7 @@ func (c *workerCommand) work(ctx context.Context, client *pawl.Client, p *provid
 	h := newHandlers(p, c.Points)
 	h.told = did.tell(log)
 	h.handle(client, p.backoff())
-	log.Info("works on the demo's tasks until an interrupt", "provider", p.title, "limits", limits(*c.Requests, *c.Tokens))
+	log.Info("works on the demo's tasks until an interrupt", "provider", p.title, "limits", limits(*c.Requests, *c.Tokens), "prices", p.costs.words())
 	interrupted := sync.OnceFunc(func() {
 		log.Info("interrupted: takes no more tasks, and ends when those that it has are done")
 	})

@@ -23,11 +23,10 @@ times a minute that it lives, so that SEEN may be some 40 seconds though all is 
 
 // Run implements a command of kong.
 func (c *workersCommand) Run(ctx context.Context, t *terminal, open opener) error {
-	client, store, err := c.client(ctx, open)
+	client, err := c.client(ctx, open)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
 	status, err := client.Status(ctx)
 	if err != nil {
 		return err

@@ -270,7 +270,7 @@ type Writes struct {
 type LedgerPage struct {
 	Kind   LedgerKind
 	Hour   ledger.Hour
-	Number int64  // of the page, within the hour and kind
+	Number int64  // of the page, within the hour and kind: for calls, the version of the book under which it is written
 	Value  []byte // nil in Writes deletes the page, if it is there
 }
 

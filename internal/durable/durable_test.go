@@ -101,3 +101,19 @@ func TestEachWaitEndsOnceWhenEveryTransactionIsDoneAgain(t *testing.T) {
 		return durable.New(a)
 	}, 10)
 }
+
+func TestNobodySpendsMoreThanThereIs(t *testing.T) {
+	storetest.RunRace(t, func(*testing.T) pawl.Store {
+		a, _ := newMemory().two()
+		return durable.New(a)
+	}, 12)
+}
+
+func TestNobodySpendsMoreThanThereIsWhenEveryTransactionIsDoneAgain(t *testing.T) {
+	storetest.RunRace(t, func(*testing.T) pawl.Store {
+		m := newMemory()
+		m.conflicts = true
+		a, _ := m.two()
+		return durable.New(a)
+	}, 6)
+}

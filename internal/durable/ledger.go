@@ -88,13 +88,14 @@ func (l *ledgerState) tail(h ledger.Hour) *tail {
 // has many.
 func (a *act) keepLedger() error {
 	l := &a.book.ledger
-	if len(l.tails)+len(l.page.Hours) == 0 {
+	now := ledger.HourOf(a.now)
+	first, merged := l.page.Swept != now, false
+	if isEmpty := l.page.Swept == 0; len(l.tails)+len(l.page.Hours) == 0 && (isEmpty || !first) {
 		return nil
 	}
-	now := ledger.HourOf(a.now)
-	first := l.page.Swept != now
 	for _, h := range slices.Sorted(maps.Keys(l.page.Hours)) {
 		if of := l.page.Hours[h]; first && h < now || of.Tails >= ledger.TailsMost || of.Entries >= ledger.EntriesMost {
+			merged = true
 			if err := a.mergeTails(h); err != nil {
 				return err
 			}
@@ -116,7 +117,7 @@ func (a *act) keepLedger() error {
 		l.page.Hours[h] = of
 		a.w.Ledger = append(a.w.Ledger, LedgerPage{LedgerTail, h, a.book.version + 1, Pack(t.packed)})
 	}
-	if first || len(l.tails) > 0 {
+	if first || merged || len(l.tails) > 0 {
 		a.book.touch(&l.page)
 	}
 	return nil
@@ -153,8 +154,14 @@ func (a *act) mergeTails(h ledger.Hour) error {
 		a.book.ledger.tail(h).packed = append(a.book.ledger.tail(h).packed, open...)
 	}
 	a.w.Drops = append(a.w.Drops, LedgerRange{LedgerTail, h, h})
-	if len(log) > 0 {
-		a.w.Ledger = append(a.w.Ledger, LedgerPage{LedgerLog, h, a.book.version + 1, Pack(log)}, LedgerPage{LedgerHour, h, 0, Pack(sums.Pack())})
+	if len(log) == 0 {
+		return nil
+	}
+	number := a.book.version + 1
+	a.w.Drops = append(a.w.Drops, LedgerRange{LedgerHour, h, h})
+	a.w.Ledger = append(a.w.Ledger, LedgerPage{LedgerHour, h, number, Pack(sums.Pack())})
+	if h >= a.oldestLog() {
+		a.w.Ledger = append(a.w.Ledger, LedgerPage{LedgerLog, h, number, Pack(log)})
 	}
 	return nil
 }
@@ -191,9 +198,12 @@ func runOf(v View, run pawl.ID) ([]*pawl.TaskRow, error) {
 	return rowsOf(found), err
 }
 
+// oldestLog returns the first hour whose single entries are kept.
+func (a *act) oldestLog() ledger.Hour { return ledger.HourOf(a.now.Add(-ledger.LogTime)) }
+
 // sweepLedger removes what is older than it is kept.
 func (a *act) sweepLedger() error {
-	a.w.Drops = append(a.w.Drops, LedgerRange{LedgerLog, 0, ledger.HourOf(a.now.Add(-ledger.LogTime)) - 1})
+	a.w.Drops = append(a.w.Drops, LedgerRange{LedgerLog, 0, a.oldestLog() - 1})
 	old := ledger.HourOf(a.now.Add(-ledger.HoursTime)).Day() - 1 // days that are over wholly
 	oldest, _, err := a.Ledger(0, old, LedgerHour)
 	if err != nil || len(oldest) == 0 {
@@ -237,7 +247,7 @@ func (a *act) foldDay(day ledger.Hour) error {
 			return err
 		}
 	}
-	a.w.Drops = append(a.w.Drops, LedgerRange{LedgerHour, day, day + 23})
-	a.w.Ledger = append(a.w.Ledger, LedgerPage{LedgerDay, day, 0, Pack(sums.Pack())})
+	a.w.Drops = append(a.w.Drops, LedgerRange{LedgerHour, day, day + 23}, LedgerRange{LedgerDay, day, day})
+	a.w.Ledger = append(a.w.Ledger, LedgerPage{LedgerDay, day, a.book.version + 1, Pack(sums.Pack())})
 	return nil
 }

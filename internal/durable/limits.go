@@ -25,7 +25,7 @@ func (b *Book) enter(p *Post) {
 	case p.Settle != nil:
 		b.table.Settle(p.At, p.Settle)
 	case p.Budget != nil:
-		b.budgets.Configure(&pawl.Setting{Budget: p.Budget})
+		b.budgets.Configure(p.At, &pawl.Setting{Budget: p.Budget})
 	}
 	if p.Spend != nil {
 		b.budgets.Settle(p.At, p.Spend)

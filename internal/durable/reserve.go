@@ -99,7 +99,7 @@ func (a *act) set(set *pawl.Setting) error {
 		return nil
 	}
 	if set.Budget != nil {
-		a.book.budgets.Configure(set)
+		a.book.budgets.Configure(a.now, set)
 		return nil
 	}
 	a.book.table.Configure(a.now, set)

@@ -123,7 +123,7 @@ func (v *saver) settled(r *Record, st *pawl.Settlement) {
 	}
 	c := r.Calls[i]
 	r.Calls = slices.Clone(r.Calls)
-	if st.Outcome == pawl.CallUnknown {
+	if st.Kind() == pawl.EntryUnknown {
 		r.Calls[i] = Call{Key: c.Key, Worth: budget.Worth{Step: c.Step}, Unknown: true}
 	} else {
 		r.Calls = slices.Delete(r.Calls, i, i+1)

@@ -1,9 +1,10 @@
 package durable
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -15,8 +16,16 @@ func (s *Store) Usage(ctx context.Context, _ time.Time, f pawl.LedgerFilter, by 
 	if err := ledger.Check(&f, by); err != nil {
 		return nil, err
 	}
-	var rows []pawl.UsageRow
-	err := s.view(ctx, func(v View) error {
+	for {
+		rows, err := s.usage(ctx, f, by)
+		if !errors.Is(err, ErrConflict) {
+			return rows, err
+		}
+	}
+}
+
+func (s *Store) usage(ctx context.Context, f pawl.LedgerFilter, by []pawl.Dimension) (rows []pawl.UsageRow, err error) {
+	err = s.view(ctx, func(v View) error {
 		q := ledger.NewQuery(f, by)
 		r := newLedgerReader(v, f)
 		r.kinds = []LedgerKind{LedgerTail, LedgerHour, LedgerDay}
@@ -32,10 +41,7 @@ func (s *Store) Usage(ctx context.Context, _ time.Time, f pawl.LedgerFilter, by 
 		rows = q.Rows()
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return rows, nil
+	return rows, err
 }
 
 // Entries implements [pawl.Ledger].
@@ -70,7 +76,13 @@ func (s *Store) Entries(ctx context.Context, _ time.Time, f pawl.LedgerFilter) (
 	return found, nil
 }
 
-// ledgerReader reads the ledger, with what waits in the inbox to be entered.
+// ledgerReader reads the ledger, with what waits in the inbox to be entered. A database
+// that has no one state for several reads may change between them:
+//
+//   - Posts that waited are entered, all in one transaction, and their tails perhaps merged.
+//     An hour with a page that was written since the inbox was read has its posts.
+//   - The hours of a day are put together. If some of them were read before that and others
+//     were not, those are lost, and all is read again.
 type ledgerReader struct {
 	View
 	kinds []LedgerKind
@@ -81,7 +93,7 @@ type ledgerReader struct {
 	next     ledger.Hour
 	begun    bool
 	version  int64  // of the book, when the inbox was read
-	posts    []Post // with entries, that were not met in the ledger
+	posts    []Post // with entries, of hours that were not read
 	runs     map[pawl.ID][]*pawl.TaskRow
 }
 
@@ -93,8 +105,7 @@ func newLedgerReader(v View, f pawl.LedgerFilter) *ledgerReader {
 // more reports whether there is more to read.
 func (r *ledgerReader) more() bool { return r.next <= r.to }
 
-// read reads some hours. A database that has no one state for several reads may have
-// entered posts between them: they count where they are met first.
+// read reads some hours. It returns ErrConflict if it has to begin again.
 func (r *ledgerReader) read() error {
 	if !r.begun {
 		r.begun = true
@@ -106,18 +117,41 @@ func (r *ledgerReader) read() error {
 	if err != nil {
 		return err
 	}
+	if err := r.sameDay(); err != nil {
+		return err
+	}
+	entered := map[ledger.Hour]bool{}
 	for i := range pages {
+		if pages[i].Number > r.version {
+			entered[pages[i].Hour] = true
+		}
 		if err := r.page(&pages[i]); err != nil {
 			return err
 		}
 	}
 	r.next = next
-	return r.waiting()
+	return r.waiting(entered)
 }
 
-// waiting reads the posts of the hours that were read. No page of theirs is still to come
-// that could have them too.
-func (r *ledgerReader) waiting() error {
+// sameDay returns ErrConflict if the read that was made went on within a day, and the
+// hours of that were put together meanwhile.
+func (r *ledgerReader) sameDay() error {
+	day := r.next.Day()
+	if r.next == day || !slices.Contains(r.kinds, LedgerDay) {
+		return nil
+	}
+	pages, _, err := r.Ledger(day, day, LedgerDay)
+	for i := range pages {
+		if pages[i].Number > r.version {
+			return ErrConflict
+		}
+	}
+	return err
+}
+
+// waiting reads the posts of the hours that were read, but for those of hours that have
+// them. No page of theirs is still to come that could have them too.
+func (r *ledgerReader) waiting(entered map[ledger.Hour]bool) error {
 	left := r.posts[:0]
 	for _, p := range r.posts {
 		h := ledger.HourOf(p.At)
@@ -125,7 +159,7 @@ func (r *ledgerReader) waiting() error {
 			left = append(left, p)
 			continue
 		}
-		if h < r.from || h > r.to {
+		if h < r.from || h > r.to || entered[h] {
 			continue
 		}
 		if err := r.entries(h, p.Entries); err != nil {
@@ -162,21 +196,7 @@ func (r *ledgerReader) page(p *LedgerPage) error {
 	case p.Kind == LedgerHour:
 		return r.sums(p.Hour, value)
 	}
-	if p.Kind == LedgerTail && p.Number > r.version {
-		r.met(value)
-	}
 	return r.entries(p.Hour, value)
-}
-
-// met takes the posts out that a page of the ledger has.
-func (r *ledgerReader) met(tail []byte) {
-	left := r.posts[:0]
-	for _, p := range r.posts {
-		if !bytes.Contains(tail, p.Entries) {
-			left = append(left, p)
-		}
-	}
-	r.posts = left
 }
 
 // entries reads packed entries. Open ones are as they would be closed by now.

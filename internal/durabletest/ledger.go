@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/pawlhq/pawl/internal/durable"
@@ -32,6 +33,39 @@ func Ledger(t *testing.T, db durable.Database) {
 	b.write([]durable.LedgerRange{{Kind: tail, From: hour, To: hour}, {Kind: log, From: 0, To: hour}, {Kind: sums, From: hour + 1, To: ages}},
 		late, entries, renewed)
 	b.has("what is dropped goes before what is written comes", 0, ages, kinds(tail, log, sums), late, entries, renewed, other)
+
+	kept := page(tail, hour, 13, "e")
+	b.write(nil, deleted(late), kept, deleted(page(tail, hour, 14, "")), deleted(kept), kept, deleted(other), other, deleted(other))
+	b.has("what is deleted is gone, and the last word on a page counts", 0, ages, kinds(tail, log, sums), kept, entries, renewed)
+}
+
+// Near tests the pages of near-duplicates, in a database that has none. Those are
+// written without the book, by many at the same time.
+func Near(t *testing.T, db durable.Database) {
+	const group, writers = 1<<52 - 1, 8
+	b := &book{t, db}
+	var all []durable.LedgerPage
+	for n := range int64(writers) {
+		all = append(all, page(durable.NearTask, group, n, "n"))
+	}
+	b.write(nil, page(durable.LedgerTail, 480_000, 1, "a"), page(durable.NearTask, group-1, 1, "b"))
+	var done sync.WaitGroup
+	for n := range writers {
+		done.Go(func() {
+			for range 20 {
+				b.writeFree(slices.Concat(all[n:], all[:n])...)
+				b.writeFree(deleted(all[n]), deleted(all[(n+1)%writers]))
+			}
+		})
+	}
+	done.Wait()
+	b.writeFree(all...)
+	b.has("a group", group, group, kinds(durable.NearTask, durable.NearApart), all...)
+}
+
+func deleted(p durable.LedgerPage) durable.LedgerPage {
+	p.Value = nil
+	return p
 }
 
 // LedgerInParts tests that much of the ledger is read in parts of whole hours, in a
@@ -70,12 +104,24 @@ type book struct {
 // write writes pages, in a transaction with the book.
 func (b *book) write(drops []durable.LedgerRange, pages ...durable.LedgerPage) {
 	b.Helper()
-	err := b.db.Update(b.Context(), true, func(tx durable.Tx) (*durable.Writes, error) {
+	b.update(true, &durable.Writes{Drops: drops, Ledger: pages})
+}
+
+// writeFree writes pages without the book.
+func (b *book) writeFree(pages ...durable.LedgerPage) {
+	b.Helper()
+	b.update(false, &durable.Writes{Ledger: pages})
+}
+
+func (b *book) update(open bool, w *durable.Writes) {
+	b.Helper()
+	err := b.db.Update(b.Context(), open, func(tx durable.Tx) (*durable.Writes, error) {
 		now, err := tx.Now()
-		return &durable.Writes{Now: now, Drops: drops, Ledger: pages}, err
+		w.Now = now
+		return w, err
 	})
 	if err != nil {
-		b.Fatalf("Update = %v", err)
+		b.Errorf("Update = %v", err)
 	}
 }
 

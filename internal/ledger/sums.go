@@ -115,20 +115,21 @@ func IsOpen(e *pawl.Entry) bool {
 // Close sets what an open entry has saved: what the tasks have used whose results are
 // taken, rows being all of their run. It reports false if they have not ended.
 func Close(e *pawl.Entry, rows []*pawl.TaskRow) bool {
-	e.Calls, e.Usage, e.Cost = 0, llm.Usage{}, 0
+	e.Calls, e.Usage, e.Cost, e.Currency = 0, llm.Usage{}, 0, ""
 	below := pawl.Below(rows, e.Of)
 	for _, r := range rows {
 		if !below[r.ID] {
 			continue
 		}
 		if !r.State.Ended() {
-			e.Calls, e.Usage, e.Cost = 0, llm.Usage{}, 0
+			e.Calls, e.Usage, e.Cost, e.Currency = 0, llm.Usage{}, 0, ""
 			return false
 		}
 		for _, a := range r.Attempts {
 			e.Calls += int64(a.Calls)
 			e.Usage = e.Usage.Add(a.Usage)
 			e.Cost += a.Cost
+			e.Currency = cmp.Or(a.Currency, e.Currency)
 		}
 	}
 	return true

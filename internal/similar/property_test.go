@@ -1,11 +1,11 @@
 package similar_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 	"unicode"
 
 	"github.com/pawlhq/pawl/internal/similar"
@@ -174,30 +174,24 @@ func FuzzChanged(f *testing.F) {
 	})
 }
 
-// Texts that are made to be slow take time in proportion to their length, too.
-func TestTimeIsLinear(t *testing.T) {
+// Texts that are made to be slow take time in proportion to their length, too: the time
+// for a byte is the same for a long one.
+func BenchmarkHostile(b *testing.B) {
 	pieces := []string{
 		"word ", "“a ", "\"", "' ", "` ", "``` ", "```\n", "‘a", "please ", "how do in ", "1, ", "two hundred and ", "( ", ")", "Anna ",
 		"not ", "\n", "\n\n", "  a\n", "a\n", "the a ", "March 4 ", "in ", "x=1 ", "- ", "日", "é ", "\xff", "un", "a.", "? ", "at least ",
 	}
-	took := func(piece string, bytes int) time.Duration {
-		a := "how " + strings.Repeat(piece, bytes/len(piece))
-		b := a + " do"
-		best := time.Hour
-		for range 2 {
-			began := time.Now()
-			x, y := similar.Prepare(a), similar.Prepare(b)
-			similar.Differs(x, y)
-			similar.ByText(x, y, 0)
-			best = min(best, time.Since(began))
-		}
-		return best
-	}
-	const small, times = 2 << 10, 16
 	for _, piece := range pieces {
-		one, many := took(piece, small), took(piece, small*times)
-		if many > 6*times*one+100*time.Millisecond { // a square would be 16 times as much
-			t.Errorf("%d KB of %q take %v, and %d KB %v", small>>10, piece, one, small*times>>10, many)
+		for _, bytes := range []int{2 << 10, 32 << 10} {
+			b.Run(fmt.Sprintf("%q/%dKB", piece, bytes>>10), func(b *testing.B) {
+				text := "how " + strings.Repeat(piece, bytes/len(piece))
+				b.SetBytes(int64(len(text)))
+				for b.Loop() {
+					x, y := similar.Prepare(text), similar.Prepare(text+" do")
+					similar.Differs(x, y)
+					similar.ByText(x, y, 0)
+				}
+			})
 		}
 	}
 }

@@ -1,6 +1,5 @@
--- The ledger of calls. Pages are read by the hour, all kinds of an hour together; what
--- a kind is, internal/durable says. Hours are counted from 1970 in UTC;
--- what is kept of near-duplicates has a part of their scope's hash in place of the hour.
+-- The ledger of calls, by hours from 1970 on; and what is kept of near-duplicates, by
+-- groups in place of hours. What kinds of pages there are, internal/durable says.
 
 create table pawl.ledger (
   hour   bigint not null,
@@ -11,6 +10,6 @@ create table pawl.ledger (
 );
 alter table pawl.ledger alter column value set storage external;
 
--- Most rows are there for less than an hour.
+-- Pages of the hour that is not over come and go all the time.
 alter table pawl.ledger set (autovacuum_vacuum_scale_factor = 0.1, autovacuum_vacuum_threshold = 2000,
   autovacuum_vacuum_cost_delay = 0, autovacuum_vacuum_insert_threshold = -1);

@@ -1,4 +1,4 @@
--- The ledger of calls.
+-- The ledger of calls, and what is kept of near-duplicates.
 
 -- name: ledger
 -- Whole hours, until they have some bytes together.
@@ -21,11 +21,13 @@ where r.hour >= $1 order by l.hour, l.kind, l.number
 -- name: dropLedger
 delete from pawl.ledger where hour between $2 and $3 and kind = $1
 
+-- name: dropLedgerPages
+delete from pawl.ledger l where l.ctid = any(array(
+  select x.ctid from unnest($1::bigint[], $2::smallint[], $3::bigint[]) o (hour, kind, number)
+  cross join lateral (select p.ctid from pawl.ledger p where p.hour = o.hour and p.kind = o.kind and p.number = o.number offset 0) x
+))
+
 -- name: putLedger
 insert into pawl.ledger (hour, kind, number, value)
 select * from unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::bytea[])
 on conflict (hour, kind, number) do update set value = excluded.value
-
--- name: dropLedgerPages
-delete from pawl.ledger l using unnest($1::bigint[], $2::smallint[], $3::bigint[]) as d(hour, kind, number)
-where l.hour = d.hour and l.kind = d.kind and l.number = d.number

@@ -1,7 +1,7 @@
--- The ledger of calls. Pages are read by the hour, all kinds of an hour together; what
--- a kind is, internal/durable says.
+-- The ledger of calls, by hours from 1970 on; and what is kept of near-duplicates, by
+-- groups in place of hours. What kinds of pages there are, internal/durable says.
 CREATE TABLE ledger (
-  hour   INTEGER NOT NULL, -- counted from 1970
+  hour   INTEGER NOT NULL,
   kind   INTEGER NOT NULL,
   number INTEGER NOT NULL,
   value  BLOB    NOT NULL,

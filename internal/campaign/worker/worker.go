@@ -33,11 +33,18 @@ type Job struct {
 	Lease    time.Duration
 	Places   int      // handlers that it may run at once
 	Queues   []string // that it works on; empty for all
-	Kind     string   // of the loops that it works on; "" if it works on documents
+	Kind     string   // of what it works on; "" for documents
+	Limits   []string // that are always open and count the calls in flight, besides "default"
 }
 
-// generous is a limit that is always open and counts the calls in flight.
-var generous = map[string]limit.Config{"default": {Requests: 1e6, InFlight: 1000}}
+// limits returns the limits that are always open and count the calls in flight.
+func (j Job) limits() map[string]limit.Config {
+	all := map[string]limit.Config{}
+	for _, name := range append(j.Limits, "default") {
+		all[name] = limit.Config{Requests: 1e6, InFlight: 1000}
+	}
+	return all
+}
 
 // Run works until in ends, with the handlers that handle gives its client. The
 // first line of in is the job.
@@ -73,7 +80,7 @@ func (j Job) work(ctx context.Context, out io.Writer, handle func(*pawl.Client, 
 	defer func() { err = errors.Join(err, store.Close()) }()
 	seen := &witness{Store: store, file: acks, say: func(line string) { fmt.Fprintln(out, line) }}
 	client := pawl.New(seen, pawl.Config{
-		Name: j.Name, Workers: j.Places, Queues: j.Queues, Lease: j.Lease, Limits: generous,
+		Name: j.Name, Workers: j.Places, Queues: j.Queues, Lease: j.Lease, Limits: j.limits(),
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 	if err := handle(client, j); err != nil {

@@ -1,0 +1,279 @@
+package budget_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/budget"
+	"github.com/pawlhq/pawl/price"
+)
+
+var began = time.Date(2024, 2, 29, 20, 0, 0, 0, time.UTC)
+
+// model is the budgets as one would keep them on paper: what was spent, and a list of
+// the calls that are under way.
+type model struct {
+	table   budget.Table
+	now     time.Time
+	budgets map[string]*paper
+	calls   []*sent
+}
+
+type paper struct {
+	pawl.Budget
+	spent  map[string]pawl.Spent
+	period map[string]time.Time
+	warned map[string]bool
+}
+
+// sent is a call that is under way.
+type sent struct{ budget.Held }
+
+func (m *model) spent(b *paper, account string) pawl.Spent {
+	if start := b.Per.Start(m.now); !b.period[account].Equal(start) {
+		b.period[account], b.spent[account], b.warned[account] = start, pawl.Spent{}, false
+	}
+	return b.spent[account]
+}
+
+func (m *model) reserved(name, account string) (sum pawl.Spent) {
+	for _, c := range m.calls {
+		if slices.Contains(c.Accounts, budget.Part{Budget: name, Account: account}) {
+			sum = sum.Plus(c.Needs)
+		}
+	}
+	return sum
+}
+
+func anyBudget(t *rapid.T) *pawl.Budget {
+	b := &pawl.Budget{
+		Scope: rapid.SampledFrom([]pawl.Scope{pawl.OfAll, pawl.OfUser, pawl.OfUser}).Draw(t, "scope"),
+		Per:   rapid.SampledFrom([]pawl.Period{pawl.ForGood, pawl.PerDay, pawl.PerMonth}).Draw(t, "per"),
+	}
+	if b.Scope == pawl.OfUser {
+		b.Name = rapid.SampledFrom([]string{"", "ann"}).Draw(t, "name")
+	}
+	b.Tokens = rapid.SampledFrom([]int64{0, 300, 1000}).Draw(t, "tokens")
+	b.Calls = rapid.SampledFrom([]int64{0, 3, 10}).Draw(t, "calls")
+	b.Money = rapid.SampledFrom([]price.Money{0, 0, 2000}).Draw(t, "money")
+	return b
+}
+
+func (m *model) configure(t *rapid.T) {
+	s := pawl.Setting{Budget: anyBudget(t), Raise: rapid.Bool().Draw(t, "raise"), Remove: rapid.IntRange(0, 3).Draw(t, "remove") == 0}
+	name := s.Budget.String()
+	old := m.budgets[name]
+	err := m.table.Check([]pawl.Setting{s})
+	nothing := s.Budget.Tokens == 0 && s.Budget.Calls == 0 && s.Budget.Money == 0
+	if bad := s.Raise && old == nil || !s.Raise && !s.Remove && nothing; bad != (err != nil) {
+		t.Fatalf("Check of %+v = %v; want an error: %v", s, err, bad)
+	}
+	if err != nil {
+		return
+	}
+	m.table.Configure(m.now, &s)
+	switch {
+	case s.Remove:
+		delete(m.budgets, name)
+	case old == nil:
+		m.budgets[name] = &paper{*s.Budget, map[string]pawl.Spent{}, map[string]time.Time{}, map[string]bool{}}
+	case s.Raise:
+		old.Tokens, old.Calls, old.Money = old.Tokens+s.Budget.Tokens, old.Calls+s.Budget.Calls, old.Money+s.Budget.Money
+		clear(old.warned)
+	default:
+		old.Budget = *s.Budget
+		clear(old.warned)
+	}
+}
+
+// of returns the budgets that a user's call comes under, each with the account.
+func (m *model) of(user string) map[string]string {
+	found := map[string]string{}
+	for name, b := range m.budgets {
+		named := b.Scope == pawl.OfUser && b.Name == user
+		each := b.Scope == pawl.OfUser && b.Name == "" && user != ""
+		if each {
+			byName := pawl.Budget{Scope: pawl.OfUser, Name: user, Per: b.Per}
+			each = m.budgets[byName.String()] == nil
+		}
+		switch {
+		case b.Scope == pawl.OfAll:
+			found[name] = ""
+		case user != "" && (named || each):
+			found[name] = user
+		}
+	}
+	return found
+}
+
+// send asks for a call, and takes it if it may go.
+func (m *model) send(t *rapid.T) {
+	user := rapid.SampledFrom([]string{"", "ann", "bob"}).Draw(t, "user")
+	needs := pawl.Spent{Tokens: rapid.Int64Range(0, 400).Draw(t, "needs"), Calls: 1}
+	needs.Money = price.Money(3 * needs.Tokens)
+	ask := budget.Ask{User: user, Queue: "q", Operation: "work", Needs: needs, Priced: true}
+	fits, fitsLater := true, true
+	under := m.of(user)
+	for name, account := range under {
+		b := m.budgets[name]
+		spent, reserved := m.spent(b, account), m.reserved(name, account)
+		for _, c := range [][4]int64{
+			{b.Tokens, spent.Tokens, reserved.Tokens, needs.Tokens}, {b.Calls, spent.Calls, reserved.Calls, 1},
+			{int64(b.Money), int64(spent.Money), int64(reserved.Money), int64(needs.Money)},
+		} {
+			most, spent, reserved, needs := c[0], c[1], c[2], c[3]
+			if most == 0 {
+				continue
+			}
+			fits = fits && spent+reserved+needs <= most && spent < most
+			fitsLater = fitsLater && spent+needs <= most && (spent < most || reserved > 0)
+		}
+	}
+	switch v := m.table.Look(m.now, &ask); {
+	case fits && (v.Stop != nil || v.Wait != ""):
+		t.Fatalf("a call of %+v by %q: %+v; want it let go", needs, user, v)
+	case !fits && fitsLater && (v.Stop != nil || v.Wait == ""):
+		t.Fatalf("a call of %+v by %q: %+v; want it to wait", needs, user, v)
+	case !fitsLater && v.Stop == nil:
+		t.Fatalf("a call of %+v by %q: %+v; want it stopped", needs, user, v)
+	case !fitsLater && (!m.table.Stops(m.now, v.Stop) || m.budgets[v.Stop.Budget] == nil):
+		t.Fatalf("Stops(%+v) = false just after it did", v.Stop)
+	case !fits:
+		return
+	}
+	held, warn := m.table.Take(m.now, &ask)
+	m.calls = append(m.calls, &sent{held})
+	m.warns(t, under, warn)
+}
+
+// warns checks whether it was warned.
+func (m *model) warns(t *rapid.T, under map[string]string, warn string) {
+	want := false
+	for name, account := range under {
+		b := m.budgets[name]
+		a := pawl.Account{Spent: m.spent(b, account), Reserved: m.reserved(name, account)}
+		if a.Share(&b.Budget) >= 0.8 && !b.warned[account] {
+			want, b.warned[account] = true, true
+		}
+	}
+	if want != (warn != "") {
+		t.Errorf("warning %q; want one: %v", warn, want)
+	}
+}
+
+func (m *model) settle(t *rapid.T) {
+	if len(m.calls) == 0 {
+		return
+	}
+	i := rapid.IntRange(0, len(m.calls)-1).Draw(t, "call")
+	c := m.calls[i]
+	m.calls = slices.Delete(m.calls, i, i+1)
+	used := pawl.Spent{Tokens: rapid.Int64Range(0, 500).Draw(t, "used"), Calls: rapid.Int64Range(0, 1).Draw(t, "sent")}
+	m.table.Settle(m.now, &budget.Ended{Held: c.Held, Used: used})
+	for _, a := range c.Accounts {
+		if b := m.budgets[a.Budget]; b != nil {
+			b.spent[a.Account] = m.spent(b, a.Account).Plus(used)
+		}
+	}
+}
+
+func (m *model) pass(t *rapid.T) {
+	m.now = m.now.Add(time.Duration(rapid.IntRange(0, 20).Draw(t, "hours")) * time.Hour)
+}
+
+// check compares the status with the paper.
+func (m *model) check(t *rapid.T) {
+	status := m.table.Status(m.now)
+	if len(status) != len(m.budgets) {
+		t.Fatalf("%d budgets; want %d", len(status), len(m.budgets))
+	}
+	for _, s := range status {
+		b := m.budgets[s.String()]
+		if b == nil || b.Budget != s.Budget {
+			t.Fatalf("budget %+v; want %+v", s.Budget, b)
+		}
+		known := map[string]bool{}
+		for _, a := range s.Accounts {
+			known[a.Name] = true
+			if spent, reserved := m.spent(b, a.Name), m.reserved(s.String(), a.Name); a.Spent != spent || a.Reserved != reserved {
+				t.Fatalf("%s of %q: spent %+v, reserved %+v; want %+v and %+v", &s.Budget, a.Name, a.Spent, a.Reserved, spent, reserved)
+			}
+			if a.Reserved.Tokens < 0 || a.Reserved.Calls < 0 {
+				t.Fatalf("%s of %q: reserved %+v", &s.Budget, a.Name, a.Reserved)
+			}
+		}
+		for _, c := range m.calls {
+			for _, part := range c.Accounts {
+				if part.Budget == s.String() && !known[part.Account] {
+					t.Fatalf("%s has no account %q, though a call of it is under way", &s.Budget, part.Account)
+				}
+			}
+		}
+		for account, spent := range b.spent {
+			if spent != (pawl.Spent{}) && !known[account] {
+				t.Fatalf("%s has no account %q; want %+v", &s.Budget, account, spent)
+			}
+		}
+	}
+}
+
+// Whatever is set, removed, raised, sent and settled in whatever order, over days: the
+// table counts as one would on paper, and lets go only what fits.
+func TestBudgetsAsOnPaper(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := &model{now: began, budgets: map[string]*paper{}}
+		t.Repeat(map[string]func(*rapid.T){
+			"configure": m.configure, "send": m.send, "send more": m.send, "settle": m.settle, "pass": m.pass, "": m.check,
+		})
+	})
+}
+
+// What an observer is told of is all that changes: a copy that follows it is the same.
+func TestTouchedTellsAllChanges(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := &model{now: began, budgets: map[string]*paper{}}
+		var told budget.Table
+		touched := map[budget.Key]bool{}
+		m.table.Touched = func(k budget.Key) { touched[k] = true }
+		t.Repeat(map[string]func(*rapid.T){
+			"configure": m.configure, "send": m.send, "send more": m.send, "settle": m.settle, "pass": m.pass,
+			"": func(t *rapid.T) {
+				follow(&told, &m.table, touched)
+				if got, want := fmt.Sprintf("%+v", told.Status(m.now)), fmt.Sprintf("%+v", m.table.Status(m.now)); got != want {
+					t.Fatalf("the copy is\n%s; want\n%s", got, want)
+				}
+			},
+		})
+	})
+}
+
+// follow takes over what has changed, budgets first.
+func follow(to, from *budget.Table, touched map[budget.Key]bool) {
+	for k := range touched {
+		if k.IsAccount {
+			continue
+		}
+		b, _ := from.Find(k).(*budget.Budget)
+		if b == nil {
+			to.Set(k.Budget, nil)
+			continue
+		}
+		to.Set(k.Budget, &budget.Budget{Budget: b.Budget, Version: b.Version, Removed: b.Removed})
+	}
+	for k := range touched {
+		if k.IsAccount {
+			var copied *budget.Account
+			if a, _ := from.Find(k).(*budget.Account); a != nil {
+				c := *a
+				copied = &c
+			}
+			to.SetAccount(k.Part, copied)
+		}
+	}
+	clear(touched)
+}

@@ -1,0 +1,208 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pawlhq/pawl"
+)
+
+// manyBudgets are budgets in all the states that an operator may find them in.
+func manyBudgets() []budgetView {
+	month := func(a pawl.Account) pawl.Account {
+		a.Since, a.Until = time.Date(2026, 5, 1, 0, 0, 0, 0, time.Local), time.Date(2026, 6, 1, 0, 0, 0, 0, time.Local)
+		return a
+	}
+	users := pawl.BudgetStatus{Budget: pawl.Budget{Scope: pawl.OfUser, Per: pawl.PerMonth, Tokens: 2_000_000, Money: 25e9, Warn: 0.5}, Of: 1234}
+	for _, name := range []string{"ann", "bob", "christine of the second floor", "d", "e", "f", "g", "h", "i", "j", "k", "l"} {
+		users.Accounts = append(users.Accounts, month(pawl.Account{Name: name, Spent: pawl.Spent{Tokens: 1_999_999, Money: 12_345_678_900, Calls: 7}}))
+	}
+	users.Accounts[0].Reserved = pawl.Spent{Tokens: 1, Money: 1000, Calls: 1}
+	all := []pawl.BudgetStatus{
+		{
+			Budget:   pawl.Budget{Scope: pawl.OfAll, Per: pawl.PerMonth, Money: 500e9, Calls: 1_000_000},
+			Accounts: []pawl.Account{month(pawl.Account{Spent: pawl.Spent{Money: 123_456_789_000, Calls: 999_999}, Reserved: pawl.Spent{Money: 1_200_000_000, Calls: 12}})}, Of: 1,
+		},
+		{Budget: pawl.Budget{Scope: pawl.OfOperation, Name: "summarise the reports of the week", Tokens: 5000}},
+		{
+			Budget: pawl.Budget{Scope: pawl.OfRun, Repeats: 3}, Of: 900,
+			Accounts: []pawl.Account{{Name: "task_06h1dmgznnyy15g3svkswcm7f0", Stopped: "budget run/* of task_06h1dmgznnyy15g3svkswcm7f0: the same state of a conversation was asked 3 times in this run, and is asked again"}, {Name: "task_06h1dmgznsrgk6xmh0dfn6mkq8"}},
+		},
+		{
+			Budget:   pawl.Budget{Scope: pawl.OfRun, Name: "task_06h1dmgznsrgk6xmh0dfn6mkq8", Tokens: 9000, Repeats: 5},
+			Accounts: []pawl.Account{{Name: "task_06h1dmgznsrgk6xmh0dfn6mkq8", Spent: pawl.Spent{Tokens: 9100}}}, Of: 1,
+		},
+		users,
+	}
+	views := []budgetView{}
+	for i := range all {
+		views = append(views, viewBudget(&all[i], map[string]int{"user/* per month": 1, "all per month": 1200}))
+	}
+	return views
+}
+
+func TestBudgetsAsATable(t *testing.T) {
+	few := onTerminal(plainWidth, func(t *terminal) { budgetTable(manyBudgets(), fewAccounts).print(t.out, t.width(), t.palette) })
+	golden(t, "budgets", few)
+	all := onTerminal(plainWidth, func(t *terminal) { budgetTable(manyBudgets(), 100).print(t.out, t.width(), t.palette) })
+	if got, want := strings.Count(all, "\n"), strings.Count(few, "\n")+4; got != want || !strings.Contains(all, "… 1,222 more, of which less is used\n") {
+		t.Errorf("with all accounts there are %d lines; want %d, for two accounts more:\n%s", got, want, all)
+	}
+}
+
+// A task that a budget stops is shown with the numbers wherever it is looked at, and
+// goes on when the budget is raised.
+func TestBudgetStops(t *testing.T) {
+	w := newPurse(t)
+	close(w.began)
+	w.well("budgets set user/* --per day --calls 2 --money 5", "budget user/* per day is set: it had stopped no task")
+	w.well("budgets set all --per month --tokens 6000 --warn 0.7")
+	w.answered(w.asks("ann", "one"), w.asks("bob", "two"), w.asks("ann", "three"))
+	run := w.asks("ann", "four")
+	w.until("ann", pawl.Blocked)
+	const numbers = "budget user/* per day of ann: 2 of 2 calls are spent, and the call needs 1"
+	id := w.id("ann")
+	w.well("why "+id, id+"  blocked", "why          "+numbers[:56], "starts       likely", "pawl budgets raise 'user/* per day' with")
+	w.well("tasks --state blocked", id, "\n  "+numbers)
+	w.well("show "+id, "waits        for "+numbers[:56], "→            pawl budgets raise 'user/* per day' has it go on")
+	w.well("run "+id, "blocked", "waits for "+numbers, "→ pawl budgets raise 'user/* per day'")
+	w.well("runs", id, "\n  "+numbers)
+	if why := decoded[pawl.Why](w.ward, "why "+id); why.Gate != pawl.HinderedBudget || why.Budget != "user/* per day" || why.Until.IsZero() {
+		t.Errorf("why -o json = %+v; want the budget, and when it is whole again", why)
+	}
+	if a := w.pawl("doctor"); !strings.Contains(flat(a.out), "warning budget user/* per day: 1 task blocked by it: ann: 2 of 2 calls are spent") || !strings.Contains(flat(a.out), "→ pawl budgets raise 'user/* per day', and what it stops goes on") {
+		t.Errorf("the doctor says\n%s\nwant the budget, its numbers and what to do", a.out)
+	}
+
+	views := decoded[struct{ Budgets []budgetView }](w.ward, "budgets").Budgets
+	if len(views) != 2 || views[0].Title != "all per month" || views[0].Accounts[0].Spent.Tokens != 3300 || views[0].Accounts[0].Share != 0.55 || views[1].Blocked != 1 || views[1].Of != 2 || views[1].Accounts[0].Name != "ann" {
+		t.Errorf("budgets -o json = %+v; want 3,300 of 6,000 tokens spent of all, and ann first of 2 users", views)
+	}
+	w.well("budgets raise user/* --per day --calls 1", "budget user/* per day is raised: the task that it had stopped goes on")
+	w.answered(run)
+	if got := w.budget("user/* per day"); got.Calls != 3 || got.Money != 5e9 {
+		t.Errorf("the budget is %+v; want 3 calls and the money that it had", got)
+	}
+	if a := w.pawl("doctor"); !strings.Contains(flat(a.out), "warning budget all per month: 73.3 % of it are used") || !strings.Contains(flat(a.out), "warning budget user/* per day: 100 % of it are used by ann") {
+		t.Errorf("the doctor says\n%s\nwant the budgets that are used up", a.out)
+	}
+}
+
+// What stops two tasks and is removed, or set to more, lets both go on.
+func TestBudgetsTellWhatGoesOn(t *testing.T) {
+	for _, c := range []struct{ command, says string }{
+		{"budgets remove queue/desk", "budget queue/desk is removed: all 2 tasks that it had stopped go on"},
+		{"budgets set queue/desk --calls 10", "budget queue/desk is set: all 2 tasks that it had stopped go on"},
+	} {
+		w := newPurse(t)
+		close(w.began)
+		w.well("budgets set queue/desk --calls 1")
+		w.answered(w.asks("ann", "one"))
+		second, third := w.asks("bob", "two"), w.asks("cid", "three")
+		w.until("bob", pawl.Blocked)
+		w.until("cid", pawl.Blocked)
+		w.well(c.command, c.says)
+		w.answered(second, third)
+	}
+	w := newPurse(t)
+	w.well("budgets set user/ann --tokens 10000")
+	got := decoded[struct {
+		Budget string
+		Went   []pawl.ID `json:"went_on"`
+	}](w.ward, "budgets raise user/ann --tokens 1")
+	if got.Budget != "user/ann" || got.Went == nil || len(got.Went) != 0 {
+		t.Errorf("budgets raise -o json = %+v; want the name, and no task", got)
+	}
+}
+
+// budget returns a budget of the ward.
+func (w *ward) budget(name string) pawl.Budget {
+	w.Helper()
+	status, err := w.client.Status(w.Context())
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, b := range status.Budgets {
+		if b.String() == name {
+			return b.Budget
+		}
+	}
+	w.Fatalf("there is no budget %q", name)
+	return pawl.Budget{}
+}
+
+// Each flag reaches its own cap, and leaves the others.
+func TestBudgetsSet(t *testing.T) {
+	w := emptyWard(t)
+	w.well("budgets", "no budgets", "pawl budgets set --help")
+	want := pawl.Budget{Scope: pawl.OfRun}
+	for _, c := range []struct {
+		flags string
+		set   func()
+	}{
+		{"--tokens 1000", func() { want.Tokens = 1000 }},
+		{"--money 2.50", func() { want.Money = 2_500_000_000 }},
+		{"--calls 3", func() { want.Calls = 3 }},
+		{"--repeats 4", func() { want.Repeats = 4 }},
+		{"--warn 0.5", func() { want.Warn = 0.5 }},
+		{"--tokens 0 --calls 0", func() { want.Tokens, want.Calls = 0, 0 }},
+	} {
+		c.set()
+		w.well("budgets set run/* "+c.flags, "budget run/* is set")
+		if got := w.budget("run/*"); got != want {
+			t.Errorf("%s: the budget is %+v; want %+v", c.flags, got, want)
+		}
+	}
+	w.well("budgets raise run/* --tokens 5 --money 0.01 --calls 6 --repeats 1 --warn 1")
+	if got, want := w.budget("run/*"), (pawl.Budget{Scope: pawl.OfRun, Tokens: 5, Money: 2_510_000_000, Calls: 6, Repeats: 5, Warn: 1}); got != want {
+		t.Errorf("the budget is %+v; want %+v", got, want)
+	}
+	for _, name := range []string{"all --per day", "queue/desk", "operation/* --per month", "user/a/b", "run/" + pawl.NewID().String()} {
+		w.well("budgets set " + name + " --tokens 1")
+		w.well("budgets remove "+name, "is removed: it had stopped no task")
+	}
+	w.well("budgets remove run/*")
+	w.well("budgets", "no budgets")
+}
+
+// What is wrong is said with what is allowed, and nothing is changed.
+func TestBudgetsRefuse(t *testing.T) {
+	w := emptyWard(t)
+	w.well("budgets set user/* --per day --tokens 10")
+	before := w.budget("user/* per day")
+	for command, says := range map[string]string{
+		"set":                                 "<name>",
+		"set user/* --per day":                "nothing is capped: give --tokens, --money, --calls or, for runs, --repeats",
+		"set everybody --tokens 1":            `budget "everybody": want all, queue/NAME, operation/NAME, user/NAME or run/ID`,
+		"set run/12 --tokens 1":               `budget "run/12": want all`,
+		"set user/* --per week --tokens 1":    `--per is "week"; want day or month`,
+		"set user/* --per day --tokens -1":    "--tokens is -1; want 0 for none, or more",
+		"set user/* --per day --calls -2":     "--calls is -2; want 0 for none, or more",
+		"set user/* --per day --repeats 2":    "--repeats are for runs, and user/* per day is none; want run/* or run/ID",
+		"set run/* --repeats -3":              "--repeats is -3; want 0 for none, or more",
+		"set user/* --per day --money -4":     "--money is -4; want 0 for none, or more",
+		"set user/* --per day --money 5USD":   `--money: "5USD" is no amount of money; want digits such as 5 or 12.50`,
+		"set user/* --per day --warn 0":       "--warn is 0; want a share above 0, up to 1",
+		"set user/* --per day --warn 80":      "--warn is 80; want a share above 0, up to 1",
+		"set user/* --per day --tokens 0":     "nothing would be capped; give --tokens",
+		"raise user/* --per day":              "nothing is raised: give what to add",
+		"raise user/* --per day --warn 0.5":   "nothing is raised: give what to add",
+		"raise user/* --per month --tokens 1": `there is no budget "user/* per month"; the store has: user/* per day`,
+		"remove user/*":                       `there is no budget "user/*"; the store has: user/* per day`,
+		"remove all/x":                        `budget "all/x": want all`,
+	} {
+		w.refused("budgets "+command, exitUsage, says)
+	}
+	a := w.pawl("budgets", "set", "user/* per day", "--per", "month", "--tokens", "1")
+	if a.code != exitUsage || !strings.Contains(a.err, `the budget is named "user/* per day", and --per is month; want one of them`) {
+		t.Errorf("exit code %d, stderr %q; want both periods", a.code, a.err)
+	}
+	if after := w.budget("user/* per day"); after != before {
+		t.Errorf("the budget is %+v; want %+v", after, before)
+	}
+	// The name as it is listed is taken too.
+	if a := w.pawl("budgets", "raise", "user/* per day", "--tokens", "1"); a.code != exitOK {
+		t.Errorf("exit code %d, stderr %q; want 0", a.code, a.err)
+	}
+}

@@ -1,0 +1,254 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/price"
+)
+
+// budgetName names a budget on the command line.
+type budgetName struct {
+	Name string `arg:"" help:"What it is for: all, queue/NAME, operation/NAME, user/NAME or run/ID; with * as the name it is one for each user, run and so on."`
+	Per  string `help:"The time that it is for, of UTC: day or month. Default: for good." placeholder:"PERIOD"`
+}
+
+// parse returns the budget without its caps, or what is wrong with the name.
+func (n budgetName) parse() (pawl.Budget, error) {
+	b, err := pawl.ParseBudget(n.Name)
+	if err != nil {
+		return b, usagef("%s", strings.TrimPrefix(err.Error(), "pawl: "))
+	}
+	switch per := pawl.Period(n.Per); {
+	case per == pawl.ForGood:
+		return b, nil
+	case per != pawl.PerDay && per != pawl.PerMonth:
+		return b, usagef("--per is %q; want day or month", n.Per)
+	case b.Per != pawl.ForGood && b.Per != per:
+		return b, usagef("the budget is named %q, and --per is %s; want one of them", n.Name, n.Per)
+	default:
+		b.Per = per
+	}
+	return b, nil
+}
+
+// capFlags are what a budget caps; nil is not given.
+type capFlags struct {
+	Tokens  *int64   `help:"Most tokens, of all kinds." placeholder:"N"`
+	Money   *string  `help:"Most money, in the currency of the workers' prices; models without a price are not let in." placeholder:"X"`
+	Calls   *int64   `help:"Most calls that are sent." placeholder:"N"`
+	Repeats *int     `help:"Of runs: how often one state of a conversation may be asked, before the run is stopped as going round in circles." placeholder:"N"`
+	Warn    *float64 `help:"The share of a cap at which to warn, above 0 and up to 1. Default: 0.8." placeholder:"X"`
+}
+
+// errNoCaps is returned where no flag says what to cap.
+var errNoCaps = usagef("nothing is capped: give --tokens, --money, --calls or, for runs, --repeats")
+
+// apply gives a budget the caps that are given.
+func (f capFlags) apply(b *pawl.Budget) error {
+	for _, n := range []struct {
+		flag string
+		n    *int64
+	}{{"tokens", f.Tokens}, {"calls", f.Calls}} {
+		if n.n != nil && *n.n < 0 {
+			return usagef("--%s is %d; want 0 for none, or more", n.flag, *n.n)
+		}
+	}
+	if f.Repeats != nil && *f.Repeats < 0 {
+		return usagef("--repeats is %d; want 0 for none, or more", *f.Repeats)
+	}
+	if f.Repeats != nil && *f.Repeats > 0 && b.Scope != pawl.OfRun {
+		return usagef("--repeats are for runs, and %s is none; want run/* or run/ID", b)
+	}
+	if f.Warn != nil && !(*f.Warn > 0 && *f.Warn <= 1) {
+		return usagef("--warn is %v; want a share above 0, up to 1", *f.Warn)
+	}
+	if f.Money != nil {
+		m, err := price.ParseMoney(*f.Money)
+		if err != nil {
+			return usagef("--money: %s", strings.TrimPrefix(err.Error(), "price: "))
+		}
+		if m < 0 {
+			return usagef("--money is %s; want 0 for none, or more", *f.Money)
+		}
+		b.Money = m
+	}
+	give(&b.Tokens, f.Tokens)
+	give(&b.Calls, f.Calls)
+	give(&b.Repeats, f.Repeats)
+	give(&b.Warn, f.Warn)
+	return nil
+}
+
+type budgetsSetCommand struct {
+	budgetName
+	capFlags
+	storeFlag
+	outputFlag
+}
+
+// Help adds to the command's help.
+func (*budgetsSetCommand) Help() string {
+	return `Of a budget that is there it changes the caps that are given and leaves the others; 0 removes one. What was spent in the present period
+counts. A call is stopped if it comes under any budget that is used up; a budget by name stands in place of the one with * for it.`
+}
+
+// Run implements a command of kong.
+func (c *budgetsSetCommand) Run(ctx context.Context, t *terminal, open opener) error {
+	b, err := c.parse()
+	if err != nil {
+		return err
+	}
+	if c.capFlags == (capFlags{}) {
+		return errNoCaps
+	}
+	client, err := c.client(ctx, open)
+	if err != nil {
+		return err
+	}
+	status, err := client.Status(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range status.Budgets {
+		if is := &status.Budgets[i].Budget; is.String() == b.String() {
+			b = *is
+		}
+	}
+	if err := c.apply(&b); err != nil {
+		return err
+	}
+	if b.Tokens == 0 && b.Money == 0 && b.Calls == 0 && b.Repeats == 0 {
+		return usagef("nothing would be capped; give --tokens, --money, --calls or, for runs, --repeats, or remove the budget: pawl budgets remove %s", shellWord(b.String()))
+	}
+	return budgetChange{b, "is set", client.SetBudget, c.json()}.run(ctx, t, client)
+}
+
+type budgetsRaiseCommand struct {
+	budgetName
+	capFlags
+	storeFlag
+	outputFlag
+}
+
+// Help adds to the command's help.
+func (*budgetsRaiseCommand) Help() string {
+	return `It adds to the caps that the budget has, whoever else raises it at the same time. Of a budget with * it raises each account's.`
+}
+
+// Run implements a command of kong.
+func (c *budgetsRaiseCommand) Run(ctx context.Context, t *terminal, open opener) error {
+	b, err := c.parse()
+	if err != nil {
+		return err
+	}
+	if err := c.apply(&b); err != nil {
+		return err
+	}
+	if b.Tokens == 0 && b.Money == 0 && b.Calls == 0 && b.Repeats == 0 {
+		return usagef("nothing is raised: give what to add to --tokens, --money, --calls or, for runs, --repeats")
+	}
+	client, err := c.client(ctx, open)
+	if err != nil {
+		return err
+	}
+	return budgetChange{b, "is raised", client.RaiseBudget, c.json()}.run(ctx, t, client)
+}
+
+type budgetsRemoveCommand struct {
+	budgetName
+	storeFlag
+	outputFlag
+}
+
+// Run implements a command of kong.
+func (c *budgetsRemoveCommand) Run(ctx context.Context, t *terminal, open opener) error {
+	b, err := c.parse()
+	if err != nil {
+		return err
+	}
+	client, err := c.client(ctx, open)
+	if err != nil {
+		return err
+	}
+	remove := func(ctx context.Context, b pawl.Budget) error { return client.RemoveBudget(ctx, b.String()) }
+	return budgetChange{b, "is removed", remove, c.json()}.run(ctx, t, client)
+}
+
+// budgetChange is what is done to a budget.
+type budgetChange struct {
+	pawl.Budget
+	done string // what it is afterwards
+	do   func(context.Context, pawl.Budget) error
+	json bool
+}
+
+// run changes the budget, and says how many tasks go on for that.
+func (c budgetChange) run(ctx context.Context, t *terminal, client *pawl.Client) error {
+	name := c.String()
+	before, err := blockedBy(ctx, client, name)
+	if err != nil {
+		return err
+	}
+	switch err := c.do(ctx, c.Budget); {
+	case errors.Is(err, pawl.ErrNoBudget):
+		status, err := client.Status(ctx)
+		if err != nil {
+			return err
+		}
+		return expectKnown("budget", name, budgetNames(status))
+	case err != nil:
+		return errors.New(strings.TrimPrefix(err.Error(), "pawl: "))
+	}
+	after, err := blockedBy(ctx, client, name)
+	if err != nil {
+		return err
+	}
+	went := []pawl.ID{}
+	for _, id := range before {
+		if !among(id, after) {
+			went = append(went, id)
+		}
+	}
+	if c.json {
+		return printJSON(t.out, struct {
+			Budget string    `json:"budget"`
+			Went   []pawl.ID `json:"went_on"`
+		}{name, went})
+	}
+	fmt.Fprintf(t.out, "budget %s %s: %s\n", printable(name), c.done, wentOn(len(went), len(before)))
+	return nil
+}
+
+// wentOn says how many of the tasks that a budget had stopped go on.
+func wentOn(went, of int) string {
+	switch {
+	case of == 0:
+		return "it had stopped no task"
+	case went == of && of == 1:
+		return "the task that it had stopped goes on"
+	case went == of:
+		return fmt.Sprintf("all %s that it had stopped go on", plural(of, "task"))
+	}
+	return fmt.Sprintf("%s of %s that it had stopped go on", thousands(went), plural(of, "task"))
+}
+
+// blockedBy returns the tasks that a budget keeps waiting.
+func blockedBy(ctx context.Context, client *pawl.Client, name string) (ids []pawl.ID, err error) {
+	err = eachBlocked(ctx, client, func(r *pawl.TaskRow) {
+		if r.WaitsForBudget(name) {
+			ids = append(ids, r.ID)
+		}
+	})
+	return ids, err
+}
+
+func budgetNames(s pawl.Status) (known []string) {
+	for i := range s.Budgets {
+		known = append(known, s.Budgets[i].String())
+	}
+	return known
+}

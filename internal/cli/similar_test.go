@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/pawlhq/pawl"
+)
+
+func TestSimilar(t *testing.T) {
+	w := newPurse(t)
+	close(w.began)
+	w.well("similar report", "no near-duplicates were found", "Similar is set")
+	const plain, polite = "What is the refund policy of the shop?", "Please, what is the refund policy of the shop?"
+	w.answered(w.asks("ann", plain))
+	first := w.id("ann")
+	w.answered(w.asks("ann", polite))
+	second := w.id("ann")
+	w.well("similar report", "taken  ", " % alike  1 call, 1,100 tokens, 0.0040 USD\n", "  "+second+"  "+polite[:10], "  "+first+"  "+plain,
+		"taken        1 result saved 1 call, 1,100 tokens, 0.0040 USD")
+	got := decoded[pairs](w.ward, "similar report")
+	if len(got.Pairs) != 1 || got.Pairs[0].Text != polite || got.Pairs[0].OfText != plain || got.Pairs[0].Task.String() != second || got.Pairs[0].Of.String() != first || got.Taken.Cost["USD"] != oneCost || got.Shadow.Pairs != 0 {
+		t.Errorf("similar report -o json = %+v; want the pair, and what it saved", got)
+	}
+	for flags, want := range map[string]int{"--user ann": 1, "--user bob": 0, "--operation inquire": 1, "--operation other": 0, "--since 1h": 1, "--since 2030-01-01": 0, "--max 0": 1} {
+		if got := decoded[pairs](w.ward, "similar report "+flags); len(got.Pairs) != want || got.Taken.Pairs != want {
+			t.Errorf("similar report %s lists %d pairs, of %d; want %d", flags, len(got.Pairs), got.Taken.Pairs, want)
+		}
+	}
+
+	// Kept apart, the same text is asked for anew; its own result answers others again.
+	w.well("similar apart "+first+" "+second, "kept apart from now on", "\n  "+first, "\n  "+second)
+	w.answered(w.asks("ann", polite))
+	if got := decoded[pairs](w.ward, "similar report"); got.Taken.Pairs != 1 {
+		t.Errorf("%d results were taken; want no more than before", got.Taken.Pairs)
+	}
+	w.well("similar forget "+w.id("ann"), "the result of "+w.id("ann")+" answers no near-duplicate any more")
+
+	w.answered(w.asks("ann", "1"))
+	numbers := w.id("ann")
+	w.refused("similar apart "+first+" "+first, exitFailed, "have the same text")
+	w.answered(w.asks("bob", plain))
+	w.refused("similar apart "+first+" "+w.id("bob"), exitFailed, "differ in more than their texts")
+	w.refused("similar forget "+second, exitFailed, "its result answers no near-duplicates")
+	w.refused("similar forget "+pawl.NewID().String(), exitFailed, "there is no task")
+	w.refused("similar apart "+numbers+" "+pawl.NewID().String(), exitFailed, "there is no task")
+	w.refused("similar apart "+numbers+" 12", exitUsage, `OTHER is "12"`)
+	w.refused("similar report --max -1", exitUsage, "--max is -1; want 1 or more, or 0 for all")
+	w.refused("similar report --since x", exitUsage, `--since is "x"`)
+}
+
+// In shadow it is said what would have been saved; what is long is cut, and a task that
+// is gone is named as that.
+func TestSimilarAsAPage(t *testing.T) {
+	entry := func(kind pawl.EntryKind, calls int64) pawl.Entry {
+		id, of := ids(t)
+		e := pawl.Entry{At: noon, Kind: kind, Task: id, Of: of, Score: 0.9615, Calls: calls, Cost: 3_960_000, Currency: "USD"}
+		e.Usage = oneAnswer
+		return e
+	}
+	p := &pairs{Taken: pairsSum{Cost: amounts{}}, Shadow: pairsSum{Cost: amounts{}}, Pairs: []pair{
+		{Entry: entry(pawl.EntrySimilar, 1), Text: "Please tell me how long the warranty of a kettle is.", OfText: "Tell me how long the warranty of a kettle is, " + strings.Repeat("please ", 20)},
+		{Entry: entry(pawl.EntryShadow, 2), Text: "What\nis it?"},
+	}}
+	p.Taken.add(&p.Pairs[0].Entry)
+	p.Shadow.add(&p.Pairs[1].Entry)
+	p.Shadow.add(&p.Pairs[1].Entry)
+	golden(t, "similar", onTerminal(plainWidth, p.print))
+	goldenWithin(t, "similar-120", onTerminal(mostWidth, p.print), mostWidth)
+}
+
+func ids(t *testing.T) (a, b pawl.ID) {
+	t.Helper()
+	a, err := pawl.ParseID("task_06h1dmgznnyy15g3svkswcm7f0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err = pawl.ParseID("task_06h1dmgznsrgk6xmh0dfn6mkq8"); err != nil {
+		t.Fatal(err)
+	}
+	return a, b
+}

@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"encoding/csv"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/pawlhq/pawl"
+)
+
+// writeCSV writes the rows as RFC 4180 has it: one header, which is the same for the
+// same dimensions, numbers as they are, times as RFC 3339 has them.
+func (s *spending) writeCSV(out io.Writer) error {
+	w := csv.NewWriter(out)
+	w.UseCRLF = true
+	if err := w.Write(s.csvHeader()); err != nil {
+		return err
+	}
+	for i := range s.Rows {
+		if err := w.Write(s.csvRow(&s.Rows[i])); err != nil {
+			return err
+		}
+	}
+	w.Flush()
+	return w.Error()
+}
+
+// csvSavings are the kinds of entries beside the answered calls that have columns of
+// their own for calls, tokens and costs.
+var csvSavings = []pawl.EntryKind{pawl.EntryUnknown, pawl.EntryRetried, pawl.EntryJoined, pawl.EntryReused, pawl.EntrySimilar, pawl.EntryShadow}
+
+func (s *spending) csvHeader() []string {
+	var header []string
+	for _, d := range s.By {
+		header = append(header, string(d))
+	}
+	header = append(header, "currency", "answered", "failed", "refused", "again", "waited",
+		"input", "output", "reasoning", "cache_read", "cache_write", "cost", "cache_saved", "unpriced", "unpriced_tokens")
+	for _, kind := range csvSavings {
+		header = append(header, string(kind), string(kind)+"_tokens", string(kind)+"_cost")
+	}
+	return header
+}
+
+func (s *spending) csvRow(r *pawl.UsageRow) []string {
+	var row []string
+	for _, d := range s.By {
+		row = append(row, keyValue(d, r.UsageKey))
+	}
+	row = append(row, r.Currency)
+	number := func(all ...int64) {
+		for _, n := range all {
+			row = append(row, strconv.FormatInt(n, 10))
+		}
+	}
+	done := r.Sums[pawl.EntryAnswered]
+	number(done.Calls, r.Sums[pawl.EntryFailed].Calls, r.Sums[pawl.EntryRefused].Calls, r.Again, r.Waited)
+	number(done.Usage.Input, done.Usage.Output, done.Usage.Reasoning, done.Usage.CacheRead, done.Usage.CacheWrite)
+	row = append(row, done.Cost.String(), r.CacheSaved.String())
+	number(r.Unpriced.Calls, r.Unpriced.Usage.Total())
+	for _, kind := range csvSavings {
+		sum := r.Sums[kind]
+		number(sum.Calls, sum.Usage.Total())
+		row = append(row, sum.Cost.String())
+	}
+	return row
+}
+
+// keyValue is a dimension of a row for programs; "" for a name that is not known.
+func keyValue(d pawl.Dimension, k pawl.UsageKey) string {
+	if isTime(d) {
+		return k.From.UTC().Format(time.RFC3339)
+	}
+	return keyName(d, k)
+}
