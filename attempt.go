@@ -30,7 +30,7 @@ type attempt struct {
 	free     map[string][]string   // keys that were given back, by the same
 	failed   map[string]*llm.Error // calls that failed in this attempt, by key
 	last     *llm.Error            // the latest failure that no later call made up for; nil if there is none
-	clock    int                   // counts failures
+	clock    int                   // counts failures, and calls that were stopped
 	failedAt int                   // the clock at the latest one
 	talk     *Conversation         // the task's own; nil until it is needed
 	stored   map[string]*StepRow   // the row's steps by key; nil until one is looked for
@@ -39,12 +39,14 @@ type attempt struct {
 	taken    map[string]int        // how many signals of each name the handler has got
 	parked   *parking              // what the task waits for; nil if it does not
 	stop     *Stop                 // a budget that did not let a call go; nil if none
+	unmet    bool                  // no later call was answered
+	stopAt   int                   // the clock at the latest one that was stopped
 	matched  *match                // whose result the task takes; nil if it has its own
 	shadow   *match                // whose result it would have taken
 	near     *NearAs               // as what its own result answers others; nil if it does not
 	prompted bool                  // a call was made with the prompt of the task's Variant
 	asked    map[string]bool       // stored steps that the handler asked for
-	outside  bool                  // the latest failure was of a call through another limit than the task's
+	outside  bool                  // the latest failure was not for the task's limit
 }
 
 // attemptFrom returns the attempt whose handler has ctx. An attempt is the

@@ -16,7 +16,8 @@ import (
 // next period begins. A call that is alone more than the budget allows fails for good.
 //
 // A run is all tasks of a flow, and what their handlers add: they spend one budget. As
-// an option of Add a Budget, without Scope, Name and Per, is one for the new run alone.
+// an option of Add a Budget, without Scope, Name and Per, is one for the new run alone;
+// what a handler adds begins no run, and takes none.
 type Budget struct {
 	Scope Scope  `json:"scope"`
 	Name  string `json:"name,omitempty"` // of the queue, operation, user or run; "" is a budget of its own for each that has none by name
@@ -24,7 +25,7 @@ type Budget struct {
 
 	Tokens int64       `json:"tokens,omitempty"` // of all kinds; 0 for no cap, like all below
 	Money  price.Money `json:"money,omitempty"`  // in the currency of the workers' prices; models without a price are not let in
-	Calls  int64       `json:"calls,omitempty"`  // that were sent
+	Calls  int64       `json:"calls,omitempty"`  // that were sent and not refused
 
 	// Repeats is for runs: how often one state of a conversation may be asked. The call
 	// that asks it once more stops the run.
@@ -125,6 +126,8 @@ func (b *Budget) checkName() error {
 		return fmt.Errorf("scope all has no name, and it is %q", b.Name)
 	case b.Per != PerDay && b.Per != PerMonth && b.Per != ForGood:
 		return fmt.Errorf("period is %q; want day, month, or none", b.Per)
+	case b.Name == "*":
+		return errors.New(`name is "*"; want none, which is a budget for each`)
 	case !isText(b.Name) || strings.Contains(b.Name, " per "):
 		return fmt.Errorf(`name is %q; want UTF-8 without zero bytes and " per "`, b.Name)
 	}

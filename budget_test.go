@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/llm"
 	"github.com/pawlhq/pawl/price"
 )
 
@@ -155,6 +156,22 @@ func TestARunSpendsOneBudget(t *testing.T) {
 	})
 }
 
+// What a handler adds is of its task's run: a budget for it alone would cap nothing.
+func TestAChildHasNoBudgetOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := spending(t, &model{})
+		parent := pawl.Operation[string, string]{Name: "parent"}
+		parent.Handle(c, func(ctx context.Context, t *pawl.Task[string]) (string, error) {
+			_, err := asks.Add(ctx, c, "a b", pawl.Budget{Calls: 1})
+			return "", err
+		})
+		start(t, c)
+		if d := dead(t, add(t, c, parent, "x")); !strings.Contains(d.LastAttempt().Message, "a Budget is for a run") {
+			t.Errorf("the parent died of %q; want it to say that the budget is not for a run", d.LastAttempt().Message)
+		}
+	})
+}
+
 func TestARunThatGoesRoundIsStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &model{}
@@ -198,6 +215,126 @@ func TestABudgetWarnsOnce(t *testing.T) {
 	})
 }
 
+// Whoever is blocked by the budget of each goes on when there is one by name, which takes
+// its place: also one that was stopped before, and has not said so yet.
+func TestABudgetByNameTakesThePlaceOfOneForEach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &model{}
+		c := spending(t, m, pawl.Budget{Scope: pawl.OfUser, Calls: 1})
+		stopped := pawl.Operation[string, string]{Name: "stopped"}
+		stopped.Handle(c, func(ctx context.Context, t *pawl.Task[string]) (string, error) {
+			for range 2 {
+				if _, err := t.Ask(ctx, m, t.Input); err != nil {
+					time.Sleep(time.Minute)
+					return "", err
+				}
+			}
+			return "done", nil
+		})
+		start(t, c)
+		blocked, running := add(t, c, asks, "a b", pawl.User("ann")), add(t, c, stopped, "a", pawl.User("bob"))
+		idle()
+		for _, name := range []string{"ann", "bob"} {
+			must(t, c.SetBudget(t.Context(), pawl.Budget{Scope: pawl.OfUser, Name: name, Calls: 9}))
+		}
+		result(t, blocked)
+		result(t, running)
+	})
+}
+
+// A task that waits for what calls under way have reserved is its limit's business no
+// more than its worker's: it is tried again, not over and over.
+func TestATaskThatHasNoPatienceWaitsForABudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &model{answer: func(ctx context.Context, n int) (*llm.Response, error) {
+			time.Sleep(time.Minute)
+			return say("done"), nil
+		}}
+		c := newClient(newStore(t), pawl.Config{Patience: 100 * time.Millisecond})
+		asks.Handle(c, asking(m))
+		must(t, c.SetBudget(t.Context(), pawl.Budget{Scope: pawl.OfAll, Calls: 1}))
+		start(t, c)
+		add(t, c, asks, "a")
+		time.Sleep(10 * time.Second)
+		last := add(t, c, asks, "b")
+		time.Sleep(10 * time.Second)
+		r := row(t, c, last.ID)
+		if n := len(r.Attempts); n < 5 || n > 12 || r.Used != 0 || !strings.Contains(r.LastAttempt().Message, "budget all: 1 calls are reserved") {
+			t.Errorf("%s after %d attempts, %d used, the last: %s; want it tried every second, for the budget", r.State, len(r.Attempts), r.Used, r.LastAttempt().Message)
+		}
+		time.Sleep(time.Minute)
+		if r = row(t, c, last.ID); r.State != pawl.Blocked {
+			t.Errorf("%s; want it blocked: the budget is used up", r.State)
+		}
+	})
+}
+
+// Of a handler whose call was stopped, and that went on, an error is about something else
+// unless it says that it is not.
+func TestAHandlerThatGoesOnWithinABudgetFailsByItself(t *testing.T) {
+	for name, tt := range map[string]struct {
+		fails func(stopped error) error
+		want  llm.Class
+	}{
+		"an error of its own":      {func(error) error { return errors.New("the file is not there yet") }, llm.Transient},
+		"what had stopped it":      {func(stopped error) error { return fmt.Errorf("at first: %w", stopped) }, pawl.Parked},
+		"for good, in spite of it": {func(stopped error) error { return pawl.Permanent(stopped) }, llm.Permanent},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			m := &model{}
+			c := newClient(newStore(t), pawl.Config{})
+			must(t, c.SetBudget(t.Context(), pawl.Budget{Scope: pawl.OfAll, Calls: 1}))
+			asks.Handle(c, func(ctx context.Context, t *pawl.Task[string]) (string, error) {
+				if t.Attempt > 1 {
+					return "done", nil
+				}
+				var stopped error
+				for stopped == nil {
+					_, stopped = t.Ask(ctx, m, "hello")
+				}
+				if err := c.RaiseBudget(context.Background(), pawl.Budget{Scope: pawl.OfAll, Calls: 1}); err != nil {
+					return "", err
+				}
+				if _, err := t.Ask(ctx, m, "a shorter one"); err != nil {
+					return "", err
+				}
+				return "", tt.fails(stopped)
+			})
+			start(t, c)
+			run := add(t, c, asks, "")
+			time.Sleep(time.Hour)
+			if a := row(t, c, run.ID).Attempts[0]; a.Class != tt.want || m.calls() != 2 {
+				t.Errorf("%s: %s, %s, after %d calls; want it %s after 2", name, a.Class, a.Message, m.calls(), tt.want)
+			}
+		})
+	}
+}
+
+// A removal of which half failed is made again: there is no budget any more, and what it
+// had blocked goes on.
+func TestARemovalIsMadeAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, m, b := newStore(t), &model{}, pawl.Budget{Scope: pawl.OfUser, Calls: 1}
+		c := newClient(store, pawl.Config{})
+		asks.Handle(c, func(ctx context.Context, t *pawl.Task[string]) (string, error) {
+			if _, err := t.Ask(ctx, m, "a"); err != nil {
+				return "", err
+			}
+			_, err := t.Ask(ctx, m, "b")
+			return "done", err
+		})
+		must(t, c.SetBudget(t.Context(), b))
+		start(t, c)
+		run := add(t, c, asks, "", pawl.User("ann"))
+		idle()
+		must(t, store.Configure(t.Context(), time.Now(), []pawl.Setting{{Budget: &b, Remove: true}}))
+		if err := c.RemoveBudget(t.Context(), "user/*"); !errors.Is(err, pawl.ErrNoBudget) {
+			t.Errorf("RemoveBudget = %v; want ErrNoBudget", err)
+		}
+		result(t, run)
+	})
+}
+
 func TestBudgetsAreListed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &model{}
@@ -206,7 +343,7 @@ func TestBudgetsAreListed(t *testing.T) {
 		result(t, add(t, c, asks, "a b", pawl.User("ann")))
 		result(t, add(t, c, asks, "a", pawl.User("bob")))
 		idle()
-		status, err := c.Status(t.Context())
+		budgets, err := c.Budgets(t.Context())
 		must(t, err)
 		day := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 		want := []pawl.BudgetStatus{
@@ -216,7 +353,7 @@ func TestBudgetsAreListed(t *testing.T) {
 				{Name: "bob", Spent: pawl.Spent{Tokens: 15, Money: 20_000, Calls: 1}, Since: day, Until: day.AddDate(0, 0, 1)},
 			}},
 		}
-		if diff := cmp.Diff(want, status.Budgets); diff != "" {
+		if diff := cmp.Diff(want, budgets); diff != "" {
 			t.Errorf("budgets (-want +got):\n%s", diff)
 		}
 		must(t, c.RemoveBudget(t.Context(), "user/* per day"))
@@ -234,6 +371,7 @@ func TestBudgetsThatAreWrongAreRefused(t *testing.T) {
 	}{
 		{pawl.Budget{Scope: "team", Name: "a", Calls: 1}, "scope is"},
 		{pawl.Budget{Scope: pawl.OfAll, Name: "a", Calls: 1}, "scope all has no name"},
+		{pawl.Budget{Scope: pawl.OfUser, Name: "*", Calls: 1}, "want none"},
 		{pawl.Budget{Scope: pawl.OfUser, Per: "week", Calls: 1}, "period is"},
 		{pawl.Budget{Scope: pawl.OfUser}, "nothing is capped"},
 		{pawl.Budget{Scope: pawl.OfUser, Tokens: -1}, "below 0"},
@@ -247,6 +385,18 @@ func TestBudgetsThatAreWrongAreRefused(t *testing.T) {
 	}
 	if err := c.RaiseBudget(t.Context(), pawl.Budget{Scope: pawl.OfAll, Calls: 1}); !errors.Is(err, pawl.ErrNoBudget) {
 		t.Errorf("RaiseBudget of none = %v; want ErrNoBudget", err)
+	}
+	must(t, c.SetBudget(t.Context(), pawl.Budget{Scope: pawl.OfAll, Calls: 5}))
+	for _, tt := range []struct {
+		by   pawl.Budget
+		want string
+	}{
+		{pawl.Budget{Scope: pawl.OfAll, Tokens: 10}, "no cap of tokens"},
+		{pawl.Budget{Scope: pawl.OfAll, Calls: -5}, "calls is below 0"},
+	} {
+		if err := c.RaiseBudget(t.Context(), tt.by); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("RaiseBudget(%+v) = %v; want it to say %q", tt.by, err, tt.want)
+		}
 	}
 	if _, err := asks.Add(t.Context(), c, "x", pawl.Budget{Scope: pawl.OfUser, Calls: 1}); err == nil || !strings.Contains(err.Error(), "is not for a run") {
 		t.Errorf("Add with a user's budget = %v; want it refused", err)
@@ -270,4 +420,55 @@ func TestBudgetsHaveNames(t *testing.T) {
 			t.Errorf("ParseBudget(%q) = %+v; want an error", name, b)
 		}
 	}
+}
+
+// A run spends its budget for as long as there is anything of it.
+func TestARunsBudgetStaysUntilTheLastOfItIsRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &model{}
+		c := spending(t, m)
+		next := pawl.Operation[string, string]{Name: "next"}
+		next.Handle(c, asking(m))
+		start(t, c)
+		run, err := pawl.Then(asks, next).Add(t.Context(), c, "x", pawl.Budget{Calls: 1})
+		must(t, err)
+		idle()
+		_, err = c.Delete(t.Context(), pawl.Filter{States: []pawl.State{pawl.Succeeded}})
+		must(t, err)
+		idle()
+		if got := states(t, c, run.ID); got[pawl.Blocked] != 1 || m.calls() != 1 {
+			t.Fatalf("tasks %v after %d calls; want one that is blocked after 1", got, m.calls())
+		}
+		must(t, c.RaiseBudget(t.Context(), pawl.Budget{Scope: pawl.OfRun, Name: run.ID.String(), Calls: 1}))
+		idle()
+		if got := states(t, c, run.ID); got[pawl.Succeeded] != 1 || m.calls() != 2 {
+			t.Errorf("tasks %v after %d calls; want it done after 2", got, m.calls())
+		}
+		_, err = c.Delete(t.Context(), pawl.Filter{States: []pawl.State{pawl.Succeeded}})
+		must(t, err)
+		budgets, err := c.Budgets(t.Context())
+		must(t, err)
+		if len(budgets) > 0 {
+			t.Errorf("budgets: %+v; want none of a run that is gone", budgets)
+		}
+	})
+}
+
+// What nobody has spent anything of in this period is not kept.
+func TestAccountsOfPastPeriodsGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := spending(t, &model{}, pawl.Budget{Scope: pawl.OfUser, Per: pawl.PerDay, Calls: 9})
+		start(t, c)
+		for _, user := range []pawl.User{"ann", "bob"} {
+			result(t, add(t, c, asks, "x", user))
+		}
+		time.Sleep(24 * time.Hour)
+		result(t, add(t, c, asks, "y", pawl.User("ann")))
+		idle()
+		budgets, err := c.Budgets(t.Context())
+		must(t, err)
+		if b := budgets[0]; b.Of != 1 || b.Accounts[0].Name != "ann" {
+			t.Errorf("accounts: %+v; want ann's alone", b.Accounts)
+		}
+	})
 }

@@ -30,6 +30,10 @@ type childAdd struct {
 
 // child makes a task one of the attempt's own; version and key are those of its identity.
 func (a *attempt) child(task *NewTask, version, key string) (childAdd, error) {
+	if task.Budget != nil {
+		return childAdd{}, Permanent(fmt.Errorf("add %s: a Budget is for a run, and what a handler adds is of its task's run; give the budget where that is added, or SetBudget for operation/%s",
+			task.Row.Operation, task.Row.Operation))
+	}
 	content, _, err := identity(&task.Row, version, key, nil)
 	if err != nil {
 		return childAdd{}, err

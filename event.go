@@ -65,7 +65,7 @@ var ErrMissed = errors.New("pawl: events were missed")
 // for all but the engine's own hints.
 func (c *Client) Events(ctx context.Context, types ...EventType) iter.Seq2[Event, error] {
 	if len(types) == 0 {
-		types = []EventType{EventAdded, EventJoined, EventStarted, EventStep, EventRetried, EventEnded}
+		types = []EventType{EventAdded, EventJoined, EventStarted, EventStep, EventRetried, EventEnded, EventBudget}
 	}
 	watch, err := c.store.Watch(ctx, EventFilter{Types: types})
 	if err != nil {

@@ -209,7 +209,7 @@ func (a *attempt) fail(c governed, err error) error {
 		a.failed = map[string]*llm.Error{}
 	}
 	a.failed[c.key], a.last = call, call
-	a.outside = c.limit != "" && c.limit != a.row.Limit
+	a.outside = c.limit != "" && c.limit != a.row.Limit || errors.Is(err, errReserved)
 	a.clock++
 	a.failedAt = a.clock
 	return err
@@ -238,6 +238,9 @@ func (a *attempt) answered(began int, change func(*tally)) {
 	defer a.mu.Unlock()
 	if a.failedAt <= began {
 		a.last = nil
+	}
+	if a.stopAt <= began {
+		a.unmet = false
 	}
 	change(&a.sum)
 }
@@ -280,6 +283,8 @@ func (a *attempt) reserve(ctx context.Context, ask Reservation, call llm.Call) (
 			return 0, a.shut(call, ask.Limit, llm.Blocked, grant)
 		case grant.Gate.Name == gateTooLarge:
 			return 0, a.tooLarge(call, ask.Limit, grant)
+		case (grant.Wait > ask.Patience || ask.Patience <= 0) && grant.Gate.Name == GateBudget:
+			return 0, &llm.Error{Class: llm.Throttled, API: call.API.Name(), RetryAfter: grant.Wait, Message: grant.Gate.Reason, Err: errReserved}
 		case grant.Wait > ask.Patience || ask.Patience <= 0:
 			return 0, a.shut(call, ask.Limit, llm.Throttled, grant)
 		}
@@ -291,6 +296,10 @@ func (a *attempt) reserve(ctx context.Context, ask Reservation, call llm.Call) (
 		}
 	}
 }
+
+// errReserved marks the failure of a call that calls under way leave no room in a budget.
+// Its limit is open, so its task must wait by itself.
+var errReserved = errors.New("reserved for calls under way")
 
 // The names of limit's gates that no waiting opens.
 const (

@@ -110,6 +110,25 @@ func (s Sum) Plus(t Sum) Sum {
 	return Sum{s.Calls + t.Calls, s.Usage.Add(t.Usage), s.Cost + t.Cost}
 }
 
+// Saving is answers that needed no call. The rest of its [Entry] is its task's.
+type Saving struct {
+	Kind EntryKind
+	Sum
+	Model    string
+	Currency string
+	Of       ID      // the task whose answers they are
+	Score    float64 // of a near-duplicate
+}
+
+// Entry returns the ledger's entry of a saving of a task's attempt.
+func (s *Saving) Entry(now time.Time, r *TaskRow) *Entry {
+	return &Entry{
+		At: now, Kind: s.Kind, Task: r.ID, Run: r.Run, Attempt: r.Attempt,
+		Operation: r.Operation, Queue: r.Queue, User: r.User, Limit: r.Limit, Model: s.Model,
+		Calls: s.Calls, Usage: s.Usage, Cost: s.Cost, Currency: s.Currency, Of: s.Of, Score: s.Score,
+	}
+}
+
 // UsageRow is what the entries of the ledger amount to that are alike in the
 // dimensions that were asked for; the fields of the others are zero.
 type UsageRow struct {

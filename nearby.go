@@ -22,6 +22,8 @@ const (
 type match struct {
 	row   *TaskRow
 	score float64
+	next  *TaskRow // what follows row in its flow, if something follows the other one
+	nodes []Node   // of the conversation that next starts from: row may be removed before the other one's next is added
 }
 
 // unlessSimilar returns work that looks for a near-duplicate before it does w. Where that
@@ -37,9 +39,10 @@ func (a *attempt) unlessSimilar(s *Similar, w work) work {
 			return nil, err
 		case err != nil:
 			a.client.log.Warn("near-duplicates are not looked for", "task", a.row.ID, "operation", a.row.Operation, "error", err)
+			a.forgive()
 			return w(ctx)
 		case m != nil && !s.Shadow:
-			a.matched = m
+			a.take(m)
 			a.client.log.Info("the result of a near-duplicate is taken", "task", a.row.ID, "operation", a.row.Operation, "of", m.row.ID, "score", m.score)
 			return json.RawMessage(m.row.Output), nil
 		}
@@ -50,6 +53,23 @@ func (a *attempt) unlessSimilar(s *Similar, w work) work {
 		}
 		return out, err
 	}
+}
+
+// take has the attempt end with the result of another task, and hand on what that did.
+func (a *attempt) take(m *match) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.matched = m
+	if m.next != nil {
+		a.data = Data(m.next.Data)
+	}
+}
+
+// forgive has the attempt not be judged by the calls that failed so far.
+func (a *attempt) forgive() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.last = nil
 }
 
 func (r *TaskRow) isForked() bool { return r.Links != nil && r.Links.Forked }
@@ -83,7 +103,25 @@ func (a *attempt) findSimilar(ctx context.Context, s *Similar) (*prompt, *match,
 		return p, nil, near, nil // it is on its way already
 	}
 	m, err := a.client.bestOf(ctx, s, p, young, found.Apart)
+	if err == nil && m != nil && a.row.Follows() {
+		m, err = a.client.withNext(ctx, m)
+	}
 	return p, m, near, err
+}
+
+// withNext returns a match with what its task handed on; nil if that is not to be had.
+func (c *Client) withNext(ctx context.Context, m *match) (*match, error) {
+	rows, err := c.store.List(ctx, c.now, Filter{IDs: []ID{FollowID(m.row.ID)}})
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	if m.next = rows[0]; m.next.Conversation.IsZero() {
+		return m, nil
+	}
+	if m.nodes, err = c.store.Conversation(ctx, m.next.Conversation); errors.Is(err, ErrNotFound) {
+		return nil, nil // it was removed meanwhile
+	}
+	return m, err
 }
 
 func (s *Similar) within() time.Duration {
@@ -139,7 +177,7 @@ func (c *Client) bestOf(ctx context.Context, s *Similar, p *prompt, nearby []Nea
 		}
 		i := slices.IndexFunc(all, func(c candidate) bool { return c.Task == row.ID })
 		if score := p.like(s, other, all[i].score); score >= s.threshold() && (best == nil || score > best.score) {
-			best = &match{row, score}
+			best = &match{row: row, score: score}
 		}
 	}
 	return best, nil
@@ -264,21 +302,13 @@ func (m *match) savingOf(kind EntryKind) Saving {
 	return s
 }
 
-// heading returns the conversation that led to the result that is taken, and its nodes:
-// the other task may be removed before the one that follows is added.
-func (m *match) heading(ctx context.Context, c *Client) (head Hash, chars int, nodes []Node, err error) {
-	head = m.row.Head
-	if head.IsZero() {
-		head = m.row.Conversation
+// heading returns the conversation that the result comes with, and its nodes.
+func (m *match) heading() (head Hash, chars int, nodes []Node) {
+	if m.next == nil {
+		return Hash{}, 0, nil
 	}
-	if head.IsZero() {
-		return head, 0, nil, nil
-	}
-	if nodes, err = c.store.Conversation(ctx, head); err != nil {
-		return Hash{}, 0, nil, err
-	}
-	for _, n := range nodes {
+	for _, n := range m.nodes {
 		chars += len(n.Message.JSON())
 	}
-	return head, chars, nodes, nil
+	return m.next.Conversation, chars, m.nodes
 }

@@ -78,8 +78,8 @@ func (w *worker) finish(o *outcome) (f Finish, ok bool) {
 		f.Savings = a.savings()
 		return f, true
 	}
-	if s := a.stoppedBy(); s != nil && o.isStopped() {
-		f = s.finish(a.row.Lease(), time.Now())
+	if s, unmet := a.stoppedBy(); s != nil && o.isStopped(unmet) {
+		f = s.finish(a.row.Lease())
 		a.report(&f.Attempt)
 		f.Savings = a.savings()
 		return f, true
@@ -144,9 +144,8 @@ func (a *attempt) leading() (head Hash, chars int, nodes []Node, err error) {
 	if a.matched == nil {
 		return a.heading()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), recordLimit)
-	defer cancel()
-	return a.matched.heading(ctx, a.client)
+	head, chars, nodes = a.matched.heading()
+	return head, chars, nodes, nil
 }
 
 // report adds what the attempt has used to how it ended.

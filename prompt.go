@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/pawlhq/pawl/internal/similar"
 	"github.com/pawlhq/pawl/llm"
@@ -17,7 +18,7 @@ import (
 type prompt struct {
 	scope Hash // of all but the texts
 	texts []string
-	hash  uint64 // of the texts
+	hash  uint64 // of the texts, but for their case and white space
 
 	ready  []*similar.Text
 	vector []float32 // nil if it is not known
@@ -52,10 +53,11 @@ func (c *Client) promptOf(ctx context.Context, row *TaskRow) (*prompt, error) {
 	p.scope = sha256.Sum256(canonical)
 	sum := sha256.New()
 	for _, t := range p.texts {
+		plain := strings.ToLower(strings.Join(strings.Fields(t), " "))
 		var size [8]byte
-		binary.BigEndian.PutUint64(size[:], uint64(len(t)))
+		binary.BigEndian.PutUint64(size[:], uint64(len(plain)))
 		sum.Write(size[:])
-		sum.Write([]byte(t))
+		sum.Write([]byte(plain))
 		p.ready = append(p.ready, similar.Prepare(t))
 	}
 	p.hash = binary.BigEndian.Uint64(sum.Sum(nil))

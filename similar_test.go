@@ -3,6 +3,7 @@ package pawl_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -118,31 +119,43 @@ func TestKeepApartRefusesWhatIsNeverCompared(t *testing.T) {
 	})
 }
 
-// The conversation that led to the result goes along with it: what follows in the flow
-// finds what it would have found.
-func TestWhatFollowsGetsTheConversationOfTheResult(t *testing.T) {
+// What the other task handed on goes along with its result: what follows in the flow finds
+// what it would have found. That is the task's own conversation, not one beside it.
+func TestWhatFollowsGetsWhatTheResultCameWith(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &model{}
 		o := handbook(&pawl.Similar{})
-		next := pawl.Operation[string, int]{Name: "count"}
+		next := pawl.Operation[string, string]{Name: "count"}
 		c := newClient(newStore(t), pawl.Config{})
-		o.Handle(c, asking(m))
-		next.Handle(c, func(ctx context.Context, t *pawl.Task[string]) (int, error) {
+		o.Handle(c, func(ctx context.Context, t *pawl.Task[string]) (string, error) {
+			out, err := t.Ask(ctx, m, t.Input)
+			if err != nil {
+				return "", err
+			}
+			if _, err := t.Branch().Ask(ctx, m, "Which page is that from?"); err != nil {
+				return "", err
+			}
+			t.SetData("page", 12)
+			return out.Text(), nil
+		})
+		next.Handle(c, func(ctx context.Context, t *pawl.Task[string]) (string, error) {
 			messages, err := t.Conversation(ctx)
-			return len(messages), err
+			return fmt.Sprintf("%d messages, page %s", len(messages), t.Data()["page"]), err
 		})
 		start(t, c)
 		flow := pawl.Then(o, next)
-		for _, question := range []string{holidays, "please: " + holidays} {
+		ask := func(question string, calls int) {
 			run, err := flow.Add(t.Context(), c, question)
 			must(t, err)
-			if n := result(t, run); n != 2 {
-				t.Errorf("%.20q: what follows finds %d messages; want the question and the answer", question, n)
+			if got, want := result(t, run), "2 messages, page 12"; got != want || m.calls() != calls {
+				t.Errorf("%.20q: what follows finds %s, after %d calls; want %s after %d", question, got, m.calls(), want, calls)
 			}
 		}
-		if m.calls() != 1 {
-			t.Errorf("%d calls; want 1", m.calls())
-		}
+		ask(holidays, 2)
+		ask("please: "+holidays, 2)
+		_, err := c.Delete(t.Context(), pawl.Filter{Operation: "count"})
+		must(t, err)
+		ask("please, please: "+holidays, 4) // what the first one handed on is not known any more
 	})
 }
 
@@ -185,6 +198,26 @@ func TestWithoutEmbeddingsTasksAreDoneAllTheSame(t *testing.T) {
 		slices.Sort(kinds)
 		if !slices.Equal(kinds, []pawl.EntryKind{pawl.EntryAnswered, pawl.EntryUnknown}) {
 			t.Errorf("the ledger: %v; want the answer, and the embedding that failed and may be billed", kinds)
+		}
+	})
+}
+
+// Nor is a task judged by them whose handler fails for something else.
+func TestAnEmbeddingThatFailsIsNoVerdict(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := llmsim.New(llmsim.Config{Faults: llmsim.Faults{llmsim.TooLong: 1}})
+		embed := openai.NewEmbedder(openai.Config{Model: "embed-1", BaseURL: "http://sim/v1", HTTPClient: sim.Client()})
+		o := handbook(&pawl.Similar{Embed: embed})
+		c := newClient(newStore(t), pawl.Config{})
+		o.Handle(c, func(ctx context.Context, t *pawl.Task[string]) (string, error) {
+			if t.Attempt == 1 {
+				return "", errors.New("the file is not there yet")
+			}
+			return "done", nil
+		})
+		start(t, c)
+		if got := result(t, add(t, c, o, holidays)); got != "done" {
+			t.Errorf("the task = %q; want it tried again, and done", got)
 		}
 	})
 }

@@ -23,41 +23,41 @@ func (a *attempt) stopped(call llm.Call, s *Stop) error {
 	if a.stop == nil || later(s.Until, a.stop.Until) {
 		a.stop = s // what ends last is waited for
 	}
+	a.clock++
+	a.unmet, a.stopAt = true, a.clock
 	return fmt.Errorf("%w: %s", ErrBudget, s.Why)
 }
 
 // later reports whether a time is after another one; zero is never.
 func later(a, b time.Time) bool { return !b.IsZero() && (a.IsZero() || a.After(b)) }
 
-// stoppedBy returns the budget that has stopped a call of the attempt, nil if none has.
-func (a *attempt) stoppedBy() *Stop {
+// stoppedBy returns the budget that has stopped a call of the attempt, nil if none has,
+// and whether no later call made up for that.
+func (a *attempt) stoppedBy() (s *Stop, unmet bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.stop
+	return a.stop, a.unmet
 }
 
 // finish is the outcome of an attempt whose handler could not go on within a budget.
-func (s *Stop) finish(l Lease, now time.Time) Finish {
+func (s *Stop) finish(l Lease) Finish {
 	f := Finish{Lease: l, To: Blocked, Park: &Park{Stop: s}}
-	if !s.Until.IsZero() {
-		f.Delay = max(s.Until.Sub(now), time.Millisecond)
-	}
 	f.Attempt.Class, f.Attempt.Message = Parked, s.Why
 	return f
 }
 
-// isStopped reports whether a handler one of whose calls was stopped failed for that. It
-// did unless it says something else itself, or returns another call's failure: code that
-// does not wrap errors says neither.
-func (o *outcome) isStopped() bool {
+// isStopped reports whether a handler one of whose calls was stopped failed for that.
+// Unless a later call was answered it did, if it does not say something else itself, or
+// return another call's failure: code that does not wrap errors says neither.
+func (o *outcome) isStopped(unmet bool) bool {
 	var said *verdict
 	var call *llm.Error
 	var crash *panicError
 	switch {
-	case o.err == nil || o.cause != nil:
+	case o.err == nil || o.cause != nil || errors.As(o.err, &said):
 		return false
 	case errors.Is(o.err, ErrBudget):
 		return true
 	}
-	return !errors.As(o.err, &said) && !errors.As(o.err, &call) && !errors.As(o.err, &crash)
+	return unmet && !errors.As(o.err, &call) && !errors.As(o.err, &crash)
 }

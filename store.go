@@ -125,30 +125,6 @@ type Contexts interface {
 	Near(ctx context.Context, scope Hash) (Nearby, error)
 }
 
-// Near is what is kept of a task that has succeeded, for as long as the task is, so that
-// near-duplicates of it are found. Tasks of one scope are alike in all but their texts.
-type Near struct {
-	Task   ID        `json:"task"`
-	Seq    int64     `json:"seq"`              // the task's; the store sets it, and At
-	At     time.Time `json:"at"`               // when it succeeded
-	Text   uint64    `json:"text"`             // a hash of its texts
-	Sketch uint64    `json:"sketch"`           // of its texts, near that of texts that share words
-	Vector []byte    `json:"vector,omitempty"` // its texts' embedding, one signed byte for each dimension; nil for none
-}
-
-// Nearby is what there is of one scope.
-type Nearby struct {
-	Near  []Near
-	Apart [][2]uint64 // the texts of pairs, the lower hash first
-}
-
-// NearAs says that a task that succeeds may answer near-duplicates.
-type NearAs struct {
-	Scope Hash
-	Near
-	Drop []int64 // the Seq of those of the scope that are kept no longer
-}
-
 // Events is the part of a store that tells what happens.
 type Events interface {
 	// Watch starts a subscription. It sees every event after Watch has returned.
@@ -334,25 +310,6 @@ type Finish struct {
 	Savings     []Saving  // answers that the attempt took and did not pay, for the ledger
 }
 
-// Saving is answers that needed no call. The rest of its [Entry] is its task's.
-type Saving struct {
-	Kind EntryKind
-	Sum
-	Model    string
-	Currency string
-	Of       ID      // the task whose answers they are
-	Score    float64 // of a near-duplicate
-}
-
-// Entry returns the ledger's entry of a saving of a task's attempt.
-func (s *Saving) Entry(now time.Time, r *TaskRow) *Entry {
-	return &Entry{
-		At: now, Kind: s.Kind, Task: r.ID, Run: r.Run, Attempt: r.Attempt,
-		Operation: r.Operation, Queue: r.Queue, User: r.User, Limit: r.Limit, Model: s.Model,
-		Calls: s.Calls, Usage: s.Usage, Cost: s.Cost, Currency: s.Currency, Of: s.Of, Score: s.Score,
-	}
-}
-
 // Filter selects tasks. Each field that is set narrows the selection; the zero
 // Filter selects all.
 type Filter struct {
@@ -427,13 +384,6 @@ type Setting struct {
 	Remove bool    // remove it, if it is there
 
 	Similar *Unlike // about near-duplicates; nil if this is not
-}
-
-// Unlike says what is not to be taken for a near-duplicate.
-type Unlike struct {
-	Scope  Hash
-	Forget int64     // the Seq of a task that answers near-duplicates no longer; 0 for none
-	Apart  [2]uint64 // two texts that are never the same, the lower hash first; zero for none
 }
 
 // Status is the state of queues and limits, and who works on them.

@@ -89,6 +89,9 @@ func (r *TaskRow) BeFinished(now time.Time, f Finish) {
 		if f.Delay > 0 {
 			r.Due = now.Add(f.Delay)
 		}
+		if f.Park != nil && f.Park.Stop != nil {
+			r.Due = f.Park.Stop.Until // by the store's clock, which it is of
+		}
 	case Succeeded:
 		r.Output, r.Ended = f.Output, now
 		if f.Near != nil {

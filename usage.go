@@ -50,14 +50,16 @@ func (c *Client) Entries(ctx context.Context, f LedgerFilter) iter.Seq2[Entry, e
 }
 
 // SetBudget sets a budget, in place of the one with the same Scope, Name and Per if
-// there is one, and has what that had blocked go on. What is spent in the present period
-// counts.
+// there is one, and has what that had blocked go on. Of one that is there already, what is
+// spent in the present period counts; a new one begins with nothing spent. One by name
+// takes the place of the one for each.
 func (c *Client) SetBudget(ctx context.Context, b Budget) error {
 	return c.changeBudget(ctx, Setting{Budget: &b})
 }
 
-// RaiseBudget adds caps to those of a budget, and has what it had blocked go on. It
-// returns ErrNoBudget if there is no budget of the Scope, Name and Per.
+// RaiseBudget adds to the caps that a budget has, and has what it had blocked go on. It
+// returns ErrNoBudget if there is no budget of the Scope, Name and Per, and an error if
+// that does not cap what is to be raised: it would be less then than before.
 func (c *Client) RaiseBudget(ctx context.Context, by Budget) error {
 	return c.changeBudget(ctx, Setting{Budget: &by, Raise: true})
 }
@@ -78,7 +80,8 @@ func (c *Client) RemoveBudget(ctx context.Context, name string) error {
 			return c.changeBudget(ctx, Setting{Budget: &b, Remove: true})
 		}
 	}
-	return fmt.Errorf("budget %s: %w", &b, ErrNoBudget)
+	// Whoever removed it may have got no further.
+	return errors.Join(fmt.Errorf("budget %s: %w", &b, ErrNoBudget), c.resume(ctx, b))
 }
 
 // changeBudget makes a setting, and then has go on what the budget had blocked. A crash
@@ -87,9 +90,42 @@ func (c *Client) changeBudget(ctx context.Context, s Setting) error {
 	if err := c.store.Configure(ctx, c.now, []Setting{s}); err != nil {
 		return err
 	}
-	_, err := c.store.Change(ctx, c.now, Filter{States: []State{Blocked}}, Change{Do: Resume, Budget: s.Budget.String()})
-	if err != nil {
+	if err := c.resume(ctx, *s.Budget); err != nil {
 		return errors.Join(fmt.Errorf("pawl: budget %s is changed, but what it had blocked may not go on before it is set again", s.Budget), err)
 	}
 	return nil
+}
+
+// resume has go on what a budget had blocked, or, of what the budget is for by name, the
+// one for each in whose place it is.
+func (c *Client) resume(ctx context.Context, b Budget) error {
+	f := b.blocked()
+	for {
+		if _, err := c.store.Change(ctx, c.now, f, Change{Do: Resume, Budget: b.String()}); err != nil || b.Name == "" {
+			return err
+		}
+		b.Name = ""
+	}
+}
+
+// blocked selects the tasks that a budget may have blocked.
+func (b *Budget) blocked() Filter {
+	f := Filter{States: []State{Blocked}}
+	switch b.Scope {
+	case OfQueue:
+		f.Queue = b.Name
+	case OfOperation:
+		f.Operation = b.Name
+	case OfUser:
+		f.User = b.Name
+	case OfRun:
+		f.Run, _ = ParseID(b.Name) // zero for each
+	}
+	return f
+}
+
+// Budgets returns the budgets by name, with what is spent of each.
+func (c *Client) Budgets(ctx context.Context) ([]BudgetStatus, error) {
+	status, err := c.store.Status(ctx, c.now)
+	return status.Budgets, err
 }

@@ -168,8 +168,8 @@ func TestWhatIsJoinedOrReusedIsSaved(t *testing.T) {
 			t.Fatalf("entries %v after %d calls; want %v after 1", kinds, m.calls(), want)
 		}
 		for _, e := range got {
-			if e.Calls != 1 || e.Usage != (llm.Usage{Input: 10, Output: 5}) || e.Cost != 20_000 {
-				t.Errorf("%s: %+v; want what the one call used", e.Kind, e)
+			if e.Calls != 1 || e.Usage != (llm.Usage{Input: 10, Output: 5}) || e.Cost != 20_000 || e.Currency != "EUR" {
+				t.Errorf("%s: %+v; want what the one call used, in euros", e.Kind, e)
 			}
 		}
 	})

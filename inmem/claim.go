@@ -65,6 +65,7 @@ func (s *Store) Claim(ctx context.Context, now time.Time, ask pawl.Claim) (pawl.
 		claimed.Next = earlier(c.next, claimed.Next)
 	}
 	s.table.Sweep(now)
+	s.budgets.Sweep(now)
 	return claimed, nil
 }
 

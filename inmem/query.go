@@ -205,9 +205,6 @@ func (s *Store) change(now time.Time, t *task, c pawl.Change) bool {
 // delete removes a task that has ended, with what nothing else refers to.
 func (s *Store) delete(t *task) {
 	delete(s.tasks, t.row.ID)
-	if t.row.Run == t.row.ID {
-		s.budgets.Forget(t.row.Run)
-	}
 	if l := t.row.Links; l != nil && !l.Near.IsZero() {
 		s.dropNear(l.Near, t.row.Seq)
 	}
@@ -220,6 +217,9 @@ func (s *Store) delete(t *task) {
 		if s.runs[t.row.Run] = run; len(run) == 0 {
 			delete(s.runs, t.row.Run)
 		}
+	}
+	if len(s.run(t.row.Run)) == 0 {
+		s.budgets.Forget(t.row.Run)
 	}
 	s.queue(t.row.Queue).counts[t.row.State]--
 }

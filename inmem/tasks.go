@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/ledger"
 )
 
 // Add implements [pawl.Tasks].
@@ -170,10 +171,15 @@ func (s *Store) duplicate(now time.Time, twin *task, n *pawl.NewTask) pawl.Added
 // joined tells that a task was joined, and enters it into the ledger.
 func (s *Store) joined(now time.Time, twin *task, n *pawl.NewTask, kind pawl.EntryKind) {
 	s.emit(now, pawl.EventJoined, twin)
-	s.ledger.enter(&pawl.Entry{
+	e := &pawl.Entry{
 		At: now, Kind: kind, Task: n.Row.ID, Run: twin.row.Run, Of: twin.row.ID,
 		Operation: n.Row.Operation, Queue: n.Row.Queue, User: n.Row.User, Limit: n.Row.Limit,
-	})
+	}
+	// The run of what is reused has ended, and may be removed at any time.
+	if kind == pawl.EntryReused && ledger.Close(e, s.rows(e.Run)) && ledger.IsOpen(e) {
+		return // there was nothing to save
+	}
+	s.ledger.enter(e)
 }
 
 // join files a task that is not the only one of its run.

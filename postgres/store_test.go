@@ -68,3 +68,7 @@ func TestSameAsInmem(t *testing.T) {
 func TestEachWaitEndsOnce(t *testing.T) {
 	storetest.RunJoins(t, func(t *testing.T) pawl.Store { return open(t, place(t)) }, 10)
 }
+
+func TestNobodySpendsMoreThanThereIs(t *testing.T) {
+	storetest.RunRace(t, func(t *testing.T) pawl.Store { return open(t, place(t)) }, 2)
+}

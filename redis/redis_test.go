@@ -66,3 +66,11 @@ func TestJoins(t *testing.T) {
 		})
 	}
 }
+
+func TestRace(t *testing.T) {
+	for name, url := range servers {
+		t.Run(name, func(t *testing.T) {
+			storetest.RunRace(t, func(t *testing.T) pawl.Store { return open(t, url(t)) }, 2)
+		})
+	}
+}

@@ -238,10 +238,18 @@ var budgetRules = []rule{
 	{"raise", "to raise a budget is to add to what it has at that moment, so that two who do so both have done it", func(t *trial) {
 		b := pawl.Budget{Scope: pawl.OfUser, Name: "ann", Tokens: 1000, Calls: 5, Warn: 0.5}
 		t.budget(b)
-		up := pawl.Setting{Raise: true, Budget: &pawl.Budget{Scope: pawl.OfUser, Name: "ann", Tokens: 500, Money: 70}}
+		up := pawl.Setting{Raise: true, Budget: &pawl.Budget{Scope: pawl.OfUser, Name: "ann", Tokens: 500, Calls: 2}}
 		t.configure(up)
 		t.configure(up)
-		is(t, "Budget", t.budgetOf("user/ann").Budget, pawl.Budget{Scope: pawl.OfUser, Name: "ann", Tokens: 2000, Money: 140, Calls: 5, Warn: 0.5})
+		want := pawl.Budget{Scope: pawl.OfUser, Name: "ann", Tokens: 2000, Calls: 9, Warn: 0.5}
+		is(t, "Budget", t.budgetOf("user/ann").Budget, want)
+		for _, by := range []pawl.Budget{{Money: 70}, {Calls: -9}} { // which would cap money, or calls no more
+			by.Scope, by.Name = pawl.OfUser, "ann"
+			if err := t.store.Configure(t.ctx, t.now, []pawl.Setting{{Budget: &by, Raise: true}}); err == nil {
+				t.Errorf("Configure, to raise by %+v = nil; want an error", by)
+			}
+		}
+		is(t, "Budget", t.budgetOf("user/ann").Budget, want)
 		up.Budget = &pawl.Budget{Scope: pawl.OfUser, Name: "bob", Tokens: 500}
 		err := t.store.Configure(t.ctx, t.now, []pawl.Setting{{Limit: "lim", Hold: "so"}, up})
 		if !errors.Is(err, pawl.ErrNoBudget) {
@@ -253,6 +261,7 @@ var budgetRules = []rule{
 		for _, b := range []pawl.Budget{
 			{Scope: pawl.OfAll}, {Scope: "team", Calls: 1}, {Scope: pawl.OfAll, Name: "x", Calls: 1}, {Scope: pawl.OfUser, Calls: -1},
 			{Scope: pawl.OfUser, Repeats: 3}, {Scope: pawl.OfRun, Name: "x", Calls: 1}, {Scope: pawl.OfAll, Calls: 1, Per: "year"}, {Scope: pawl.OfAll, Calls: 1, Warn: 2},
+			{Scope: pawl.OfUser, Name: "*", Calls: 1},
 		} {
 			if err := t.store.Configure(t.ctx, t.now, []pawl.Setting{{Budget: &b}}); err == nil {
 				t.Errorf("Configure of %+v = nil; want an error", b)

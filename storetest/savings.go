@@ -130,6 +130,15 @@ var savingRules = []rule{
 			Calls: 1, Usage: llm.Usage{Output: 40}, Cost: 600,
 		})
 	}},
+	{"a reused result that is removed", "what a result had cost is known when it is taken, and saved though it is removed at once", func(t *trial) {
+		id := t.put(identity(1))
+		r := t.take()
+		t.paidCall(r, "ask#1/1", 40)
+		t.finish(r, pawl.Succeeded, paid(40))
+		is(t, "As", t.add(task(identity(1), reuse(time.Minute)))[0].As, pawl.AsReused)
+		t.one(pawl.Delete, id)
+		is(t, "reused", t.sums(pawl.LedgerFilter{Kinds: []pawl.EntryKind{pawl.EntryReused}})[0].Sums[pawl.EntryReused], pawl.Sum{Calls: 1, Usage: llm.Usage{Output: 40}, Cost: 600})
+	}},
 	{"what saves nothing", "a caller who was rejected, or whose task replaced another one, has saved nothing", func(t *trial) {
 		t.put(identity(1))
 		is(t, "As", t.add(task(identity(1), duplicates(pawl.Reject)))[0].As, pawl.AsRejected)

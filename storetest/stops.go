@@ -60,6 +60,7 @@ var stopRules = []rule{
 			"set":       func() { t.budget(pawl.Budget{Scope: pawl.OfUser, Tokens: 9000}) },
 			"removed":   func() { t.configure(pawl.Setting{Remove: true, Budget: &pawl.Budget{Scope: pawl.OfUser}}) },
 			"set again": func() { t.removeAndSet(pawl.Budget{Scope: pawl.OfUser, Tokens: 1000}) },
+			"by name":   func() { t.budget(pawl.Budget{Scope: pawl.OfUser, Name: "ann", Tokens: 9000}) },
 		} {
 			id, r, stop := t.stoppedTask(pawl.ForGood)
 			raise()
@@ -69,7 +70,8 @@ var stopRules = []rule{
 			r = t.take()
 			is(t, name+": ID", r.ID, id)
 			t.finish(r, pawl.Succeeded)
-			t.configure(pawl.Setting{Remove: true, Budget: &pawl.Budget{Scope: pawl.OfUser}})
+			t.configure(pawl.Setting{Remove: true, Budget: &pawl.Budget{Scope: pawl.OfUser}},
+				pawl.Setting{Remove: true, Budget: &pawl.Budget{Scope: pawl.OfUser, Name: "ann"}})
 		}
 	}},
 	{"the day ended meanwhile", "a task that is parked for the rest of a day which is over by then need not wait", func(t *trial) {
@@ -121,7 +123,7 @@ var stopRules = []rule{
 		is(t, "Never", t.stopped(t.call(other, "a/1", 501)).Never, true)
 		is(t, "budgets", len(t.status().Budgets), 2)
 	}},
-	{"forgotten with its run", "what a run's budget had used goes with the run's first task: a store does not fill with budgets of what is long gone", func(t *trial) {
+	{"forgotten with its run", "what a run's budget had used goes with the last of the run's tasks, and not before: a store does not fill with budgets of what is long gone", func(t *trial) {
 		t.budget(pawl.Budget{Scope: pawl.OfRun, Calls: 50})
 		var all []pawl.ID
 		for i := range 6 {
@@ -143,8 +145,13 @@ var stopRules = []rule{
 		t.one(pawl.Delete, pawl.FollowID(all[0]))
 		is(t, "budgets after a later task is removed", len(t.status().Budgets), 4)
 		t.change(pawl.Delete, pawl.Filter{IDs: all[:4]})
-		is(t, "budgets after two runs are removed", len(t.status().Budgets), 2)
-		is(t, "accounts after two runs are removed", t.budgetOf("run/*").Of, 1)
+		is(t, "budgets after the first run is removed, and three in part", len(t.status().Budgets), 3)
+		is(t, "accounts after that", t.budgetOf("run/*").Of, 3)
+		for _, first := range all[1:4] {
+			t.one(pawl.Delete, pawl.FollowID(first))
+		}
+		is(t, "budgets after four runs are removed", len(t.status().Budgets), 2)
+		is(t, "accounts after four runs are removed", t.budgetOf("run/*").Of, 1)
 	}},
 	{"repeats", "an agent that asks the same again and again is stopped, whichever of its run's tasks asks, until somebody lets it go on", func(t *trial) {
 		t.budget(pawl.Budget{Scope: pawl.OfRun, Repeats: 2})

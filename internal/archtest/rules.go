@@ -43,7 +43,7 @@ var importRules = []importRule{
 		Why: "whose turn it is, is arithmetic over tokens, the same for every store"},
 	{Package: "internal/admission", May: []string{".", "limit"},
 		Why: "decides over several limits; keeps nothing"},
-	{Package: "internal/budget", May: []string{".", "limit", "llm", "price"},
+	{Package: "internal/budget", May: []string{".", "limit", "llm", "price", "internal/wire"},
 		Why: "decides over budgets; keeps nothing"},
 	{Package: "internal/ledger", May: []string{".", "llm", "price", "internal/wire"},
 		Why: "sums the ledger; keeps nothing"},

@@ -17,6 +17,7 @@ type Table struct {
 
 	budgets map[string]*Budget // by name
 	of      map[target][]*Budget
+	swept   time.Time // the day in which Sweep has looked
 }
 
 // Part names an account: whose part of which budget it is.
@@ -143,9 +144,8 @@ func (t *Table) Check(settings []pawl.Setting) error {
 			return fmt.Errorf("budget %s: %w", s.Budget, pawl.ErrNoBudget)
 		case s.Remove:
 		case s.Raise:
-			b := raised(old, s.Budget)
-			if err := b.Validate(); err != nil {
-				return err
+			if err := old.checkRaise(s.Budget); err != nil {
+				return fmt.Errorf("pawl: raise budget %s: %w", s.Budget, err)
 			}
 		default:
 			if err := s.Budget.Validate(); err != nil {
@@ -192,6 +192,26 @@ func (t *Table) Configure(now time.Time, s *pawl.Setting) {
 	}
 }
 
+// checkRaise returns what is wrong with caps that are to be added. A cap that is not there
+// would be less than before, not more.
+func (b *Budget) checkRaise(by *pawl.Budget) error {
+	for _, c := range [...]struct {
+		name    string
+		has, by int64
+	}{
+		{"tokens", b.Tokens, by.Tokens}, {"money", int64(b.Money), int64(by.Money)}, {"calls", b.Calls, by.Calls}, {"repeats", int64(b.Repeats), int64(by.Repeats)},
+	} {
+		switch {
+		case c.by < 0:
+			return fmt.Errorf("%s is below 0; want more than 0 to raise it, or 0 to leave it; SetBudget lowers", c.name)
+		case c.by > 0 && c.has == 0:
+			return fmt.Errorf("it has no cap of %s; SetBudget sets one", c.name)
+		}
+	}
+	sum := raised(b, by)
+	return sum.Validate()
+}
+
 func raised(old *Budget, by *pawl.Budget) pawl.Budget {
 	b := old.Budget
 	b.Tokens += by.Tokens
@@ -230,6 +250,35 @@ func (t *Table) drop(b *Budget, account string) {
 		*a = Account{Reserved: a.Reserved, Since: a.Since, Gone: true}
 	}
 	t.touch(Part{b.name, account}.key())
+}
+
+// Knows reports whether there is a budget of a run, or an account.
+func (t *Table) Knows(run pawl.ID) bool {
+	if !t.Any() {
+		return false
+	}
+	id := run.String()
+	return len(t.of[target{pawl.OfRun, id}]) > 0 ||
+		slices.ContainsFunc(t.of[target{pawl.OfRun, ""}], func(b *Budget) bool { return b.accounts[id] != nil })
+}
+
+// Sweep removes, once in a day, accounts of which nothing is spent in the present period.
+func (t *Table) Sweep(now time.Time) {
+	day := pawl.PerDay.Start(now)
+	if !t.Any() || t.swept.Equal(day) {
+		return
+	}
+	t.swept = day
+	for _, b := range t.budgets {
+		if b.Per == pawl.ForGood || b.Removed {
+			continue
+		}
+		for account, a := range b.accounts {
+			if a.Reserved == (pawl.Spent{}) && (a.Spent == (pawl.Spent{}) || !a.Since.Equal(b.Per.Start(now))) {
+				t.drop(b, account)
+			}
+		}
+	}
 }
 
 // Forget removes what there is of a run.

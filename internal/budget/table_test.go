@@ -70,7 +70,9 @@ func (m *model) configure(t *rapid.T) {
 	old := m.budgets[name]
 	err := m.table.Check([]pawl.Setting{s})
 	nothing := s.Budget.Tokens == 0 && s.Budget.Calls == 0 && s.Budget.Money == 0
-	if bad := s.Raise && old == nil || !s.Raise && !s.Remove && nothing; bad != (err != nil) {
+	less := s.Raise && old != nil && !s.Remove && // than no cap
+		(s.Budget.Tokens > 0 && old.Tokens == 0 || s.Budget.Calls > 0 && old.Calls == 0 || s.Budget.Money > 0 && old.Money == 0)
+	if bad := s.Raise && old == nil || less || !s.Raise && !s.Remove && nothing; bad != (err != nil) {
 		t.Fatalf("Check of %+v = %v; want an error: %v", s, err, bad)
 	}
 	if err != nil {

@@ -60,15 +60,14 @@ func (t *Table) find(now time.Time, a *Ask) []found {
 		if k.scope == pawl.OfUser && k.name == "" {
 			continue // nobody was named
 		}
-		own := t.of[k]
-		for _, b := range own {
+		for _, b := range t.of[k] {
 			all = append(all, b.open(now, k.name))
 		}
 		if k.name == "" {
 			continue
 		}
 		for _, b := range t.of[target{k.scope, ""}] {
-			if !slices.ContainsFunc(own, func(o *Budget) bool { return o.Per == b.Per }) {
+			if !t.isNamed(b, k.name) {
 				all = append(all, b.open(now, k.name))
 			}
 		}
@@ -201,7 +200,7 @@ func (f *found) warn() string {
 		return ""
 	}
 	f.Warned = true
-	return fmt.Sprintf("budget %s: %.0f %% of it are used", f.of(), math.Floor(100*share))
+	return fmt.Sprintf("budget %s: %.0f %% of it are used or reserved", f.of(), math.Floor(100*share))
 }
 
 // Ended is a call that had taken something, and has ended.
@@ -247,5 +246,11 @@ func (t *Table) leave(f *found) {
 // Stops reports whether a budget still does not let a call go that it has stopped.
 func (t *Table) Stops(now time.Time, s *pawl.Stop) bool {
 	b := t.there(s.Budget)
-	return b != nil && b.Version == s.Version && (s.Until.IsZero() || now.Before(s.Until))
+	return b != nil && b.Version == s.Version && (s.Until.IsZero() || now.Before(s.Until)) &&
+		(b.Name != "" || !t.isNamed(b, s.Account))
+}
+
+// isNamed reports whether there is a budget by name in place of one for each.
+func (t *Table) isNamed(b *Budget, account string) bool {
+	return account != "" && slices.ContainsFunc(t.of[target{b.Scope, account}], func(o *Budget) bool { return o.Per == b.Per })
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 // repeated until it is acknowledged, as identical tasks join.
 type adding struct {
 	client *pawl.Client
-	limits []string // that documents are spread over; none for the default one
 
 	mu     sync.Mutex
 	acked  map[int][]promise // by document
@@ -87,19 +85,10 @@ func (o order) times() int {
 	return 1
 }
 
-// options are how a document is added.
-func (o order) options(limits []string) []pawl.Option {
-	all := []pawl.Option{pawl.User(o.User), o.Priority}
-	if n := len(limits); n > 0 {
-		all = append(all, pawl.Limit(limits[o.Number%n]), pawl.Queue(fmt.Sprint("queue-", o.Number%3)))
-	}
-	return all
-}
-
 // add adds one document once, however often it must try.
 func (a *adding) add(ctx context.Context, o order) {
 	for try := 1; ctx.Err() == nil; try++ {
-		run, err := digest.Add(ctx, a.client, o.document, o.options(a.limits)...)
+		run, err := digest.Add(ctx, a.client, o.document, pawl.User(o.User), o.Priority)
 		a.mu.Lock()
 		if err != nil {
 			a.failed, a.last = a.failed+1, err

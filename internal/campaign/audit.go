@@ -73,7 +73,7 @@ func newAuditor(p plan) *auditor {
 	a := &auditor{asked: map[uint64]inquiry{}}
 	a.campaign = &campaign{plan: p, sim: worstDay(p.Seed), about: a.note, job: worker.Job{Kind: auditKind, Places: auditPlaces}}
 	for i := range accounts {
-		a.job.Limits = append(a.job.Limits, fmt.Sprint("account-", i))
+		a.job.Limits = append(a.job.Limits, accountOf(i))
 	}
 	return a
 }
@@ -81,6 +81,9 @@ func newAuditor(p plan) *auditor {
 // accounts is how many limits documents are spread over: while one is closed the
 // others go on.
 const accounts = 16
+
+// accountOf returns the limit of all calls about a document.
+func accountOf(number int) string { return fmt.Sprint("account-", number%accounts) }
 
 // note writes down what a body asks.
 func (a *auditor) note(c *llmsim.Call) (number int, ok bool) {
@@ -122,7 +125,7 @@ func audited(url string) asker {
 		openai.New(openai.Config{Model: "sim-1", BaseURL: url + "/v1", MaxTokens: 150, StreamOver: 1}),
 	}
 	return func(task pawl.ID, number, n int) question {
-		return question{models[number%len(models)], fmt.Sprintf(auditPrompt, number, task, n), []pawl.AskOption{pawl.System(manual)}}
+		return question{pawl.Through(accountOf(number), models[number%len(models)]), fmt.Sprintf(auditPrompt, number, task, n), []pawl.AskOption{pawl.System(manual)}}
 	}
 }
 

@@ -42,7 +42,7 @@ func TestRedisLedgerIsTheProviders(t *testing.T)    { agrees(t, "redis") }
 // it, and then it was answered.
 func goodBooks() *books {
 	row := &pawl.TaskRow{
-		ID: pawl.NewID(), State: pawl.Succeeded, Operation: "read", Queue: "q", User: "ann", Limit: "account", Attempt: 4,
+		ID: pawl.NewID(), State: pawl.Succeeded, Operation: "read", Queue: "q", User: "ann", Attempt: 4, Input: []byte(`{"Number":7}`),
 		Attempts: []pawl.Attempt{
 			{Number: 1, Class: llm.Ambiguous, Calls: 1, Unknown: 1}, {Number: 2, Class: llm.Throttled, Calls: 2},
 			{Number: 3, Class: pawl.Lost, Unknown: 1}, {Number: 4, Calls: 1},
@@ -67,7 +67,7 @@ func goodBooks() *books {
 	record(2, 2, llmsim.Record{Fault: llmsim.RateLimited, Status: 429})
 	record(2, 4, llmsim.Record{Status: 200, Billed: true, Delivered: true, Usage: used[1]})
 	enter := func(question, attempt int, e pawl.Entry) {
-		e.At, e.Task, e.Run, e.Operation, e.Queue, e.User, e.Limit, e.Model = noon, row.ID, row.Run, row.Operation, row.Queue, row.User, row.Limit, model
+		e.At, e.Task, e.Run, e.Operation, e.Queue, e.User, e.Limit, e.Model = noon, row.ID, row.Run, row.Operation, row.Queue, row.User, accountOf(7), model
 		e.Key, e.Attempt, e.Calls = fmt.Sprintf("ask:%d#1/%d", question, attempt), attempt, max(e.Calls, 1)
 		if e.Usage != (llm.Usage{}) {
 			e.Cost, e.Currency = rates.Cost(e.Usage), prices.Currency

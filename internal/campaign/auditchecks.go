@@ -141,10 +141,7 @@ func (k *books) checkCall(b *breaches, c *auditedCall, s *auditSums) {
 	c.checkAgain(b)
 	for _, e := range c.entries {
 		k.checkMoney(b, c, &e)
-		r := c.row
-		if e.Run != r.Run || e.Operation != r.Operation || e.Queue != r.Queue || e.User != r.User || e.Limit != r.Limit || e.Calls != 1 {
-			b.add(otherLabels, "%v: %+v is of a task of operation %s, queue %s, user %s and limit %s", c, e, r.Operation, r.Queue, r.User, r.Limit)
-		}
+		c.checkLabels(b, &e)
 	}
 	s.add(c)
 }
@@ -285,6 +282,16 @@ func (k *books) checkMoney(b *breaches, c *auditedCall, e *pawl.Entry) {
 	}
 	if (e.Kind == pawl.EntryUnknown) != (e.Usage.Total() > 0 && e.Kind != pawl.EntryAnswered) {
 		b.add(otherTokens, "%v: an entry that is %s has %+v; want what is expected of one that is unknown, and nothing of others", c, e.Kind, e.Usage)
+	}
+}
+
+// checkLabels compares what an entry is sorted by with its task.
+func (c *auditedCall) checkLabels(b *breaches, e *pawl.Entry) {
+	r := c.row
+	number, err := numberIn(r)
+	through := accountOf(number)
+	if err != nil || e.Run != r.Run || e.Operation != r.Operation || e.Queue != r.Queue || e.User != r.User || e.Limit != through || e.Calls != 1 {
+		b.add(otherLabels, "%v: %+v is of a task of operation %s, queue %s and user %s, and went through %s: %v", c, e, r.Operation, r.Queue, r.User, through, err)
 	}
 }
 

@@ -112,6 +112,9 @@ func (k *books) checkSavings(b *breaches, s *auditSums) {
 			want = k.stored(r, e.Attempt)
 			s.spared = s.spared.Plus(want)
 		}
+		if e.Cost != 0 && e.Currency != k.prices.Currency {
+			b.add(otherSaving, "%s of %s cost %v %q; want it in %s", e.Kind, e.Task, e.Cost, e.Currency, k.prices.Currency)
+		}
 		if got := (pawl.Sum{Calls: e.Calls, Usage: e.Usage, Cost: e.Cost}); got != want {
 			b.add(otherSaving, "%s of attempt %d of %s: %+v; want %+v", e.Kind, e.Attempt, e.Task, got, want)
 		}
@@ -129,16 +132,25 @@ func (k *books) checkSavings(b *breaches, s *auditSums) {
 	}
 }
 
-// used returns what the tasks of a run have used, and how many calls they sent.
+// used returns what the tasks of a run have used, and how many calls they sent. The
+// record of an attempt that lost its worker has the tokens of its calls, and not their
+// price.
 func (k *books) used(run []*pawl.TaskRow) (s pawl.Sum) {
 	for _, r := range run {
-		stored := k.stored(r, r.Attempt+1)
-		s.Usage, s.Cost = s.Usage.Add(stored.Usage), s.Cost+stored.Cost
 		for _, a := range r.Attempts {
 			s.Calls += int64(a.Calls)
+			stored := k.stored(r, a.Number+1).Plus(minusSum(k.stored(r, a.Number)))
+			s.Usage = s.Usage.Add(stored.Usage)
+			if a.Class != pawl.Lost && a.Class != pawl.Poisoned {
+				s.Cost += stored.Cost
+			}
 		}
 	}
 	return s
+}
+
+func minusSum(s pawl.Sum) pawl.Sum {
+	return pawl.Sum{Calls: -s.Calls, Usage: minus(s.Usage), Cost: -s.Cost}
 }
 
 // stored returns what the answers cost that attempts before the given one have stored.

@@ -164,7 +164,7 @@ func (c *campaign) carryOut(ctx context.Context) (r *report, err error) {
 	if err := crew.settled(ctx); err != nil {
 		return nil, err
 	}
-	adds := &adding{client: c.client, acked: map[int][]promise{}, limits: c.job.Limits}
+	adds := &adding{client: c.client, acked: map[int][]promise{}}
 	trouble := func() error { return c.havoc(ctx, crew) }
 	if c.Disk.Room > 0 {
 		trouble = func() error { return c.flood(ctx, crew, adds) }

@@ -63,9 +63,9 @@ func TestBudgetStops(t *testing.T) {
 	w.until("ann", pawl.Blocked)
 	const numbers = "budget user/* per day of ann: 2 of 2 calls are spent, and the call needs 1"
 	id := w.id("ann")
-	w.well("why "+id, id+"  blocked", "why          "+numbers[:56], "starts       likely", "pawl budgets raise 'user/* per day' with")
+	w.well("why "+id, id+"  blocked", "why          "+numbers[:56], "starts       likely", "pawl budgets raise 'user/* per day' --calls N has")
 	w.well("tasks --state blocked", id, "\n  "+numbers)
-	w.well("show "+id, "waits        for "+numbers[:56], "→            pawl budgets raise 'user/* per day' has it go on")
+	w.well("show "+id, "waits        for "+numbers[:56], "→            pawl budgets raise 'user/* per day' --calls N has")
 	w.well("run "+id, "blocked", "waits for "+numbers, "→ pawl budgets raise 'user/* per day'")
 	w.well("runs", id, "\n  "+numbers)
 	if why := decoded[pawl.Why](w.ward, "why "+id); why.Gate != pawl.HinderedBudget || why.Budget != "user/* per day" || why.Until.IsZero() {
@@ -154,8 +154,9 @@ func TestBudgetsSet(t *testing.T) {
 			t.Errorf("%s: the budget is %+v; want %+v", c.flags, got, want)
 		}
 	}
+	w.well("budgets set run/* --tokens 10 --calls 20")
 	w.well("budgets raise run/* --tokens 5 --money 0.01 --calls 6 --repeats 1 --warn 1")
-	if got, want := w.budget("run/*"), (pawl.Budget{Scope: pawl.OfRun, Tokens: 5, Money: 2_510_000_000, Calls: 6, Repeats: 5, Warn: 1}); got != want {
+	if got, want := w.budget("run/*"), (pawl.Budget{Scope: pawl.OfRun, Tokens: 15, Money: 2_510_000_000, Calls: 26, Repeats: 5, Warn: 1}); got != want {
 		t.Errorf("the budget is %+v; want %+v", got, want)
 	}
 	for _, name := range []string{"all --per day", "queue/desk", "operation/* --per month", "user/a/b", "run/" + pawl.NewID().String()} {
@@ -194,6 +195,7 @@ func TestBudgetsRefuse(t *testing.T) {
 	} {
 		w.refused("budgets "+command, exitUsage, says)
 	}
+	w.refused("budgets raise user/* --per day --calls 1", exitFailed, "it has no cap of calls")
 	a := w.pawl("budgets", "set", "user/* per day", "--per", "month", "--tokens", "1")
 	if a.code != exitUsage || !strings.Contains(a.err, `the budget is named "user/* per day", and --per is month; want one of them`) {
 		t.Errorf("exit code %d, stderr %q; want both periods", a.code, a.err)

@@ -51,7 +51,19 @@ func budgetHint(r *pawl.TaskRow) string {
 	if stopped(r) == "" {
 		return ""
 	}
-	return "→ pawl budgets raise " + shellWord(waitOf(r).Budget) + " has it go on"
+	return "→ pawl budgets raise " + shellWord(waitOf(r).Budget) + " " + capFlag(stopped(r)) + " has it go on"
+}
+
+// capFlag returns the flag for the cap that a budget's sentence says is used up.
+func capFlag(why string) string {
+	for _, f := range [][2]string{
+		{"the same state of a conversation", "--repeats N"}, {" calls are spent", "--calls N"}, {" tokens are spent", "--tokens N"},
+	} {
+		if strings.Contains(why, f[0]) {
+			return f[1]
+		}
+	}
+	return "--money X"
 }
 
 // signalHint says how a task gets the signal that it waits for; "" if it waits for none.

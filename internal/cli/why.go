@@ -144,7 +144,7 @@ func (p *page) starts(w *pawl.Why) string {
 var remedies = map[pawl.Hindrance]string{
 	pawl.HinderedRunning:    "pawl show {id} has its attempts, and the steps that it has stored",
 	pawl.HinderedDependency: "pawl run {id} has what it waits for",
-	pawl.HinderedBudget:     "pawl budgets raise {budget} with --tokens, --money or --calls has it go on; pawl budgets has all of them",
+	pawl.HinderedBudget:     "pawl budgets raise {budget} {cap} has it go on; pawl budgets has all of them",
 	pawl.HinderedDone:       "pawl show {id} has all that is known of it",
 	pawl.HinderedQueue:      "pawl queues resume {queue} ends the pause",
 	pawl.HinderedWorker:     "start a worker with a handler for it; pawl workers lists those that are alive",
@@ -153,5 +153,5 @@ var remedies = map[pawl.Hindrance]string{
 }
 
 func remedy(w *pawl.Why) string {
-	return strings.NewReplacer("{limit}", w.Limit, "{queue}", w.Queue, "{budget}", shellWord(w.Budget), "{id}", w.Task.String()).Replace(remedies[w.Gate])
+	return strings.NewReplacer("{limit}", w.Limit, "{queue}", w.Queue, "{budget}", shellWord(w.Budget), "{cap}", capFlag(w.Reason), "{id}", w.Task.String()).Replace(remedies[w.Gate])
 }

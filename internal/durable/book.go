@@ -26,6 +26,9 @@ type Book struct {
 	byRank  [3][]*line // all of a priority, highest priority first, by queue and limit
 	table   admission.Table
 	budgets budget.Table
+
+	forgotten []pawl.ID // runs with budgets of which a task was removed
+
 	ledger  ledgerState
 	queues  map[string]*queue
 	workers map[string]*worker

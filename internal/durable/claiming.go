@@ -57,6 +57,7 @@ func (b *Book) claim(now time.Time, ask *pawl.Claim, most int, heads func([]Head
 		b.turned.Claims++
 		b.touch(b.turned)
 	}
+	b.budgets.Sweep(now)
 	for _, k := range b.table.Sweep(now) {
 		page := ceilingPage{of: k}.key()
 		delete(b.dirty, page)

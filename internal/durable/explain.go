@@ -50,7 +50,7 @@ func readBook(v View) (*Book, error) {
 	for i := range read.Posts {
 		b.enter(&read.Posts[i])
 	}
-	return b, nil
+	return b, b.forgetRuns(v)
 }
 
 func (b *Book) explain(v View, now time.Time, r *Record) (pawl.Standing, error) {

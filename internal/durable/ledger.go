@@ -32,10 +32,12 @@ func (a *act) saved(r *Record, f *pawl.Finish) {
 	}
 }
 
-// forget posts that a run is removed.
+// forget posts that a task of a run is removed.
 func (a *act) forget(run pawl.ID) {
 	if last := len(a.w.Posts) - 1; last >= 0 && len(a.w.Posts[last].Forget) > 0 {
-		a.w.Posts[last].Forget = append(a.w.Posts[last].Forget, run)
+		if runs := &a.w.Posts[last].Forget; (*runs)[len(*runs)-1] != run {
+			*runs = append(*runs, run)
+		}
 		return
 	}
 	a.post(Post{Forget: []pawl.ID{run}})
@@ -130,7 +132,7 @@ func (a *act) mergeTails(h ledger.Hour) error {
 	if err != nil {
 		return err
 	}
-	sums := ledger.Sums{}
+	sums, known := ledger.Sums{}, runs{}
 	var log, open []byte
 	for i := range pages {
 		value, err := Unpack(pages[i].Value)
@@ -144,7 +146,7 @@ func (a *act) mergeTails(h ledger.Hour) error {
 			continue
 		}
 		var left []byte
-		if log, left, err = a.closeEntries(log, value, sums); err != nil {
+		if log, left, err = a.closeEntries(log, value, sums, known); err != nil {
 			return err
 		}
 		open = append(open, left...)
@@ -168,13 +170,13 @@ func (a *act) mergeTails(h ledger.Hour) error {
 
 // closeEntries adds packed entries to a log and to sums, each open one with what it has
 // saved. It returns the log, and those that are open still.
-func (a *act) closeEntries(log, packed []byte, sums ledger.Sums) (closed, left []byte, err error) {
+func (a *act) closeEntries(log, packed []byte, sums ledger.Sums, known runs) (closed, left []byte, err error) {
 	for e, err := range ledger.Unpack(packed) {
 		if err != nil {
 			return nil, nil, err
 		}
 		if ledger.IsOpen(e) {
-			rows, err := runOf(a.Tx, e.Run)
+			rows, err := known.of(a.Tx, e.Run)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -192,10 +194,19 @@ func (a *act) closeEntries(log, packed []byte, sums ledger.Sums) (closed, left [
 	return log, left, nil
 }
 
-// runOf returns the tasks of a run.
-func runOf(v View, run pawl.ID) ([]*pawl.TaskRow, error) {
+// runs is the tasks of runs that were read: many may have joined the same one.
+type runs map[pawl.ID][]*pawl.TaskRow
+
+func (r runs) of(v View, run pawl.ID) ([]*pawl.TaskRow, error) {
+	if rows, known := r[run]; known {
+		return rows, nil
+	}
 	found, err := v.Find(pawl.Filter{Run: run}, time.Time{})
-	return rowsOf(found), err
+	if err != nil {
+		return nil, err
+	}
+	r[run] = rowsOf(found)
+	return r[run], nil
 }
 
 // oldestLog returns the first hour whose single entries are kept.

@@ -31,11 +31,29 @@ func (b *Book) enter(p *Post) {
 		b.budgets.Settle(p.At, p.Spend)
 	}
 	for _, run := range p.Forget {
-		b.budgets.Forget(run)
+		if b.budgets.Knows(run) {
+			b.forgotten = append(b.forgotten, run)
+		}
 	}
 	if len(p.Entries) > 0 {
 		b.enterLedger(p.At, p.Entries)
 	}
+}
+
+// forgetRuns drops what there is of runs of which a task was removed, if it was the last
+// one. Few runs have budgets.
+func (b *Book) forgetRuns(v View) error {
+	for _, run := range b.forgotten {
+		left, err := v.Find(pawl.Filter{Run: run, Max: 1, Bare: true}, time.Time{})
+		if err != nil {
+			return err
+		}
+		if len(left) == 0 {
+			b.budgets.Forget(run)
+		}
+	}
+	b.forgotten = nil
+	return nil
 }
 
 func asks(t *Record, r *pawl.Reservation) *admission.Ask {

@@ -19,7 +19,7 @@ type Post struct {
 	Settle  *admission.Ended  `json:"settle,omitempty"`
 	Spend   *budget.Ended     `json:"spend,omitempty"`
 	Budget  *pawl.Budget      `json:"budget,omitempty"`  // of a run that has begun
-	Forget  []pawl.ID         `json:"forget,omitempty"`  // runs that are removed
+	Forget  []pawl.ID         `json:"forget,omitempty"`  // runs of which tasks were removed
 	Entries []byte            `json:"entries,omitempty"` // of the ledger, packed
 }
 

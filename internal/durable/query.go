@@ -147,9 +147,7 @@ func (a *act) delete(r *Record) (bool, error) {
 		}
 	}
 	a.touch(r).deleted = true
-	if r.ID == r.Run {
-		a.forget(r.Run)
-	}
+	a.forget(r.Run)
 	if r.Links != nil && !r.Links.Near.IsZero() {
 		a.dropNear(r.Links.Near, r.Seq)
 	}

@@ -111,6 +111,9 @@ func (s *Store) open(ctx context.Context, now time.Time, f func(*act) error) err
 		for i := range read.Posts {
 			b.enter(&read.Posts[i])
 		}
+		if err := b.forgetRuns(tx); err != nil {
+			return nil, err
+		}
 		if err := f(a); err != nil {
 			return nil, err
 		}

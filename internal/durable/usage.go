@@ -94,12 +94,12 @@ type ledgerReader struct {
 	begun    bool
 	version  int64  // of the book, when the inbox was read
 	posts    []Post // with entries, of hours that were not read
-	runs     map[pawl.ID][]*pawl.TaskRow
+	runs     runs
 }
 
 func newLedgerReader(v View, f pawl.LedgerFilter) *ledgerReader {
 	from, to := ledger.Range(&f)
-	return &ledgerReader{View: v, from: from, to: to, next: from.Day(), runs: map[pawl.ID][]*pawl.TaskRow{}}
+	return &ledgerReader{View: v, from: from, to: to, next: from.Day(), runs: runs{}}
 }
 
 // more reports whether there is more to read.
@@ -206,12 +206,9 @@ func (r *ledgerReader) entries(h ledger.Hour, packed []byte) error {
 			return err
 		}
 		if ledger.IsOpen(e) {
-			rows, known := r.runs[e.Run]
-			if !known {
-				if rows, err = runOf(r.View, e.Run); err != nil {
-					return err
-				}
-				r.runs[e.Run] = rows
+			rows, err := r.runs.of(r.View, e.Run)
+			if err != nil {
+				return err
 			}
 			if ledger.Close(e, rows); ledger.IsOpen(e) {
 				continue

@@ -103,8 +103,9 @@ type reader struct {
 	texts map[string]string
 }
 
-func (r *reader) name() string {
-	b := r.Bytes()
+func (r *reader) name() string { return r.text(r.Bytes()) }
+
+func (r *reader) text(b []byte) string {
 	if s, ok := r.texts[string(b)]; ok {
 		return s
 	}

@@ -1,8 +1,6 @@
 package ledger
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -11,21 +9,29 @@ import (
 // Query sums what a filter selects by dimensions.
 type Query struct {
 	filter pawl.LedgerFilter
-	by     map[pawl.Dimension]bool
+	by     dimensions
 	sums   Sums
 }
 
+// dimensions says for each dimension whether it is one.
+type dimensions struct{ hour, day, month, operation, queue, user, limit, model, run bool }
+
 // NewQuery returns a query to which nothing was added.
 func NewQuery(f pawl.LedgerFilter, by []pawl.Dimension) *Query {
-	q := &Query{filter: f, by: map[pawl.Dimension]bool{}, sums: Sums{}}
-	for _, d := range by {
-		q.by[d] = true
+	q := &Query{filter: f, sums: Sums{}}
+	d := &q.by
+	all := map[pawl.Dimension]*bool{
+		pawl.ByHour: &d.hour, pawl.ByDay: &d.day, pawl.ByMonth: &d.month, pawl.ByOperation: &d.operation, pawl.ByQueue: &d.queue,
+		pawl.ByUser: &d.user, pawl.ByLimit: &d.limit, pawl.ByModel: &d.model, pawl.ByRun: &d.run,
+	}
+	for _, dimension := range by {
+		*all[dimension] = true // Check knows them all
 	}
 	return q
 }
 
 // NeedsEntries reports whether sums do not answer the query.
-func (q *Query) NeedsEntries() bool { return q.by[pawl.ByRun] || !q.filter.Run.IsZero() }
+func (q *Query) NeedsEntries() bool { return q.by.run || !q.filter.Run.IsZero() }
 
 // Add adds an entry of an hour, if the filter selects it.
 func (q *Query) Add(h Hour, e *pawl.Entry) {
@@ -34,7 +40,7 @@ func (q *Query) Add(h Hour, e *pawl.Entry) {
 	}
 	k := keyOf(e)
 	k.Run = e.Run
-	q.sums.at(q.key(h, k)).add(e)
+	q.sums.at(q.key(q.from(h), &k)).add(e)
 }
 
 // AddEntries adds packed entries of an hour.
@@ -50,28 +56,29 @@ func (q *Query) AddEntries(h Hour, packed []byte) error {
 
 // AddSums adds packed sums of an hour, or of a day by its first one.
 func (q *Query) AddSums(h Hour, packed []byte) error {
-	return q.sums.mergeInto(packed, &q.filter, func(k pawl.UsageKey) pawl.UsageKey { return q.key(h, k) })
+	from := q.from(h)
+	return q.sums.mergeInto(packed, &q.filter, func(k *pawl.UsageKey) pawl.UsageKey { return q.key(from, k) })
 }
 
 // key returns the key with nothing but what is asked for.
-func (q *Query) key(h Hour, k pawl.UsageKey) pawl.UsageKey {
-	out := pawl.UsageKey{From: q.from(h), Currency: k.Currency}
-	if q.by[pawl.ByOperation] {
+func (q *Query) key(from time.Time, k *pawl.UsageKey) pawl.UsageKey {
+	out := pawl.UsageKey{From: from, Currency: k.Currency}
+	if q.by.operation {
 		out.Operation = k.Operation
 	}
-	if q.by[pawl.ByQueue] {
+	if q.by.queue {
 		out.Queue = k.Queue
 	}
-	if q.by[pawl.ByUser] {
+	if q.by.user {
 		out.User = k.User
 	}
-	if q.by[pawl.ByLimit] {
+	if q.by.limit {
 		out.Limit = k.Limit
 	}
-	if q.by[pawl.ByModel] {
+	if q.by.model {
 		out.Model = k.Model
 	}
-	if q.by[pawl.ByRun] {
+	if q.by.run {
 		out.Run = k.Run
 	}
 	return out
@@ -79,11 +86,11 @@ func (q *Query) key(h Hour, k pawl.UsageKey) pawl.UsageKey {
 
 func (q *Query) from(h Hour) time.Time {
 	switch {
-	case q.by[pawl.ByHour]:
+	case q.by.hour:
 		return h.Start()
-	case q.by[pawl.ByDay]:
+	case q.by.day:
 		return h.Day().Start()
-	case q.by[pawl.ByMonth]:
+	case q.by.month:
 		y, m, _ := h.Start().Date()
 		return time.Date(y, m, 1, 0, 0, 0, 0, time.UTC)
 	}
@@ -93,11 +100,9 @@ func (q *Query) from(h Hour) time.Time {
 // Rows returns the answer.
 func (q *Query) Rows() []pawl.UsageRow {
 	rows := make([]pawl.UsageRow, 0, len(q.sums))
-	for _, k := range slices.SortedFunc(maps.Keys(q.sums), compareKeys) {
-		r := q.sums[k]
-		maps.DeleteFunc(r.Sums, func(_ pawl.EntryKind, s pawl.Sum) bool { return s == pawl.Sum{} })
-		if len(r.Sums) > 0 {
-			rows = append(rows, r.UsageRow)
+	for _, r := range q.sums.sorted() {
+		if answer := r.answer(); len(answer.Sums) > 0 {
+			rows = append(rows, answer)
 		}
 	}
 	return rows

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/wire"
@@ -18,17 +19,20 @@ import (
 // From is zero.
 type Sums map[pawl.UsageKey]*row
 
-// row is a row of the answer, with what of its counts is which kind's.
+// row is a row of the answer, in less room: there are mostly one or two kinds.
 type row struct {
-	pawl.UsageRow
-	counts map[pawl.EntryKind]counts
+	key        pawl.UsageKey
+	unpriced   pawl.Sum
+	cacheSaved price.Money
+	kinds      []kindSum
 }
 
-// counts is how many calls of a kind are counted as Again and as Waited.
-type counts struct{ again, waited int64 }
-
-func newRow(k pawl.UsageKey) *row {
-	return &row{pawl.UsageRow{UsageKey: k, Sums: map[pawl.EntryKind]pawl.Sum{}}, map[pawl.EntryKind]counts{}}
+// kindSum is what entries of one kind amount to, with how many calls of them are
+// counted as Again and as Waited.
+type kindSum struct {
+	kind byte
+	pawl.Sum
+	again, waited int64
 }
 
 func keyOf(e *pawl.Entry) pawl.UsageKey {
@@ -59,51 +63,67 @@ func (s Sums) AddAll(packed []byte) error {
 func (s Sums) at(k pawl.UsageKey) *row {
 	r := s[k]
 	if r == nil {
-		r = newRow(k)
+		r = &row{key: k}
 		s[k] = r
 	}
 	return r
 }
 
 func (r *row) add(e *pawl.Entry) {
-	sum := pawl.Sum{Calls: e.Calls, Usage: e.Usage, Cost: e.Cost}
-	var c counts
+	one := kindSum{kind: kinds[e.Kind], Sum: pawl.Sum{Calls: e.Calls, Usage: e.Usage, Cost: e.Cost}}
 	if e.Again != "" {
-		c.again = 1
+		one.again = 1
 	}
 	if e.Waited > 0 {
-		c.waited = 1
+		one.waited = 1
 	}
-	r.count(e.Kind, sum, c)
+	r.count(&one)
 	if e.Kind != pawl.EntryAnswered {
 		return
 	}
-	r.CacheSaved += e.CacheSaved
+	r.cacheSaved += e.CacheSaved
 	if e.Currency == "" {
-		r.Unpriced = r.Unpriced.Plus(sum)
+		r.unpriced = r.unpriced.Plus(one.Sum)
 	}
 }
 
-func (r *row) count(kind pawl.EntryKind, s pawl.Sum, c counts) {
-	r.Sums[kind] = r.Sums[kind].Plus(s)
-	r.Again += c.again
-	r.Waited += c.waited
-	if was := r.counts[kind]; c != (counts{}) {
-		r.counts[kind] = counts{was.again + c.again, was.waited + c.waited}
+func (r *row) count(more *kindSum) {
+	for i := range r.kinds {
+		if k := &r.kinds[i]; k.kind == more.kind {
+			k.Sum = k.Plus(more.Sum)
+			k.again += more.again
+			k.waited += more.waited
+			return
+		}
 	}
+	r.kinds = append(r.kinds, *more)
 }
 
 // merge adds those kinds of another row that f is about.
 func (r *row) merge(other *row, f *pawl.LedgerFilter) {
-	for kind, sum := range other.Sums {
-		if wanted(f, kind) {
-			r.count(kind, sum, other.counts[kind])
+	for i := range other.kinds {
+		if k := &other.kinds[i]; wanted(f, kindNames[k.kind]) {
+			r.count(k)
 		}
 	}
 	if wanted(f, pawl.EntryAnswered) {
-		r.Unpriced = r.Unpriced.Plus(other.Unpriced)
-		r.CacheSaved += other.CacheSaved
+		r.unpriced = r.unpriced.Plus(other.unpriced)
+		r.cacheSaved += other.cacheSaved
 	}
+}
+
+// answer returns the row without the kinds that amount to nothing.
+func (r *row) answer() pawl.UsageRow {
+	out := pawl.UsageRow{UsageKey: r.key, Unpriced: r.unpriced, CacheSaved: r.cacheSaved, Sums: make(map[pawl.EntryKind]pawl.Sum, len(r.kinds))}
+	for i := range r.kinds {
+		k := &r.kinds[i]
+		out.Again += k.again
+		out.Waited += k.waited
+		if k.Sum != (pawl.Sum{}) {
+			out.Sums[kindNames[k.kind]] = k.Sum
+		}
+	}
+	return out
 }
 
 // IsOpen reports whether an entry is of a saving that is known only when the task
@@ -141,19 +161,19 @@ const sumsVersion = 1
 // Pack returns the sums as bytes.
 func (s Sums) Pack() []byte {
 	b := append(make([]byte, 0, 128*len(s)), sumsVersion)
-	for _, k := range slices.SortedFunc(maps.Keys(s), compareKeys) {
-		r := s[k]
+	for _, r := range s.sorted() {
+		k := &r.key
 		for _, name := range [...]string{k.Operation, k.Queue, k.User, k.Limit, k.Model, k.Currency} {
 			b = wire.AppendText(b, name)
 		}
-		b = wire.AppendInts(b, int64(r.CacheSaved))
-		b = appendSum(b, r.Unpriced)
-		b = binary.AppendUvarint(b, uint64(len(r.Sums)))
-		for _, kind := range pawl.EntryKinds() {
-			if sum, ok := r.Sums[kind]; ok {
-				b = appendSum(append(b, kinds[kind]), sum)
-				b = wire.AppendInts(b, r.counts[kind].again, r.counts[kind].waited)
-			}
+		b = wire.AppendInts(b, int64(r.cacheSaved))
+		b = appendSum(b, r.unpriced)
+		b = binary.AppendUvarint(b, uint64(len(r.kinds)))
+		slices.SortFunc(r.kinds, func(x, y kindSum) int { return cmp.Compare(x.kind, y.kind) })
+		for i := range r.kinds {
+			k := &r.kinds[i]
+			b = appendSum(append(b, k.kind), k.Sum)
+			b = wire.AppendInts(b, k.again, k.waited)
 		}
 	}
 	return b
@@ -167,23 +187,29 @@ var errSums = errors.New("not packed sums")
 
 // Merge adds packed sums.
 func (s Sums) Merge(packed []byte) error {
-	return s.mergeInto(packed, &pawl.LedgerFilter{}, func(k pawl.UsageKey) pawl.UsageKey { return k })
+	return s.mergeInto(packed, &pawl.LedgerFilter{}, func(k *pawl.UsageKey) pawl.UsageKey { return *k })
 }
 
-// mergeInto adds packed sums that f selects, each at the key that at says.
-func (s Sums) mergeInto(packed []byte, f *pawl.LedgerFilter, at func(pawl.UsageKey) pawl.UsageKey) error {
+// mergeInto adds packed sums that f selects, each at the key that at says. They are
+// sorted, so that many in a row have the same names, and often the same key.
+func (s Sums) mergeInto(packed []byte, f *pawl.LedgerFilter, at func(*pawl.UsageKey) pawl.UsageKey) error {
 	if len(packed) == 0 {
 		return nil
 	}
 	r := reader{Reader: wire.Reader{B: packed[1:], Bad: packed[0] != sumsVersion}, texts: map[string]string{}}
+	var read row
+	var into *row
 	for r.More() {
-		read := r.row()
-		if r.Bad {
+		if r.row(&read); r.Bad {
 			break
 		}
-		if selects(f, &read.UsageKey) {
-			s.at(at(read.UsageKey)).merge(read, f)
+		if !selects(f, &read.key) {
+			continue
 		}
+		if k := at(&read.key); into == nil || k != into.key {
+			into = s.at(k)
+		}
+		into.merge(&read, f)
 	}
 	if r.Bad {
 		return errSums
@@ -191,16 +217,19 @@ func (s Sums) mergeInto(packed []byte, f *pawl.LedgerFilter, at func(pawl.UsageK
 	return nil
 }
 
-func (r *reader) row() *row {
-	var k pawl.UsageKey
-	k.Operation, k.Queue, k.User, k.Limit, k.Model, k.Currency = r.name(), r.name(), r.name(), r.name(), r.name(), r.name()
-	row := newRow(k)
-	row.CacheSaved, row.Unpriced = price.Money(r.Int()), r.sum()
-	for n := r.Uint(); n > 0 && !r.Bad; n-- {
-		kind := r.kind()
-		row.count(kind, r.sum(), counts{r.Int(), r.Int()})
+// row reads over the row that was read before.
+func (r *reader) row(row *row) {
+	k := &row.key
+	for _, name := range [...]*string{&k.Operation, &k.Queue, &k.User, &k.Limit, &k.Model, &k.Currency} {
+		if b := r.Bytes(); string(b) != *name {
+			*name = r.text(b)
+		}
 	}
-	return row
+	row.cacheSaved, row.unpriced = price.Money(r.Int()), r.sum()
+	row.kinds = row.kinds[:0]
+	for n := r.Uint(); n > 0 && !r.Bad; n-- {
+		row.count(&kindSum{kind: kinds[r.kind()], Sum: r.sum(), again: r.Int(), waited: r.Int()})
+	}
 }
 
 func (r *reader) sum() pawl.Sum {
@@ -209,10 +238,24 @@ func (r *reader) sum() pawl.Sum {
 	return s
 }
 
-func compareKeys(a, b pawl.UsageKey) int {
-	return cmp.Or(a.From.Compare(b.From), cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.Queue, b.Queue),
-		cmp.Compare(a.User, b.User), cmp.Compare(a.Limit, b.Limit), cmp.Compare(a.Model, b.Model),
-		bytes.Compare(a.Run[:], b.Run[:]), cmp.Compare(a.Currency, b.Currency))
+// sorted returns the rows by their keys.
+func (s Sums) sorted() []*row {
+	return slices.SortedFunc(maps.Values(s), func(x, y *row) int { return compareKeys(&x.key, &y.key) })
+}
+
+// compareKeys compares no more than it must: many keys are sorted at a time.
+func compareKeys(a, b *pawl.UsageKey) int {
+	if c := a.From.Compare(b.From); c != 0 {
+		return c
+	}
+	for _, names := range [...][2]*string{
+		{&a.Operation, &b.Operation}, {&a.Queue, &b.Queue}, {&a.User, &b.User}, {&a.Limit, &b.Limit}, {&a.Model, &b.Model},
+	} {
+		if c := strings.Compare(*names[0], *names[1]); c != 0 {
+			return c
+		}
+	}
+	return cmp.Or(bytes.Compare(a.Run[:], b.Run[:]), strings.Compare(a.Currency, b.Currency))
 }
 
 func compare(a, b *pawl.Entry) int {
