@@ -18,6 +18,9 @@ type Table struct {
 	budgets map[string]*Budget // by name
 	of      map[target][]*Budget
 	swept   time.Time // the day in which Sweep has looked
+
+	found  []found // what find found last
+	looked *Ask    // for this call; nil if something has changed since
 }
 
 // Part names an account: whose part of which budget it is.
@@ -65,6 +68,7 @@ type target struct {
 
 // Set takes over a budget that is stored; nil removes it.
 func (t *Table) Set(name string, b *Budget) {
+	t.looked = nil
 	if old := t.budgets[name]; old != nil {
 		k := target{old.Scope, old.Name}
 		t.of[k] = slices.DeleteFunc(t.of[k], func(o *Budget) bool { return o == old })
@@ -97,6 +101,7 @@ func (t *Table) Set(name string, b *Budget) {
 
 // SetAccount takes over an account that is stored, of a budget that is; nil removes it.
 func (t *Table) SetAccount(k Part, a *Account) {
+	t.looked = nil
 	b := t.budgets[k.Budget]
 	switch {
 	case b == nil:
@@ -167,6 +172,7 @@ func (t *Table) there(name string) *Budget {
 // Configure makes a setting of a budget, which was checked. One that is set anew while
 // calls of the one before are under way has them reserved.
 func (t *Table) Configure(now time.Time, s *pawl.Setting) {
+	t.looked = nil
 	name := s.Budget.String()
 	old := t.budgets[name]
 	if s.Remove {
@@ -244,6 +250,7 @@ func (t *Table) remove(name string) {
 
 // drop removes an account, or leaves only what is reserved.
 func (t *Table) drop(b *Budget, account string) {
+	t.looked = nil
 	if a := b.accounts[account]; a.Reserved == (pawl.Spent{}) {
 		delete(b.accounts, account)
 	} else {

@@ -50,7 +50,10 @@ func (t *Table) find(now time.Time, a *Ask) []found {
 	if !t.Any() {
 		return nil
 	}
-	var all []found
+	if t.looked == a {
+		return t.found // a call is looked at, and then takes
+	}
+	all := t.found[:0]
 	for _, k := range [...]target{
 		{pawl.OfAll, ""}, {pawl.OfQueue, a.Queue}, {pawl.OfOperation, a.Operation}, {pawl.OfUser, a.User}, {pawl.OfRun, ""},
 	} {
@@ -60,18 +63,20 @@ func (t *Table) find(now time.Time, a *Ask) []found {
 		if k.scope == pawl.OfUser && k.name == "" {
 			continue // nobody was named
 		}
-		for _, b := range t.of[k] {
+		own := t.of[k]
+		for _, b := range own {
 			all = append(all, b.open(now, k.name))
 		}
 		if k.name == "" {
 			continue
 		}
 		for _, b := range t.of[target{k.scope, ""}] {
-			if !t.isNamed(b, k.name) {
+			if !slices.ContainsFunc(own, func(o *Budget) bool { return o.Per == b.Per }) {
 				all = append(all, b.open(now, k.name))
 			}
 		}
 	}
+	t.found, t.looked = all, a
 	return all
 }
 
@@ -92,7 +97,9 @@ func (b *Budget) open(now time.Time, name string) found {
 // Look says what becomes of a call, and takes nothing.
 func (t *Table) Look(now time.Time, a *Ask) Verdict {
 	var v Verdict
-	for _, f := range t.find(now, a) {
+	all := t.find(now, a)
+	for i := range all {
+		f := &all[i]
 		was := f.Stopped
 		stop, wait := f.verdict(now, a)
 		if f.Stopped != was {
@@ -173,9 +180,11 @@ func (t *Table) Take(now time.Time, a *Ask) (h Held, warn string) {
 	if len(all) == 0 {
 		return h, ""
 	}
+	t.looked = nil
 	var warns []string
 	h = Held{Needs: a.Needs, State: a.State, Accounts: make([]Part, len(all))}
-	for i, f := range all {
+	for i := range all {
+		f := &all[i]
 		f.Budget.accounts[f.part.Account] = f.Account
 		f.Reserved, f.Gone = f.Reserved.Plus(a.Needs), false
 		h.Accounts[i] = f.part
@@ -212,6 +221,7 @@ type Ended struct {
 
 // Settle hands back what a call has taken, in place of what it used.
 func (t *Table) Settle(now time.Time, e *Ended) {
+	t.looked = nil
 	for _, k := range e.Accounts {
 		b := t.budgets[k.Budget]
 		if b == nil || b.accounts[k.Account] == nil {

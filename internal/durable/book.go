@@ -37,6 +37,8 @@ type Book struct {
 	dirty  map[string]entry    // pages to write
 	marked admission.Key       // of the table's entry that was touched last; none after a write
 	gone   map[string]struct{} // pages to delete
+
+	spent map[budget.Key]struct{} // entries of budgets that have changed: a call touches each of them twice, and its page has one name
 }
 
 // entry is what a page holds.
@@ -64,9 +66,10 @@ type ceilingPage struct {
 func newBook() *Book {
 	b := &Book{
 		lines: map[lineKey]*line{}, queues: map[string]*queue{}, workers: map[string]*worker{},
-		stored: map[string]int64{}, dirty: map[string]entry{}, gone: map[string]struct{}{},
+		stored: map[string]int64{}, dirty: map[string]entry{}, gone: map[string]struct{}{}, spent: map[budget.Key]struct{}{},
 	}
-	b.table.Touched, b.budgets.Touched = b.touchTable, b.touchBudget
+	b.table.Touched = b.touchTable
+	b.budgets.Touched = func(k budget.Key) { b.spent[k] = struct{}{} }
 	return b
 }
 
@@ -106,7 +109,8 @@ type accountPage struct {
 func (p budgetPage) key() string  { return pageKey("budget", p.name) }
 func (p accountPage) key() string { return pageKey("account", p.of.Budget, p.of.Account) }
 
-// touchBudget notes that a budget or an account has changed, or has gone.
+// touchBudget has the page written of a budget or an account that has changed, or deleted
+// if it has gone.
 func (b *Book) touchBudget(k budget.Key) {
 	var page entry = budgetPage{name: k.Budget}
 	if k.IsAccount {
@@ -318,6 +322,9 @@ func unpackKey(parts []json.RawMessage, into ...any) error {
 
 // written returns the pages that have changed.
 func (b *Book) written() ([]Page, error) {
+	for k := range b.spent {
+		b.touchBudget(k)
+	}
 	pages := make([]Page, 0, len(b.dirty)+len(b.gone))
 	for _, key := range slices.Sorted(maps.Keys(b.dirty)) {
 		value, err := json.Marshal(b.dirty[key])
@@ -347,6 +354,7 @@ func (b *Book) kept(pages []Page, version int64) {
 	}
 	clear(b.dirty)
 	clear(b.gone)
+	clear(b.spent)
 	clear(b.ledger.tails)
 	b.marked = admission.Key{}
 }
