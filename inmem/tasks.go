@@ -328,6 +328,9 @@ func (s *Store) finish(now time.Time, f *pawl.Finish) error {
 // asItIs returns how an attempt ended, with what the store knows of it: which calls have
 // no outcome, and whether the budget that it would wait for was raised meanwhile.
 func (s *Store) asItIs(now time.Time, f *pawl.Finish, open []string) *pawl.Finish {
+	if len(open) == 0 && f.Attempt.Open == nil && (f.Park == nil || f.Park.Stop == nil) {
+		return f
+	}
 	is := *f
 	is.Attempt.Open = open
 	if is.Park != nil && is.Park.Stop != nil && !s.budgets.Stops(now, is.Park.Stop) {

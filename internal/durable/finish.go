@@ -101,6 +101,9 @@ func (a *act) finish(r *Record, f *pawl.Finish, follow *adder) (lost, err error)
 // asItIs returns how an attempt ended, with what the store knows of it: which calls have
 // no outcome, and whether the budget that it would wait for was raised meanwhile.
 func (a *act) asItIs(f *pawl.Finish, open []string) *pawl.Finish {
+	if len(open) == 0 && f.Attempt.Open == nil && (f.Park == nil || f.Park.Stop == nil) {
+		return f
+	}
 	is := *f
 	is.Attempt.Open = open
 	if is.Park != nil && is.Park.Stop != nil && !a.book.budgets.Stops(a.now, is.Park.Stop) {
