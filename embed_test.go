@@ -109,20 +109,7 @@ func TestARetryPaysForNoVectorsTwice(t *testing.T) {
 }
 
 func TestFailedEmbeddingsAreJudged(t *testing.T) {
-	tests := []struct {
-		fault   llmsim.Fault
-		class   llm.Class
-		used    bool
-		unknown int
-	}{
-		{llmsim.RateLimited, llm.Throttled, false, 0},
-		{llmsim.Overloaded, llm.Throttled, false, 0},
-		{llmsim.ServerError, llm.Ambiguous, true, 1},
-		{llmsim.ResetBefore, llm.NotSent, false, 0},
-		{llmsim.ResetAfter, llm.Ambiguous, true, 1},
-		{llmsim.CutStream, llm.Ambiguous, true, 1},
-	}
-	for _, test := range tests {
+	for _, test := range judgedFaults {
 		t.Run(string(test.fault), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				sim := llmsim.New(llmsim.Config{})
