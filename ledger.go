@@ -47,7 +47,7 @@ type EntryKind string
 // The kinds of entries of calls that were sent.
 const (
 	EntryAnswered EntryKind = "answered"
-	EntryFailed   EntryKind = "failed"  // answered with an error, or broken off: nothing of it is known to be billed
+	EntryFailed   EntryKind = "failed"  // answered with an error, of which nothing is known to be billed
 	EntryRefused  EntryKind = "refused" // the provider's limits were used up, or the account is blocked
 	EntryUnknown  EntryKind = "unknown" // no answer was stored: possibly billed
 )
