@@ -43,13 +43,16 @@ test: race-ready bin/services ## every test, with the race detector where there 
 services: bin/services ## private PostgreSQL, PgBouncer, Redis and Cluster until interrupted, for go test by hand
 	@bin/services run
 
+# A package's tests are built once for all its targets; what they find interesting is
+# kept where go test keeps it.
 fuzz: ## each fuzz target for FUZZTIME (60s)
-	@set -e; for dir in . $(NESTED); do (cd $$dir; \
-		list=$$($(GO) test -list '^Fuzz' ./...) || { echo "$$list"; exit 1; }; \
-		echo "$$list" | awk '/^Fuzz/ {f[n++] = $$1} /^ok/ {for (i = 0; i < n; i++) print $$2, f[i]; n = 0}' | \
-		while read -r pkg target; do \
+	@set -e; bin="$(CURDIR)/bin/fuzz.test"; found=$$($(GO) env GOCACHE)/fuzz; \
+	for dir in $$(grep -rl '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do (cd "$$dir"; \
+		pkg=$$($(GO) list .); $(GO) test -c -fuzz Fuzz -o "$$bin" .; \
+		for target in $$("$$bin" -test.list '^Fuzz'); do \
 			echo "== fuzz $$pkg $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1000x "$$pkg" </dev/null || exit 1; \
+			"$$bin" -test.run '^$$' -test.fuzz "^$$target\$$" -test.fuzztime $(FUZZTIME) -test.fuzzminimizetime 1000x \
+				-test.fuzzcachedir "$$found/$$pkg" </dev/null; \
 		done); \
 	done
 
