@@ -13,8 +13,8 @@ import (
 // book is the ledger. Its zero value is empty.
 type book struct {
 	hours map[ledger.Hour]*hour
-	days  map[ledger.Hour]ledger.Sums // of hours that are gone, by the day's first
-	open  []pawl.Entry                // what is not known of yet, how much it has saved
+	days  map[ledger.Hour]*ledger.Sums // of hours that are gone, by the day's first
+	open  []pawl.Entry                 // what is not known of yet, how much it has saved
 	swept ledger.Hour
 }
 
@@ -36,7 +36,7 @@ func (b *book) enter(e *pawl.Entry) {
 		if b.hours == nil {
 			b.hours = map[ledger.Hour]*hour{}
 		}
-		h = &hour{sums: ledger.Sums{}}
+		h = &hour{}
 		b.hours[at] = h
 	}
 	h.log = ledger.Pack(h.log, e)
@@ -75,10 +75,10 @@ func (b *book) sweep(now time.Time) {
 		}
 		if at < hours {
 			if b.days == nil {
-				b.days = map[ledger.Hour]ledger.Sums{}
+				b.days = map[ledger.Hour]*ledger.Sums{}
 			}
 			if b.days[at.Day()] == nil {
-				b.days[at.Day()] = ledger.Sums{}
+				b.days[at.Day()] = &ledger.Sums{}
 			}
 			_ = b.days[at.Day()].Merge(h.sums.Pack()) // it was packed just now
 			delete(b.hours, at)

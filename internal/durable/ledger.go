@@ -132,7 +132,7 @@ func (a *act) mergeTails(h ledger.Hour) error {
 	if err != nil {
 		return err
 	}
-	sums, known := ledger.Sums{}, runs{}
+	sums, known := &ledger.Sums{}, runs{}
 	var log, open []byte
 	for i := range pages {
 		value, err := Unpack(pages[i].Value)
@@ -170,7 +170,7 @@ func (a *act) mergeTails(h ledger.Hour) error {
 
 // closeEntries adds packed entries to a log and to sums, each open one with what it has
 // saved. It returns the log, and those that are open still.
-func (a *act) closeEntries(log, packed []byte, sums ledger.Sums, known runs) (closed, left []byte, err error) {
+func (a *act) closeEntries(log, packed []byte, sums *ledger.Sums, known runs) (closed, left []byte, err error) {
 	for e, err := range ledger.Unpack(packed) {
 		if err != nil {
 			return nil, nil, err
@@ -248,7 +248,7 @@ func (a *act) foldDay(day ledger.Hour) error {
 		}
 		h = next
 	}
-	sums := ledger.Sums{}
+	sums := &ledger.Sums{}
 	for _, p := range parts {
 		value, err := Unpack(p.Value)
 		if err != nil {

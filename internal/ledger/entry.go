@@ -194,13 +194,9 @@ func Find(entries []pawl.Entry, packed []byte, f *pawl.LedgerFilter) ([]pawl.Ent
 
 // Selects reports whether a filter selects an entry, of the hours that it is about.
 func Selects(f *pawl.LedgerFilter, e *pawl.Entry) bool {
-	k := keyOf(e)
-	return selects(f, &k) && (f.Run.IsZero() || f.Run == e.Run) && wanted(f, e.Kind)
-}
-
-func selects(f *pawl.LedgerFilter, k *pawl.UsageKey) bool {
-	return (f.Operation == "" || f.Operation == k.Operation) && (f.Queue == "" || f.Queue == k.Queue) &&
-		(f.User == "" || f.User == k.User) && (f.Limit == "" || f.Limit == k.Limit) && (f.Model == "" || f.Model == k.Model)
+	return (f.Operation == "" || f.Operation == e.Operation) && (f.Queue == "" || f.Queue == e.Queue) &&
+		(f.User == "" || f.User == e.User) && (f.Limit == "" || f.Limit == e.Limit) && (f.Model == "" || f.Model == e.Model) &&
+		(f.Run.IsZero() || f.Run == e.Run) && wanted(f, e.Kind)
 }
 
 func wanted(f *pawl.LedgerFilter, kind pawl.EntryKind) bool {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -9,38 +10,46 @@ import (
 // Query sums what a filter selects by dimensions.
 type Query struct {
 	filter pawl.LedgerFilter
-	by     dimensions
-	sums   Sums
+	by     fieldSet
+	time   pawl.Dimension // that From is the start of; "" for none
+	cells  cells
 }
-
-// dimensions says for each dimension whether it is one.
-type dimensions struct{ hour, day, month, operation, queue, user, limit, model, run bool }
 
 // NewQuery returns a query to which nothing was added.
 func NewQuery(f pawl.LedgerFilter, by []pawl.Dimension) *Query {
-	q := &Query{filter: f, sums: Sums{}}
-	d := &q.by
-	all := map[pawl.Dimension]*bool{
-		pawl.ByHour: &d.hour, pawl.ByDay: &d.day, pawl.ByMonth: &d.month, pawl.ByOperation: &d.operation, pawl.ByQueue: &d.queue,
-		pawl.ByUser: &d.user, pawl.ByLimit: &d.limit, pawl.ByModel: &d.model, pawl.ByRun: &d.run,
+	q := &Query{filter: f, by: fieldSet{fieldCurrency: true}}
+	for _, d := range by {
+		switch d {
+		case pawl.ByOperation:
+			q.by[fieldOperation] = true
+		case pawl.ByQueue:
+			q.by[fieldQueue] = true
+		case pawl.ByUser:
+			q.by[fieldUser] = true
+		case pawl.ByLimit:
+			q.by[fieldLimit] = true
+		case pawl.ByModel:
+			q.by[fieldModel] = true
+		case pawl.ByRun:
+			q.by[fieldRun] = true
+		}
 	}
-	for _, dimension := range by {
-		*all[dimension] = true // Check knows them all
+	for _, d := range [...]pawl.Dimension{pawl.ByMonth, pawl.ByDay, pawl.ByHour} {
+		if slices.Contains(by, d) {
+			q.time = d
+		}
 	}
 	return q
 }
 
 // NeedsEntries reports whether sums do not answer the query.
-func (q *Query) NeedsEntries() bool { return q.by.run || !q.filter.Run.IsZero() }
+func (q *Query) NeedsEntries() bool { return q.by[fieldRun] || !q.filter.Run.IsZero() }
 
 // Add adds an entry of an hour, if the filter selects it.
 func (q *Query) Add(h Hour, e *pawl.Entry) {
-	if !Selects(&q.filter, e) || IsOpen(e) {
-		return
+	if Selects(&q.filter, e) && !IsOpen(e) {
+		q.cells.addEntry(q.from(h), e, &q.by)
 	}
-	k := keyOf(e)
-	k.Run = e.Run
-	q.sums.at(q.key(q.from(h), &k)).add(e)
 }
 
 // AddEntries adds packed entries of an hour.
@@ -56,54 +65,48 @@ func (q *Query) AddEntries(h Hour, packed []byte) error {
 
 // AddSums adds packed sums of an hour, or of a day by its first one.
 func (q *Query) AddSums(h Hour, packed []byte) error {
-	from := q.from(h)
-	return q.sums.mergeInto(packed, &q.filter, func(k *pawl.UsageKey) pawl.UsageKey { return q.key(from, k) })
+	return q.cells.merge(q.from(h), packed, &q.filter, &q.by)
 }
 
-// key returns the key with nothing but what is asked for.
-func (q *Query) key(from time.Time, k *pawl.UsageKey) pawl.UsageKey {
-	out := pawl.UsageKey{From: from, Currency: k.Currency}
-	if q.by.operation {
-		out.Operation = k.Operation
-	}
-	if q.by.queue {
-		out.Queue = k.Queue
-	}
-	if q.by.user {
-		out.User = k.User
-	}
-	if q.by.limit {
-		out.Limit = k.Limit
-	}
-	if q.by.model {
-		out.Model = k.Model
-	}
-	if q.by.run {
-		out.Run = k.Run
-	}
-	return out
-}
-
-func (q *Query) from(h Hour) time.Time {
-	switch {
-	case q.by.hour:
-		return h.Start()
-	case q.by.day:
-		return h.Day().Start()
-	case q.by.month:
+// from returns the first hour of the time that h is in.
+func (q *Query) from(h Hour) Hour {
+	switch q.time {
+	case pawl.ByHour:
+		return h
+	case pawl.ByDay:
+		return h.Day()
+	case pawl.ByMonth:
 		y, m, _ := h.Start().Date()
-		return time.Date(y, m, 1, 0, 0, 0, 0, time.UTC)
+		return HourOf(time.Date(y, m, 1, 0, 0, 0, 0, time.UTC))
 	}
-	return time.Time{}
+	return 0
 }
 
 // Rows returns the answer.
 func (q *Query) Rows() []pawl.UsageRow {
-	rows := make([]pawl.UsageRow, 0, len(q.sums))
-	for _, r := range q.sums.sorted() {
-		if answer := r.answer(); len(answer.Sums) > 0 {
-			rows = append(rows, answer)
+	rows := make([]pawl.UsageRow, 0, len(q.cells.all))
+	for cells := range q.cells.rows {
+		row := pawl.UsageRow{UsageKey: q.cells.usageKey(cells[0])}
+		if q.time != "" {
+			row.From = Hour(cells[0].key[fieldFrom]).Start()
+		}
+		if addCells(&row, cells); len(row.Sums) > 0 {
+			rows = append(rows, row)
 		}
 	}
 	return rows
+}
+
+// addCells adds the cells of a row, without the kinds that amount to nothing.
+func addCells(row *pawl.UsageRow, cells []*cell) {
+	row.Sums = make(map[pawl.EntryKind]pawl.Sum, len(cells))
+	for _, c := range cells {
+		if c.Sum != (pawl.Sum{}) {
+			row.Sums[c.kind()] = c.Sum
+		}
+		row.Unpriced = row.Unpriced.Plus(c.unpriced(row.Currency))
+		row.Again += c.again
+		row.Waited += c.waited
+		row.CacheSaved += c.cacheSaved
+	}
 }

@@ -160,7 +160,7 @@ func TestQueriesInAnySplit(t *testing.T) {
 			f.Run = pawl.ID{1}
 		}
 		q := ledger.NewQuery(f, by)
-		hours := map[ledger.Hour]ledger.Sums{}
+		hours := map[ledger.Hour]*ledger.Sums{}
 		for i := range entries {
 			e := &entries[i]
 			h := ledger.HourOf(e.At)
@@ -171,7 +171,7 @@ func TestQueriesInAnySplit(t *testing.T) {
 				continue
 			}
 			if hours[h] == nil {
-				hours[h] = ledger.Sums{}
+				hours[h] = &ledger.Sums{}
 			}
 			hours[h].Add(e)
 			if rapid.Bool().Draw(t, "packed between") {
@@ -187,8 +187,8 @@ func TestQueriesInAnySplit(t *testing.T) {
 	})
 }
 
-func repacked(t *rapid.T, s ledger.Sums) ledger.Sums {
-	again := ledger.Sums{}
+func repacked(t *rapid.T, s *ledger.Sums) *ledger.Sums {
+	again := &ledger.Sums{}
 	if err := again.Merge(s.Pack()); err != nil {
 		t.Fatal(err)
 	}
@@ -202,11 +202,11 @@ func repacked(t *rapid.T, s ledger.Sums) ledger.Sums {
 func TestSumsMerge(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		entries := someEntries(t)
-		parts := make([]ledger.Sums, 3)
+		parts := make([]*ledger.Sums, 3)
 		for i := range parts {
-			parts[i] = ledger.Sums{}
+			parts[i] = &ledger.Sums{}
 		}
-		whole, packed := ledger.Sums{}, []byte(nil)
+		whole, packed := &ledger.Sums{}, []byte(nil)
 		for i := range entries {
 			parts[rapid.IntRange(0, 2).Draw(t, "part")].Add(&entries[i])
 			packed = ledger.Pack(packed, &entries[i])
@@ -214,7 +214,7 @@ func TestSumsMerge(t *testing.T) {
 		if err := whole.AddAll(packed); err != nil {
 			t.Fatal(err)
 		}
-		merged := ledger.Sums{}
+		merged := &ledger.Sums{}
 		for _, i := range rapid.Permutation([]int{0, 1, 2}).Draw(t, "order") {
 			if err := merged.Merge(parts[i].Pack()); err != nil {
 				t.Fatal(err)
@@ -230,7 +230,7 @@ func TestDaysOfSums(t *testing.T) {
 	day := ledger.HourOf(began).Day()
 	q := ledger.NewQuery(pawl.LedgerFilter{}, []pawl.Dimension{pawl.ByDay})
 	for _, h := range []ledger.Hour{day, day + 3, day + 23, day + 24} {
-		s := ledger.Sums{}
+		s := &ledger.Sums{}
 		s.Add(&pawl.Entry{Kind: pawl.EntryAnswered, Calls: 1})
 		if err := q.AddSums(h, s.Pack()); err != nil {
 			t.Fatal(err)
@@ -243,17 +243,17 @@ func TestDaysOfSums(t *testing.T) {
 }
 
 func FuzzMerge(f *testing.F) {
-	s := ledger.Sums{}
+	s := &ledger.Sums{}
 	s.Add(&pawl.Entry{Kind: pawl.EntryAnswered, Calls: 1, User: "ann", Again: "k", Cost: 7, Currency: "USD"})
 	s.Add(&pawl.Entry{Kind: pawl.EntryRetried, Calls: 4, User: "ann", Cost: 7, Currency: "USD"})
 	f.Add(s.Pack())
 	f.Add([]byte{1})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s := ledger.Sums{}
+		s := &ledger.Sums{}
 		if s.Merge(b) != nil {
 			return
 		}
-		again := ledger.Sums{}
+		again := &ledger.Sums{}
 		if err := again.Merge(s.Pack()); err != nil || !slices.Equal(again.Pack(), s.Pack()) {
 			t.Errorf("sums come back as others: %v", err)
 		}
