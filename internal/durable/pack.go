@@ -49,6 +49,13 @@ func AppendPack(dst, b []byte) []byte {
 // Unpack returns what was packed; it may share memory with packed. A value that
 // would have more than 256 MiB is an error.
 func Unpack(packed []byte) ([]byte, error) {
+	var room []byte
+	return unpackIn(&room, packed)
+}
+
+// unpackIn is Unpack that may use room for the value, in place of what was unpacked
+// there before.
+func unpackIn(room *[]byte, packed []byte) (value []byte, err error) {
 	if len(packed) == 0 {
 		return nil, nil
 	}
@@ -56,11 +63,11 @@ func Unpack(packed []byte) ([]byte, error) {
 	case packedRaw:
 		return packed[1:], nil
 	case packedZstd, packedText:
-		b, err := decoder.DecodeAll(packed[1:], nil)
-		if err != nil {
+		if value, err = decoder.DecodeAll(packed[1:], (*room)[:0]); err != nil {
 			return nil, fmt.Errorf("unpack: %w", err)
 		}
-		return b, nil
+		*room = value
+		return value, nil
 	}
 	return nil, errors.New("unpack: not a packed value")
 }

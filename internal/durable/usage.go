@@ -95,6 +95,7 @@ type ledgerReader struct {
 	version  int64  // of the book, when the inbox was read
 	posts    []Post // with entries, of hours that were not read
 	runs     runs
+	room     []byte // for the page that is read
 }
 
 func newLedgerReader(v View, f pawl.LedgerFilter) *ledgerReader {
@@ -185,7 +186,7 @@ func (r *ledgerReader) inbox() error {
 }
 
 func (r *ledgerReader) page(p *LedgerPage) error {
-	value, err := Unpack(p.Value)
+	value, err := unpackIn(&r.room, p.Value)
 	switch {
 	case err != nil:
 		return err

@@ -87,8 +87,8 @@ func (r *Reader) Time() time.Time {
 
 // Int reads a whole number.
 func (r *Reader) Int() int64 {
-	v, n := binary.Varint(r.B)
-	return number(r, v, n)
+	v := r.Uint()
+	return int64(v>>1) ^ -int64(v&1) // as [binary.AppendVarint] has it
 }
 
 // Ints reads whole numbers.
@@ -101,15 +101,9 @@ func (r *Reader) Ints(into ...*int64) {
 // Uint reads a length or a count, as [binary.AppendUvarint] appends it.
 func (r *Reader) Uint() uint64 {
 	v, n := binary.Uvarint(r.B)
-	return number(r, v, n)
-}
-
-func number[T int64 | uint64](r *Reader, v T, n int) T {
-	if n <= 0 {
-		r.Bad = true
-	}
-	if r.Take(max(n, 0)); r.Bad {
+	if r.Bad = r.Bad || n <= 0; r.Bad {
 		return 0
 	}
+	r.B = r.B[n:]
 	return v
 }
