@@ -24,9 +24,8 @@ func (m Money) String() string {
 	if m < 0 {
 		sign, amount = "-", -amount
 	}
-	text := fmt.Sprintf("%s%d.%0*d", sign, amount/unit, decimals, amount%unit)
-	cents := len(text) - decimals + 2
-	return text[:cents] + strings.TrimRight(text[cents:], "0")
+	fraction := strconv.FormatUint(unit+amount%unit, 10)[1:] // with its zeros
+	return sign + strconv.FormatUint(amount/unit, 10) + "." + fraction[:2] + strings.TrimRight(fraction[2:], "0")
 }
 
 // ParseMoney reads an amount: digits, and up to nine decimals after a point, with a

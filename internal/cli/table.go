@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"strings"
@@ -45,7 +46,9 @@ func (t *table) note(text string) {
 
 // print writes the table in lines of at most width columns, as far as its uncut
 // columns allow.
-func (t *table) print(w io.Writer, width int, p palette) {
+func (t *table) print(out io.Writer, width int, p palette) {
+	w := bufio.NewWriter(out) // a table may have many lines
+	defer w.Flush()
 	widths := t.fit(width)
 	titles := make([]string, len(t.columns))
 	for i, c := range t.columns {

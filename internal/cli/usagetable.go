@@ -113,7 +113,7 @@ func (s *spending) sent() (rows []pawl.UsageRow, currencies []string) {
 		}
 	}
 	all := s.Rows
-	if len(currencies) == 1 {
+	if len(currencies) == 1 && len(s.Total) > 1 {
 		all = summed(all, func(k pawl.UsageKey) pawl.UsageKey { k.Currency = currencies[0]; return k })
 	}
 	for _, r := range all {
@@ -173,7 +173,8 @@ func (s *spending) table(rows []pawl.UsageRow, currencies []string, room roomine
 
 // row adds a row; its currency is named if there are several.
 func (s *spending) row(tab *table, r *pawl.UsageRow, room roominess, several bool) {
-	var cells, calls, tokens []string
+	cells := make([]string, 0, len(tab.columns))
+	var calls, tokens []string
 	for _, d := range s.By {
 		cells = append(cells, keyText(d, r.UsageKey))
 	}
