@@ -23,7 +23,7 @@ func BenchmarkUsage(b *testing.B) {
 			l.fill(b, 1_000_000)
 			b.Logf("filled in %v", time.Since(began).Round(time.Second))
 			for _, by := range [][]pawl.Dimension{
-				{pawl.ByUser}, {pawl.ByOperation}, {pawl.ByDay}, {pawl.ByModel}, {pawl.ByUser, pawl.ByOperation, pawl.ByDay},
+				{pawl.ByUser}, {pawl.ByOperation}, {pawl.ByDay}, {pawl.ByModel}, {pawl.ByUser, pawl.ByOperation, pawl.ByDay}, {pawl.ByUser, pawl.ByHour},
 			} {
 				b.Run(fmt.Sprint("by=", by), func(b *testing.B) { l.sum(b, by) })
 			}
