@@ -136,7 +136,7 @@ type UsageRow struct {
 
 	Sums       map[EntryKind]Sum `json:"sums"`                  // without the kinds of which there is none
 	Unpriced   Sum               `json:"unpriced,omitzero"`     // of the answered calls, those of models without a price: counted in tokens only
-	Again      int64             `json:"again,omitempty"`       // of the calls, those sent again for one whose outcome is unknown
+	Again      int64             `json:"again,omitempty"`       // of the answered and the unknown calls, those sent again for one whose outcome is unknown: possibly paid twice
 	Waited     int64             `json:"waited,omitempty"`      // of the calls, those that waited for their limit's room in place of being refused
 	CacheSaved price.Money       `json:"cache_saved,omitempty"` // by the provider's cache, against its price for other input; negative if it cost more
 }

@@ -36,7 +36,7 @@ func plainAdd(r *pawl.UsageRow, e *pawl.Entry) {
 	if e.Kind == pawl.EntryAnswered && e.Currency == "" {
 		r.Unpriced = r.Unpriced.Plus(s)
 	}
-	if e.Again != "" {
+	if e.Again != "" && (e.Kind == pawl.EntryAnswered || e.Kind == pawl.EntryUnknown) {
 		r.Again++
 	}
 	if e.Waited > 0 {

@@ -76,7 +76,7 @@ func (s *split) addTo(all map[pawl.UsageKey]*pawl.UsageRow, e *pawl.Entry) {
 	if e.Kind == pawl.EntryAnswered && e.Currency == "" {
 		row.Unpriced = row.Unpriced.Plus(one)
 	}
-	if e.Again != "" {
+	if e.Again != "" && (e.Kind == pawl.EntryAnswered || e.Kind == pawl.EntryUnknown) {
 		row.Again++
 	}
 	if e.Waited > 0 {

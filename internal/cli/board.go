@@ -22,6 +22,9 @@ type board struct {
 	mu      sync.Mutex
 	now     progress
 	tasks   map[pawl.ID]pawl.State
+	blocked map[pawl.ID]string       // by which budget
+	spent   map[string]string        // how much of these
+	warning string                   // the last one of a budget
 	titles  map[pawl.ID]string       // by run
 	early   map[pawl.ID][]pawl.Event // of runs that have no title yet, or are not ours
 	resumed bool                     // dead letters are run again
@@ -34,14 +37,15 @@ type board struct {
 type progress struct {
 	operations                          []operation
 	answered, retries, throttles, joins int
+	budgets                             []string // which of them block how many tasks, or else the last warning
 	ending                              bool
 	unsent                              time.Duration // how long no call has reached the provider
 }
 
 // operation is how the tasks of one operation stand.
 type operation struct {
-	name                                   string
-	planned, succeeded, dead, running, due int
+	name                                            string
+	planned, succeeded, dead, running, due, blocked int
 }
 
 // note is something worth a line.
@@ -53,7 +57,7 @@ type note struct {
 }
 
 func newBoard(began time.Time, operations ...string) *board {
-	b := &board{began: began, titles: map[pawl.ID]string{}, early: map[pawl.ID][]pawl.Event{}, tasks: map[pawl.ID]pawl.State{}}
+	b := &board{began: began, titles: map[pawl.ID]string{}, early: map[pawl.ID][]pawl.Event{}, tasks: map[pawl.ID]pawl.State{}, blocked: map[pawl.ID]string{}, spent: map[string]string{}}
 	for _, name := range operations {
 		b.now.operations = append(b.now.operations, operation{name: name})
 	}
@@ -131,6 +135,9 @@ func (b *board) take(e pawl.Event) {
 		}
 	case pawl.EventRetried:
 		b.retried(e)
+	case pawl.EventBudget:
+		b.warning = printable(strings.TrimPrefix(e.Message, "budget "))
+		b.say("budget", b.titles[e.Run], e.Operation+": "+b.warning)
 	case pawl.EventEnded:
 		b.move(e, e.State)
 		if e.State == pawl.Dead {
@@ -153,6 +160,9 @@ func (b *board) move(e pawl.Event, to pawl.State) {
 			o.planned += moved(from) - moved(to)
 		}
 	}
+	if from == pawl.Blocked {
+		b.goesOn(e.Task)
+	}
 }
 
 func moved(s pawl.State) int {
@@ -172,6 +182,8 @@ func (o *operation) count(s pawl.State, n int) {
 		o.dead += n
 	case pawl.Pending, pawl.Scheduled: // they were running before
 		o.due += n
+	case pawl.Blocked:
+		o.blocked += n
 	}
 }
 
@@ -180,6 +192,10 @@ func (b *board) retried(e pawl.Event) {
 	b.move(e, e.State)
 	if again {
 		b.say("again", b.titles[e.Run], e.Operation)
+		return
+	}
+	if e.State == pawl.Blocked { // what it waits for was told as an event of its own
+		b.waitsFor(e.Task, e.Message)
 		return
 	}
 	if e.Class != llm.NotSent {
@@ -224,6 +240,7 @@ func (b *board) snapshot() (progress, []note) {
 	defer b.mu.Unlock()
 	p := b.now
 	p.operations = append([]operation(nil), p.operations...)
+	p.budgets = b.budgets()
 	if !b.notSent.IsZero() {
 		p.unsent = time.Since(b.notSent)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/pawlhq/pawl"
 )
@@ -50,7 +51,7 @@ func (c *budgetsListCommand) Run(ctx context.Context, t *terminal, open opener) 
 	if c.All {
 		most = math.MaxInt
 	}
-	budgetTable(views, most).print(t.out, t.width(), t.palette)
+	budgetTable(views, most, time.Now()).print(t.out, t.width(), t.palette)
 	return nil
 }
 

@@ -11,7 +11,7 @@ import (
 // manyBudgets are budgets in all the states that an operator may find them in.
 func manyBudgets() []budgetView {
 	month := func(a pawl.Account) pawl.Account {
-		a.Since, a.Until = time.Date(2026, 5, 1, 0, 0, 0, 0, time.Local), time.Date(2026, 6, 1, 0, 0, 0, 0, time.Local)
+		a.Since, a.Until = time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 		return a
 	}
 	users := pawl.BudgetStatus{Budget: pawl.Budget{Scope: pawl.OfUser, Per: pawl.PerMonth, Tokens: 2_000_000, Money: 25e9, Warn: 0.5}, Of: 1234}
@@ -43,9 +43,10 @@ func manyBudgets() []budgetView {
 }
 
 func TestBudgetsAsATable(t *testing.T) {
-	few := onTerminal(plainWidth, func(t *terminal) { budgetTable(manyBudgets(), fewAccounts).print(t.out, t.width(), t.palette) })
+	now := time.Date(2026, 5, 28, 12, 0, 0, 0, time.UTC)
+	few := onTerminal(plainWidth, func(t *terminal) { budgetTable(manyBudgets(), fewAccounts, now).print(t.out, t.width(), t.palette) })
 	golden(t, "budgets", few)
-	all := onTerminal(plainWidth, func(t *terminal) { budgetTable(manyBudgets(), 100).print(t.out, t.width(), t.palette) })
+	all := onTerminal(plainWidth, func(t *terminal) { budgetTable(manyBudgets(), 100, now).print(t.out, t.width(), t.palette) })
 	if got, want := strings.Count(all, "\n"), strings.Count(few, "\n")+4; got != want || !strings.Contains(all, "… 1,222 more, of which less is used\n") {
 		t.Errorf("with all accounts there are %d lines; want %d, for two accounts more:\n%s", got, want, all)
 	}

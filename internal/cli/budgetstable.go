@@ -17,7 +17,7 @@ const (
 
 // budgetTable lists budgets, each with its caps, and below it how much of these its
 // accounts have used.
-func budgetTable(views []budgetView, most int) *table {
+func budgetTable(views []budgetView, most int, now time.Time) *table {
 	tab := &table{columns: []column{
 		{title: "BUDGET", least: 33}, {title: "CAP"}, {title: "SPENT", right: true}, {title: "RESERVED", right: true, spare: true}, {title: "OF", right: true}, {title: "USED", right: true},
 	}}
@@ -33,7 +33,10 @@ func budgetTable(views []budgetView, most int) *table {
 		} else {
 			v.caps(tab)
 		}
-		tab.note(v.rules())
+		tab.note(v.rules(now))
+		if v.Blocked > 0 {
+			tab.note(plural(v.Blocked, "task") + " blocked by it")
+		}
 		if v.isOne() {
 			continue
 		}
@@ -72,14 +75,14 @@ func (v *budgetView) telling() []accountView {
 func (v *budgetView) isOne() bool { return v.Scope == pawl.OfAll || v.Budget.Name != "" }
 
 // rules says of a budget what is the same for all its accounts.
-func (v *budgetView) rules() string {
+func (v *budgetView) rules(now time.Time) string {
 	var parts []string
 	if v.Per != pawl.ForGood {
-		end := v.Per.End(time.Now())
+		end := v.Per.End(now)
 		if len(v.Accounts) > 0 {
 			end = v.Accounts[0].Until
 		}
-		parts = append(parts, "whole again at "+moment(end))
+		parts = append(parts, fmt.Sprintf("the next %s begins at %s", v.Per, starting(end, now)))
 	}
 	if len(v.capsOf(&pawl.Account{})) > 0 {
 		warn := v.Warn
@@ -88,10 +91,12 @@ func (v *budgetView) rules() string {
 		}
 		parts = append(parts, "warns at "+percent(warn))
 	}
-	if v.Blocked > 0 {
-		parts = append(parts, plural(v.Blocked, "task")+" blocked by it")
-	}
 	return strings.Join(parts, "; ")
+}
+
+// starting says when a budget's period begins.
+func starting(at, now time.Time) string {
+	return fmt.Sprintf("%s, in %s", at.UTC().Format(utcHour), age(at.Sub(now)))
 }
 
 // stopped says why a run is stopped whose caps are not used up; "" if it is not.

@@ -24,6 +24,9 @@ With a simulated provider everything stays on this machine. The tasks stay in th
 the others. An interrupt (ctrl-C) lets the calls under way end and shows what there is; a second one ends at once. What is left then,
 the next pawl demo or pawl worker on the same store goes on with.
 
+To see budgets stop it, set one and run it again: pawl budgets set queue/demo --money 0.01 --store sqlite:pawl-demo.db. It ends when all
+that is left is blocked, and says by what, and how that goes on.
+
 To see several processes share the work, start some with pawl worker, and pawl demo --workers 0 beside them.
 
 To see the two sides apart, run pawl simulate in one terminal, and with the URL that it prints pawl demo --provider anthropic

@@ -17,10 +17,12 @@ func (s *session) tidy(ctx context.Context) (rows [][2]string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	blocked := 0
 	for _, q := range status.Queues {
 		if q.Name != queueName {
 			continue
 		}
+		blocked = q.Counts[pawl.Blocked]
 		for state, n := range q.Counts {
 			if !state.Ended() {
 				s.left += n
@@ -31,7 +33,11 @@ func (s *session) tidy(ctx context.Context) (rows [][2]string, err error) {
 		}
 	}
 	if s.left > 0 {
-		rows = append(rows, [2]string{"left over", plural(s.left, "task") + " of earlier runs: they go on beside, and are not counted below"})
+		text := plural(s.left, "task") + " of earlier runs: they go on beside, and are not counted below"
+		if blocked > 0 {
+			text += fmt.Sprintf("; %s blocked by budgets", thousands(blocked))
+		}
+		rows = append(rows, [2]string{"left over", text})
 	}
 	for _, l := range status.Limits {
 		if l.Name != limitName || !l.State.Held {
@@ -80,7 +86,7 @@ func (s *session) sharedWith(rows []*pawl.TaskRow) bool {
 // hint says where the tasks are now.
 func (s *session) hint() {
 	if s.url != "memory:" {
-		fmt.Fprintf(s.t.out, "\n The tasks are kept. To look at them: pawl tasks --store %s\n", quoted(s.url))
+		fmt.Fprintf(s.t.out, "\n The tasks are kept. To look at them: pawl tasks --store %[1]s\n To see what they cost:               pawl usage --store %[1]s\n", quoted(s.url))
 	}
 }
 

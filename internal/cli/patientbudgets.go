@@ -42,7 +42,7 @@ func judgeBudget(b *pawl.BudgetStatus, rows []*pawl.TaskRow, now time.Time) []pa
 		why := strings.TrimLeft(strings.TrimPrefix(rows[0].LastAttempt().Message, what), ": ")
 		text := fmt.Sprintf("%s blocked by it: %s", counted(len(rows), "task"), strings.TrimPrefix(why, "of "))
 		if due := rows[0].Due; !due.IsZero() {
-			text += fmt.Sprintf("; it is whole again at %s, in %s", moment(due), age(due.Sub(now)))
+			text += fmt.Sprintf("; its next period begins at %s", starting(due, now))
 		}
 		return []pawl.Finding{odd(what, text, raise+", and what it stops goes on")}
 	}

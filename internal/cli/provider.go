@@ -154,6 +154,16 @@ func (d *providerFlags) open(ctx context.Context, t *terminal, jobs []*job) (*pr
 	return p, nil
 }
 
+// who returns the flags that name the provider, for another command; "" for none.
+func (d *providerFlags) who() (flags string) {
+	for _, f := range [][2]string{{"--provider", strings.TrimPrefix(d.Provider, simulated)}, {"--model", d.Model}, {"--base-url", d.BaseURL}} {
+		if f[1] != "" {
+			flags += " " + f[0] + " " + shellWord(f[1])
+		}
+	}
+	return flags
+}
+
 // costNote says what calls to a URL mean.
 func costNote(at string) string {
 	u, err := url.Parse(at)

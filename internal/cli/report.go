@@ -84,7 +84,7 @@ func (s *session) reportDocument(a account, j *job) {
 	for _, c := range s.copies(j) {
 		left = append(left, wrap(c, labelWidth)...)
 	}
-	s.row(left, s.outcome(j))
+	s.row(left, s.outcome(j, did.waits))
 	fmt.Fprintln(s.t.out)
 }
 
@@ -108,13 +108,15 @@ func (s *session) copies(j *job) (names []string) {
 }
 
 // outcome is a job's summary, or why there is none.
-func (s *session) outcome(j *job) []string {
+func (s *session) outcome(j *job, waits bool) []string {
 	width := s.t.width() - labelWidth - 3
 	switch {
 	case j.done():
 		return wrap(j.summary, width)
 	case j.dead():
 		return []string{s.t.palette.red("none: a dead letter, see below")}
+	case waits:
+		return []string{s.t.palette.yellow("none: blocked by a budget, see below")}
 	case j.err != nil:
 		return wrap("none: it was not finished", width)
 	}

@@ -28,7 +28,8 @@ type session struct {
 	client *pawl.Client
 	board  *board
 	began  time.Time
-	left   int // tasks that earlier runs left
+	left   int    // tasks that earlier runs left
+	resume string // the command that goes on with what is left; "" if others work
 }
 
 const (
@@ -50,6 +51,7 @@ func newSession(t *terminal, p *provider, jobs []*job, d *demoCommand, store paw
 	}
 	s.client = pawl.New(store, config)
 	if d.Workers > 0 {
+		s.resume = "pawl worker" + d.who() + " --store " + quoted(s.url)
 		newHandlers(p, d.Points).handle(s.client, p.backoff())
 	}
 	return s
@@ -61,7 +63,10 @@ func tokenOf(began time.Time) pawl.Data {
 	return pawl.Data{"demo": json.RawMessage(strconv.Quote(began.UTC().Format(time.RFC3339Nano)))}
 }
 
-var errDone = errors.New("all is done")
+var (
+	errDone    = errors.New("all is done")
+	errBlocked = errors.New("budgets block all that is left")
+)
 
 // run works on the jobs until they have ended, or ctx has and what was under way
 // is over, and shows what came of it.
@@ -98,6 +103,7 @@ func (s *session) run(ctx context.Context) error {
 	if ctx.Err() == nil && err == nil {
 		err = s.mend(alive)
 	}
+	s.reportBlocked(context.WithoutCancel(ctx))
 	s.hint()
 	stop(errDone)
 	loops.Wait()
@@ -125,19 +131,32 @@ const (
 	guardEvery = 200 * time.Millisecond
 	unsentMost = 20 * time.Second // how long no call may reach the provider
 	heldMost   = time.Minute      // the longest hold that is worth a wait
+	stillMost  = 2 * time.Second  // how long all that is left may be blocked by budgets
 )
 
-// guard ends the run where waiting is in vain: nothing reaches the provider, or
-// the account is blocked.
+// guard ends the run where waiting is in vain: nothing reaches the provider, the
+// account is blocked, or budgets block all that is left.
 func (s *session) guard(ctx context.Context, stop context.CancelCauseFunc) {
 	tick := time.NewTicker(guardEvery)
 	defer tick.Stop()
+	moved := time.Now() // when something was not blocked
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			if err := s.vain(ctx, now); err != nil {
+			status, err := s.client.Status(ctx)
+			if err != nil {
+				continue // ctx has ended
+			}
+			if !s.board.waiting() || !allBlocked(status.Queues) {
+				moved = now
+			}
+			err = s.vain(status.Limits, now)
+			if now.Sub(moved) > stillMost {
+				err = errBlocked
+			}
+			if err != nil {
 				stop(err)
 				return
 			}
@@ -145,15 +164,11 @@ func (s *session) guard(ctx context.Context, stop context.CancelCauseFunc) {
 	}
 }
 
-func (s *session) vain(ctx context.Context, now time.Time) error {
+func (s *session) vain(limits []pawl.LimitStatus, now time.Time) error {
 	if since, message := s.board.unsent(); !since.IsZero() && now.Sub(since) > unsentMost {
 		return fmt.Errorf("the provider cannot be reached: %s", printable(message))
 	}
-	status, err := s.client.Status(ctx)
-	if err != nil {
-		return nil // ctx has ended
-	}
-	for _, l := range status.Limits {
+	for _, l := range limits {
 		if l.State.Held && (l.State.HeldUntil.IsZero() || l.State.HeldUntil.Sub(now) > heldMost) {
 			return fmt.Errorf("the provider has blocked the account: %s", printable(l.State.HoldReason))
 		}
@@ -168,6 +183,8 @@ func (s *session) verdict(err, cause error) error {
 	case errors.Is(cause, errInterrupted):
 		fmt.Fprintf(s.t.err, "pawl: interrupted; documents without a summary: %d of %d\n", missing, len(s.jobs))
 		return errInterrupted
+	case errors.Is(cause, errBlocked):
+		return fmt.Errorf("%w; documents without a summary: %d of %d", errBlocked, missing, len(s.jobs))
 	case !errors.Is(cause, errDone):
 		return cause
 	case err != nil:

@@ -82,8 +82,12 @@ func (p progress) line() string {
 	for _, o := range p.operations {
 		parts = append(parts, fmt.Sprintf("%s %d/%d", o.name, o.succeeded, o.planned))
 	}
-	return fmt.Sprintf("%s; answered %d, retried %d, throttled %d, joined %d, dead %d",
+	line := fmt.Sprintf("%s; answered %d, retried %d, throttled %d, joined %d, dead %d",
 		strings.Join(parts, ", "), p.answered, p.retries, p.throttles, p.joins, p.dead())
+	if n := p.blocked(); n > 0 {
+		line += fmt.Sprintf(", blocked %d", n)
+	}
+	return line
 }
 
 // recent is how many notes stand below the live view.
@@ -132,7 +136,11 @@ func (p progress) frame(g gates, notes []note, elapsed time.Duration, width int,
 	if closed := cmp.Or(p.notice(), g.closed); closed != "" {
 		gate = c.yellow(clip(closed, width-11))
 	}
-	lines = append(lines, " "+pad("limit", 10)+gate, "")
+	lines = append(lines, " "+pad("limit", 10)+gate)
+	for _, text := range p.budgets {
+		lines = append(lines, " "+pad("budget", 10)+c.yellow(clip(text, width-11)))
+	}
+	lines = append(lines, "")
 	counts := fmt.Sprintf(" %s   %s   %s   %s   %d joined   ",
 		seconds(elapsed), plural(p.answered, "call"), plural(p.retries, "retry"), plural(p.throttles, "throttle"), p.joins)
 	lines = append(lines, c.bold(clip(counts, width))+c.red(clip(plural(p.dead(), "dead letter"), width-columns(counts))), "")
@@ -158,7 +166,7 @@ func (o operation) row(bar, width int, c palette) string {
 	for _, m := range []struct {
 		n    int
 		what string
-	}{{o.running, "running"}, {o.due, "to retry"}, {o.dead, "dead"}} {
+	}{{o.running, "running"}, {o.due, "to retry"}, {o.blocked, "blocked"}, {o.dead, "dead"}} {
 		if m.n > 0 {
 			more = append(more, fmt.Sprintf("%d %s", m.n, m.what))
 		}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/pawlhq/pawl"
 )
@@ -23,6 +25,7 @@ type similarReportCommand struct {
 	User      string `help:"Only tasks of this user." placeholder:"NAME"`
 	Operation string `help:"Only tasks of this operation." placeholder:"NAME"`
 	Max       int    `default:"20" help:"The most pairs to list; 0 for all." placeholder:"N"`
+	Full      bool   `help:"Show texts whole, not only around where they begin to differ."`
 	storeFlag
 	outputFlag
 }
@@ -54,7 +57,7 @@ func (c *similarReportCommand) Run(ctx context.Context, t *terminal, open opener
 	if c.json() {
 		return printJSON(t.out, report)
 	}
-	report.print(t)
+	report.print(t, c.Full)
 	return nil
 }
 
@@ -164,14 +167,14 @@ func textsIn(b []byte) (texts []string) {
 }
 
 // print writes the pairs for people, each with its two texts one below the other, so that
-// the eye finds where they differ.
-func (p *pairs) print(t *terminal) {
+// the eye finds where they differ; whole, or as much of them as there is room for.
+func (p *pairs) print(t *terminal, full bool) {
 	if p.Taken.Pairs+p.Shadow.Pairs == 0 {
 		fmt.Fprintln(t.out, "no near-duplicates were found: operations look for them whose Similar is set")
 		return
 	}
 	for i := range p.Pairs {
-		p.Pairs[i].print(t)
+		p.Pairs[i].print(t, full)
 		fmt.Fprintln(t.out)
 	}
 	if more := p.Taken.Pairs + p.Shadow.Pairs - len(p.Pairs); more > 0 {
@@ -183,23 +186,57 @@ func (p *pairs) print(t *terminal) {
 	})
 }
 
-func (p *pair) print(t *terminal) {
+func (p *pair) print(t *terminal, full bool) {
 	did := "taken"
 	if p.Kind == pawl.EntryShadow {
 		did = "in shadow"
 	}
 	head := fmt.Sprintf("%s  %s  %s alike  %s", moment(p.At), did, percent(p.Score), p.saved())
 	fmt.Fprintln(t.out, clip(printable(head), t.width()))
-	for _, side := range []struct {
-		id   pawl.ID
-		text string
-	}{{p.Task, p.Text}, {p.Of, p.OfText}} {
-		text := side.text
-		if text == "" {
-			text = "(the task is gone)"
-		}
-		fmt.Fprintf(t.out, "  %s  %s\n", t.palette.dim(side.id.String()), clip(printable(text), t.width()-len(side.id.String())-4))
+	const gone = "(the task is gone)"
+	text, of := cmp.Or(printable(p.Text), gone), cmp.Or(printable(p.OfText), gone)
+	if full {
+		p.printWhole(t, text, of)
+		return
 	}
+	text, of = aroundDifference(text, of, t.width()-len(p.Task.String())-4)
+	fmt.Fprintf(t.out, "  %s  %s\n  %s  %s\n", t.palette.dim(p.Task.String()), text, t.palette.dim(p.Of.String()), of)
+}
+
+// printWhole prints each text whole, below its task.
+func (p *pair) printWhole(t *terminal, text, of string) {
+	for _, side := range [][2]string{{p.Task.String(), text}, {p.Of.String(), of}} {
+		fmt.Fprintln(t.out, "  "+t.palette.dim(side[0]))
+		for _, line := range wrap(side[1], t.width()-4) {
+			fmt.Fprintln(t.out, "    "+line)
+		}
+	}
+}
+
+// aroundDifference cuts two texts to a number of columns, so that where they begin to
+// differ is seen, with what comes before it.
+func aroundDifference(a, b string, width int) (string, string) {
+	same := 0 // bytes
+	for i, r := range a {
+		if !strings.HasPrefix(b[i:], string(r)) {
+			break
+		}
+		same = i + utf8.RuneLen(r)
+	}
+	if max(columns(a), columns(b)) <= width || same == len(a) && same == len(b) {
+		return clip(a, width), clip(b, width)
+	}
+	from := same
+	for from > 0 {
+		_, size := utf8.DecodeLastRuneInString(a[:from])
+		if columns(a[from-size:same]) > width/2 {
+			from += max(strings.IndexByte(a[from:same], ' '), 0) // to the end of a word, if there is one
+			a, b = "…"+a[from:], "…"+b[from:]
+			break
+		}
+		from -= size
+	}
+	return clip(a, width), clip(b, width)
 }
 
 // saved says what a pair saved, or would have.

@@ -60,13 +60,37 @@ func TestSimilarAsAPage(t *testing.T) {
 	}
 	p := &pairs{Taken: pairsSum{Cost: amounts{}}, Shadow: pairsSum{Cost: amounts{}}, Pairs: []pair{
 		{Entry: entry(pawl.EntrySimilar, 1), Text: "Please tell me how long the warranty of a kettle is.", OfText: "Tell me how long the warranty of a kettle is, " + strings.Repeat("please ", 20)},
+		{Entry: entry(pawl.EntrySimilar, 1), Text: strings.Repeat("The kettle is whole. ", 20) + "How long is its warranty in years and months?", OfText: strings.Repeat("The kettle is whole. ", 20) + "How long is the warranty?"},
 		{Entry: entry(pawl.EntryShadow, 2), Text: "What\nis it?"},
 	}}
 	p.Taken.add(&p.Pairs[0].Entry)
-	p.Shadow.add(&p.Pairs[1].Entry)
-	p.Shadow.add(&p.Pairs[1].Entry)
-	golden(t, "similar", onTerminal(plainWidth, p.print))
-	goldenWithin(t, "similar-120", onTerminal(mostWidth, p.print), mostWidth)
+	p.Taken.add(&p.Pairs[1].Entry)
+	p.Shadow.add(&p.Pairs[2].Entry)
+	p.Shadow.add(&p.Pairs[2].Entry)
+	cut, whole := func(t *terminal) { p.print(t, false) }, func(t *terminal) { p.print(t, true) }
+	golden(t, "similar", onTerminal(plainWidth, cut))
+	golden(t, "similar-full", onTerminal(plainWidth, whole))
+	goldenWithin(t, "similar-120", onTerminal(mostWidth, cut), mostWidth)
+}
+
+// Whatever the texts are, what is shown of both has the difference, and fits.
+func TestAroundDifference(t *testing.T) {
+	long, word := strings.Repeat("wörd ", 30), strings.Repeat("日本", 40)
+	for _, c := range []struct{ a, b, seenA, seenB string }{
+		{"red", "blue", "red", "blue"},
+		{"", "blue", "", "blue"},
+		{long, long, "wörd wörd", "wörd wörd"},
+		{long + "red " + long, long + "blue " + long, "wörd red", "wörd blue"},
+		{long, long + "blue", "wörd ", "blue"},
+		{long + "red", long + "reddish", "red", "reddish"},
+		{"red " + long, "blue " + long, "red ", "blue "},
+		{"x " + word + "red", "x " + word + "blue", "本red", "本blue"},
+	} {
+		a, b := aroundDifference(c.a, c.b, 40)
+		if !strings.Contains(a, c.seenA) || !strings.Contains(b, c.seenB) || columns(a) > 40 || columns(b) > 40 {
+			t.Errorf("of %q and %q is shown %q and %q; want %q and %q, in 40 columns", c.a, c.b, a, b, c.seenA, c.seenB)
+		}
+	}
 }
 
 func ids(t *testing.T) (a, b pawl.ID) {

@@ -148,4 +148,7 @@ func moment(t time.Time) string {
 	return t.Local().Format("2006-01-02 15:04:05")
 }
 
+// utcHour is how an hour of UTC is written, which ledgers and budgets count by.
+const utcHour = "2006-01-02 15:04 UTC"
+
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -39,6 +39,7 @@ func (b *bill) merge(o bill) {
 type sums struct {
 	more  int       // attempts that count, after a task's first
 	began time.Time // when the first attempt was started; zero if none was
+	waits bool      // for a budget
 
 	sent, // each of these calls is in one of the bills below
 	answered,
@@ -63,6 +64,7 @@ func (s *sums) addTask(row *pawl.TaskRow) {
 		}
 	}
 	s.more += max(used-1, 0)
+	s.waits = s.waits || stopped(row) != ""
 }
 
 func (s *sums) start(at time.Time) {
@@ -132,6 +134,7 @@ func (a account) of(j *job) sums {
 		if run := a.runs[id]; run != nil {
 			s.more += run.more
 			s.start(run.began)
+			s.waits = s.waits || run.waits
 			s.answered.merge(run.answered)
 		}
 	}

@@ -64,7 +64,7 @@ func TestUsage(t *testing.T) {
 	got := flat(w.well("usage")) // a column is as wide as what stands in it
 	for _, say := range []string{
 		"MODEL ANSWERED FAILED UNKNOWN INPUT CACHE READ OUTPUT COST USD house 1 800 200 100 priced 3 1 1 2,400 600 300 0.0119 total 4 1 1 3,200 800 400 0.0119",
-		"unknown no answer of 1 call was stored: possibly billed", "1 call went out again after such a loss",
+		"unknown no answer of 1 call was stored: possibly billed", "1 call made again after such a loss may have been paid twice",
 		"no price house: 1 call with 1,100 tokens are in no cost",
 		"retries and crashes, by stored answers 1 1,100 0.0040 USD", "joins of identical tasks under way 1 1,100 0.0040 USD",
 		"results of identical tasks 1 1,100 0.0040 USD", "results of near-duplicates 1 1,100 0.0040 USD", "the provider's cache 0.0016 USD",

@@ -92,16 +92,15 @@ func (s *spending) printNothing(t *terminal) {
 
 // when says which hours were asked for; "" for all.
 func (s *spending) when() string {
-	const hour = "2006-01-02 15:04"
 	switch {
 	case s.Since.IsZero() && s.Until.IsZero():
 		return ""
 	case s.Until.IsZero():
-		return "since " + s.Since.Format(hour) + " UTC"
+		return "since " + s.Since.Format(utcHour)
 	case s.Since.IsZero():
-		return "until " + s.Until.Format(hour) + " UTC"
+		return "until " + s.Until.Format(utcHour)
 	}
-	return "from " + s.Since.Format(hour) + " until " + s.Until.Format(hour) + " UTC"
+	return "from " + s.Since.Format(utcHour) + " until " + s.Until.Format(utcHour)
 }
 
 // sent returns the rows of calls, and their currencies. If there is one currency, what
@@ -238,12 +237,15 @@ func keyName(d pawl.Dimension, k pawl.UsageKey) string {
 func (s *spending) printUnknown(t *terminal) {
 	var sum pawl.Sum
 	cost := amounts{}
-	again := int64(0)
+	again, unpriced := int64(0), int64(0)
 	for _, r := range s.Total {
 		one := r.Sums[pawl.EntryUnknown]
 		sum = sum.Plus(one)
 		cost.add(one.Cost, r.Currency)
 		again += r.Again
+		if r.Currency == "" {
+			unpriced += one.Calls
+		}
 	}
 	var parts []string
 	if sum.Calls > 0 {
@@ -253,8 +255,11 @@ func (s *spending) printUnknown(t *terminal) {
 		}
 		parts = append(parts, fmt.Sprintf("no answer of %s was stored: possibly billed, which would be %s more by what was expected", plural(sum.Calls, "call"), more))
 	}
+	if unpriced > 0 {
+		parts = append(parts, thousands(unpriced)+" of them without a price are in tokens only")
+	}
 	if again > 0 {
-		parts = append(parts, plural(again, "call")+" went out again after such a loss")
+		parts = append(parts, plural(again, "call")+" made again after such a loss may have been paid twice")
 	}
 	s.below(t, "unknown", strings.Join(parts, "; "))
 }

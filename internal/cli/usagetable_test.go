@@ -35,6 +35,7 @@ func spent(by ...pawl.Dimension) *spending {
 		}},
 		{UsageKey: key("bob", "house-model", ""), Unpriced: pawl.Sum{Calls: 7, Usage: llm.Usage{Input: 700, Output: 70}}, Sums: map[pawl.EntryKind]pawl.Sum{
 			pawl.EntryAnswered: {Calls: 7, Usage: llm.Usage{Input: 700, Output: 70}},
+			pawl.EntryUnknown:  {Calls: 2, Usage: llm.Usage{Input: 200, Output: 20}},
 		}},
 		{UsageKey: key("", "gpt-5.4-mini-2026-01-01-preview", "USD"), CacheSaved: 1000, Sums: map[pawl.EntryKind]pawl.Sum{
 			pawl.EntryAnswered: {Calls: 1, Usage: llm.Usage{Input: 12, Output: 3, CacheRead: 5}, Cost: 22_500},

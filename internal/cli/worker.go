@@ -119,6 +119,10 @@ func (d *done) tell(log *slog.Logger) telling {
 				log.Info("done", took)
 				return
 			}
+			if errors.Is(err, pawl.ErrBudget) {
+				log.Info("blocked", took, slog.String("why", fmt.Sprint(err)))
+				return
+			}
 			d.failed.Add(1)
 			log.Info("failed", took, slog.String("error", fmt.Sprint(err)))
 		}

@@ -105,7 +105,9 @@ func addCells(row *pawl.UsageRow, cells []*cell) {
 			row.Sums[c.kind()] = c.Sum
 		}
 		row.Unpriced = row.Unpriced.Plus(c.unpriced(row.Currency))
-		row.Again += c.again
+		if kind := c.kind(); kind == pawl.EntryAnswered || kind == pawl.EntryUnknown {
+			row.Again += c.again // of these alone it may have been paid twice
+		}
 		row.Waited += c.waited
 		row.CacheSaved += c.cacheSaved
 	}

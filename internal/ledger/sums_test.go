@@ -72,7 +72,7 @@ func plain(entries []pawl.Entry, f *pawl.LedgerFilter, by []pawl.Dimension) []pa
 		if e.Kind == pawl.EntryAnswered && e.Currency == "" {
 			r.Unpriced = r.Unpriced.Plus(s)
 		}
-		if e.Again != "" {
+		if e.Again != "" && (e.Kind == pawl.EntryAnswered || e.Kind == pawl.EntryUnknown) {
 			r.Again++
 		}
 		if e.Waited > 0 {
