@@ -74,15 +74,18 @@ func (c *Conversation) Ask(ctx context.Context, model llm.Model, prompt string, 
 			return c.ask(ctx, q, key)
 		}
 	}
+	var failed []string
 	for i := range all {
 		q, key, err := c.pose(ctx, &all[i], prompt, opts)
 		if err != nil {
 			return nil, err
 		}
+		q.instead = failed
 		response, err := c.ask(ctx, q, key)
 		if err == nil || !all[i].passesOn(ctx, err) {
 			return response, err
 		}
+		failed = append(failed, c.attempt.nextStep(key))
 	}
 	panic("unreachable: the failure of the last model is passed on to none")
 }
@@ -142,7 +145,7 @@ func (c *Conversation) poseAs(ctx context.Context, to *choice, prompt string, op
 
 func (c *Conversation) ask(ctx context.Context, q *question, key string) (*llm.Response, error) {
 	exchange, stored, err := c.attempt.govern(ctx, governed{
-		key: key, state: q.state, name: "ask", api: q.model.API(), limit: q.limit, ready: q.ready, send: q.send, with: q.save,
+		key: key, instead: q.instead, state: q.state, name: "ask", api: q.model.API(), limit: q.limit, ready: q.ready, send: q.send, with: q.save,
 	})
 	if err != nil {
 		return nil, err
@@ -164,9 +167,10 @@ func (c *Conversation) ask(ctx context.Context, q *question, key string) (*llm.R
 type question struct {
 	of       *Conversation
 	model    llm.Model
-	limit    string // that it goes through; "" for the task's
-	nth      int    // how many models were asked before, of those that the call may go to
-	edited   bool   // a fork has changed the prompt
+	limit    string   // that it goes through; "" for the task's
+	nth      int      // how many models were asked before, of those that the call may go to
+	instead  []string // the steps of the calls to those
+	edited   bool     // a fork has changed the prompt
 	opts     []AskOption
 	messages []llm.Message // before the prompt: a replay does not copy them
 	said     []Node        // those that are not stored

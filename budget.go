@@ -27,8 +27,9 @@ type Budget struct {
 	Money  price.Money `json:"money,omitempty"`  // in the currency of the workers' prices; models without a price are not let in
 	Calls  int64       `json:"calls,omitempty"`  // that were sent and not refused
 
-	// Repeats is for runs: how often one state of a conversation may be asked. The call
-	// that asks it once more stops the run.
+	// Repeats is for runs: how often one state of a conversation may be asked. A call that
+	// asks it once more waits for those under way, which may fail, and stops the run when
+	// so many were answered.
 	Repeats int `json:"repeats,omitempty"`
 
 	Warn float64 `json:"warn,omitempty"` // the share of a cap at which to warn, above 0 and up to 1; default 0.8
@@ -155,6 +156,25 @@ func (b *Budget) Validate() error {
 	}
 	if err != nil {
 		return fmt.Errorf("pawl: budget %s: %w", b, err)
+	}
+	return nil
+}
+
+// RunBudget returns the Budget of the run that n begins; nil if it has none, or begins no
+// run.
+func (n *NewTask) RunBudget() *Budget {
+	if n.Budget == nil || n.Row.Run != n.Row.ID {
+		return nil
+	}
+	b := *n.Budget
+	b.Scope, b.Name, b.Per = OfRun, n.Row.ID.String(), ForGood
+	return &b
+}
+
+// Validate returns what is wrong with a task that is to be added, whatever is stored.
+func (n *NewTask) Validate() error {
+	if b := n.RunBudget(); b != nil {
+		return b.Validate()
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/limit"
 	"github.com/pawlhq/pawl/llm"
 	"github.com/pawlhq/pawl/price"
 )
@@ -172,33 +173,6 @@ func TestAChildHasNoBudgetOfItsOwn(t *testing.T) {
 	})
 }
 
-func TestARunThatGoesRoundIsStopped(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m := &model{}
-		c := newClient(newStore(t), pawl.Config{})
-		loops := pawl.Operation[string, string]{Name: "loops"}
-		loops.Handle(c, func(ctx context.Context, t *pawl.Task[string]) (string, error) {
-			for range 10 { // the conversation does not grow: each asks the same
-				if _, err := t.Branch().Ask(ctx, m, "are we there yet?"); err != nil {
-					return "", err
-				}
-			}
-			return "there", nil
-		})
-		start(t, c)
-		run := add(t, c, loops, "", pawl.Budget{Repeats: 3})
-		idle()
-		r := row(t, c, run.ID)
-		if r.State != pawl.Blocked || m.calls() != 3 || !strings.Contains(r.LastAttempt().Message, "was asked 3 times in this run") {
-			t.Errorf("%s after %d calls: %s; want it stopped after 3", r.State, m.calls(), r.LastAttempt().Message)
-		}
-		must(t, c.RaiseBudget(t.Context(), pawl.Budget{Scope: pawl.OfRun, Name: run.ID.String(), Repeats: 100}))
-		if got := result(t, run); got != "there" || m.calls() != 10 {
-			t.Errorf("%q after %d calls; want it there after 10", got, m.calls())
-		}
-	})
-}
-
 func TestABudgetWarnsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log, m := &logbook{}, &model{}
@@ -265,6 +239,37 @@ func TestATaskThatHasNoPatienceWaitsForABudget(t *testing.T) {
 		time.Sleep(time.Minute)
 		if r = row(t, c, last.ID); r.State != pawl.Blocked {
 			t.Errorf("%s; want it blocked: the budget is used up", r.State)
+		}
+	})
+}
+
+// A task that waits for what calls under way have reserved of its budget takes nothing of
+// its limit, and goes on at the moment that they leave it something.
+func TestATaskThatWaitsForABudgetLeavesItsLimitToOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refused := &model{answer: func(ctx context.Context, n int) (*llm.Response, error) {
+			time.Sleep(10300 * time.Millisecond)
+			return nil, &llm.Error{Class: llm.Throttled, Status: 429, RetryAfter: time.Hour}
+		}}
+		m := &model{}
+		c := newClient(newStore(t), pawl.Config{Limits: map[string]limit.Config{"shared": {InFlight: 1}}})
+		first, shared := pawl.Operation[string, string]{Name: "first", Limit: "another"}, pawl.Operation[string, string]{Name: "shared", Limit: "shared"}
+		first.Handle(c, asking(refused))
+		shared.Handle(c, asking(m))
+		must(t, c.SetBudget(t.Context(), pawl.Budget{Scope: pawl.OfUser, Calls: 1}))
+		start(t, c)
+		add(t, c, first, "a", pawl.User("ann"))
+		idle()
+		began := time.Now()
+		waiting := add(t, c, shared, "b", pawl.User("ann"))
+		idle()
+		result(t, add(t, c, shared, "c", pawl.User("bob")))
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("bob's task took %v; want it done while ann's waits", took)
+		}
+		result(t, waiting)
+		if took := time.Since(began); m.calls() != 2 || !within(took, 9*time.Second, 10400*time.Millisecond) {
+			t.Errorf("ann's task took %v, with %d calls to the model; want it to go on when the call before it has ended", took, m.calls())
 		}
 	})
 }

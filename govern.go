@@ -58,14 +58,15 @@ func keyOf(name string, sum []byte) string {
 
 // governed is one model call that govern runs.
 type governed struct {
-	key   string // identifies it within the task, but for how often it was made before
-	state uint64 // of what is asked, the same in all tasks; see [Budget.Repeats]
-	name  string
-	api   llm.API
-	limit string                   // that it goes through; "" for the task's
-	ready func() (llm.Call, error) // what it is on the wire, if it must be sent
-	send  func(context.Context) (*llm.Exchange, error)
-	with  func(*Save, *llm.Exchange, paid) error // adds to the write that stores the response; nil for nothing
+	key     string   // identifies it within the task, but for how often it was made before
+	instead []string // the steps of calls that failed, in whose place it is made
+	state   uint64   // of what is asked, the same in all tasks; see [Budget.Repeats]
+	name    string
+	api     llm.API
+	limit   string                   // that it goes through; "" for the task's
+	ready   func() (llm.Call, error) // what it is on the wire, if it must be sent
+	send    func(context.Context) (*llm.Exchange, error)
+	with    func(*Save, *llm.Exchange, paid) error // adds to the write that stores the response; nil for nothing
 }
 
 // govern runs one model call:
@@ -78,9 +79,6 @@ type governed struct {
 //  4. Its response is stored and settled in one write. A crash before that
 //     write is the one in which the call is paid twice.
 func (a *attempt) govern(ctx context.Context, c governed) (exchange *llm.Exchange, stored *StepRow, err error) {
-	if failed := a.failure(c.key); failed != nil {
-		return nil, nil, failed
-	}
 	began := a.moment()
 	key, stored := a.step(c.key)
 	if stored != nil {
@@ -91,6 +89,10 @@ func (a *attempt) govern(ctx context.Context, c governed) (exchange *llm.Exchang
 			s.spare(stored.Usage, paidFor(stored))
 		})
 		return exchange, stored, nil
+	}
+	if failed := a.failure(c.key); failed != nil {
+		a.unstep(c.key, key)
+		return nil, nil, failed
 	}
 	if err := a.diverged(c.name); err != nil {
 		a.unstep(c.key, key)
@@ -105,17 +107,17 @@ func (a *attempt) govern(ctx context.Context, c governed) (exchange *llm.Exchang
 	cost := a.client.pricing(ready.Size.Model)
 	ask := Reservation{
 		Lease: a.row.Lease(), Key: settle.Key, Limit: cmp.Or(c.limit, a.row.Limit),
-		Step: key, Model: cost.model, Rates: cost.rates, Currency: cost.currency, State: c.state,
+		Step: key, Instead: c.instead, Model: cost.model, Rates: cost.rates, Currency: cost.currency, State: c.state,
 	}
 	if settle.Waited, err = a.reserve(ctx, ask, ready); err != nil {
-		a.unstep(c.key, key)
+		defer a.unstep(c.key, key) // whoever takes it then knows of the failure
 		return nil, nil, a.fail(c, err)
 	}
 	sent := time.Now()
 	exchange, err = c.send(ctx)
 	settle.SentAgo = time.Since(sent)
 	if err != nil {
-		a.unstep(c.key, key)
+		defer a.unstep(c.key, key)
 		return nil, nil, a.unanswered(c, settle, err)
 	}
 	paid := cost.of(exchange.Usage)
@@ -140,10 +142,14 @@ func (a *attempt) store(key string, c governed, exchange *llm.Exchange, settle S
 	} else if err := c.with(&save, exchange, p); err != nil {
 		return Permanent(err)
 	}
-	if err := a.save(save); err != nil {
+	switch err := a.save(save); {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrLeaseLost):
 		return fmt.Errorf("store the response of %s: %w", c.name, err)
+	default: // it was sent, also if it is the context of the store's call that has ended
+		return &llm.Error{Class: llm.Transient, API: c.api.Name(), Message: fmt.Sprintf("store the response of %s: %v", c.name, err), Err: err}
 	}
-	return nil
 }
 
 // unanswered settles a call that failed and returns the failure.

@@ -27,7 +27,8 @@ type Entry struct {
 	Waited    time.Duration `json:"waited,omitempty"`
 
 	// Again says that the call's answer, or its failure, was lost once before: the call
-	// was sent again, for one whose outcome is unknown. It is that one's Key.
+	// was sent again, or to another model, for one whose outcome is unknown. It is that
+	// one's Key.
 	Again string `json:"again,omitempty"`
 
 	// Usage is what the provider counted. Of a saving, it is what the answer that was

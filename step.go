@@ -58,14 +58,14 @@ func Step[T any](ctx context.Context, name string, fn func(context.Context) (T, 
 func (a *attempt) step(name string) (key string, stored *StepRow) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	key = a.next(name)
 	if free := a.free[name]; len(free) > 0 {
-		key, a.free[name] = free[0], free[1:]
+		a.free[name] = free[1:]
 	} else {
 		if a.seen == nil {
 			a.seen = map[string]int{}
 		}
 		a.seen[name]++
-		key = name + "#" + strconv.Itoa(a.seen[name])
 	}
 	if stored = a.storedSteps()[key]; stored != nil {
 		if a.asked == nil {
@@ -87,15 +87,27 @@ func (a *attempt) storedSteps() map[string]*StepRow {
 	return a.stored
 }
 
+// next returns the key of the next step with this name. The caller has a.mu.
+func (a *attempt) next(name string) string {
+	if free := a.free[name]; len(free) > 0 {
+		return free[0]
+	}
+	return name + "#" + strconv.Itoa(a.seen[name]+1)
+}
+
 // isStored reports whether the next step with this name is stored.
 func (a *attempt) isStored(name string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	key := name + "#" + strconv.Itoa(a.seen[name]+1)
-	if free := a.free[name]; len(free) > 0 {
-		key = free[0]
-	}
-	return a.storedSteps()[key] != nil
+	return a.storedSteps()[a.next(name)] != nil
+}
+
+// nextStep returns the key of the next step with this name: after a failure, the one that
+// the failed call gave back.
+func (a *attempt) nextStep(name string) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.next(name)
 }
 
 // unasked returns the stored steps, oldest first, that the handler has not asked for:

@@ -158,8 +158,9 @@ type NewTask struct {
 	// InLine adds the task as Blocked, until its parent's Wait has it start.
 	InLine bool
 
-	// Budget is one for the task's run, if the task is new. Its Scope and Name are the
-	// store's to set; nil for none.
+	// Budget is one for the task's run, if the task is new. Its Scope, Name and Per are the
+	// store's to set; with nothing capped, or what else Validate finds, nothing is added.
+	// Nil for none.
 	Budget *Budget
 
 	// Kept adds a task that has ended: Row's State is Succeeded, and Row's Output its
@@ -232,6 +233,7 @@ type Reservation struct {
 	Patience time.Duration // the longest that the caller would wait; beyond it nothing is reserved
 
 	Step     string       // the step that its answer is stored as, the same in each attempt; "" for none
+	Instead  []string     // the steps of calls that failed, in whose place it is sent, to another model
 	Model    string       // as the request names it
 	Rates    *price.Rates // of the model; nil if it has no price
 	Currency string       // of Rates

@@ -123,12 +123,21 @@ func (r *TaskRow) Usage() llm.Usage {
 	return sum
 }
 
-// Lost returns the key in the ledger of an earlier call for a step whose outcome is
-// unknown, the latest one; "" if there is none.
-func (r *TaskRow) Lost(step string) string {
-	for i := len(r.Attempts) - 1; i >= 0 && step != ""; i-- {
-		if a := &r.Attempts[i]; slices.Contains(a.Open, step) {
-			return callIn(step, a.Number)
+// Lost returns the key in the ledger of the earlier call that c is sent again for, or in
+// place of, and whose outcome is unknown: the latest one; "" if there is none. open is the
+// steps of such calls of the present attempt.
+func (r *TaskRow) Lost(c *Reservation, open []string) string {
+	key := c.lostIn(open, r.Attempt)
+	for i := len(r.Attempts) - 1; i >= 0 && key == ""; i-- {
+		key = c.lostIn(r.Attempts[i].Open, r.Attempts[i].Number)
+	}
+	return key
+}
+
+func (c *Reservation) lostIn(open []string, attempt int) string {
+	for _, step := range slices.Backward(open) {
+		if step != "" && (step == c.Step || slices.Contains(c.Instead, step)) {
+			return callIn(step, attempt)
 		}
 	}
 	return ""

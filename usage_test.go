@@ -3,7 +3,9 @@ package pawl_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -199,6 +201,64 @@ func TestCallsThatWaitInsteadOfBeingRefusedAreCounted(t *testing.T) {
 		rows := usage(t, c)
 		if len(rows) != 1 || rows[0].Sent() != 20 || rows[0].Waited < 5 || rows[0].Waited > 15 {
 			t.Errorf("Usage = %+v; want 20 calls, most of which waited", rows)
+		}
+	})
+}
+
+// A call that goes to another model, for the first one's answer was lost within the
+// attempt, may be paid twice as well.
+func TestACallThatFallsBackSaysForWhich(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first := &model{answer: failFirst(9, &llm.Error{Class: llm.Ambiguous})}
+		second := &model{answer: failFirst(1, &llm.Error{Class: llm.Transient, Status: 503})}
+		c := newClient(newStore(t), pawl.Config{Prices: testPrices})
+		asks.Handle(c, asking(pawl.ModelWithFallback(first, second)))
+		start(t, c)
+		result(t, add(t, c, asks, "x"))
+		var got []string
+		for _, e := range entries(t, c, pawl.LedgerFilter{}) {
+			got = append(got, fmt.Sprintf("%d: %s, again %v", e.Attempt, e.Kind, e.Again != ""))
+		}
+		want := []string{"1: unknown, again false", "1: failed, again true", "2: unknown, again true", "2: answered, again true"}
+		if !slices.Equal(got, want) {
+			t.Errorf("entries: %q; want %q", got, want)
+		}
+	})
+}
+
+// hung is a store whose first write of an answer does not come back.
+type hung struct {
+	pawl.Store
+	once sync.Once
+}
+
+func (h *hung) Save(ctx context.Context, now time.Time, saves []pawl.Save) ([]error, error) {
+	h.once.Do(func() { <-ctx.Done() })
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return h.Store.Save(ctx, now, saves)
+}
+
+// An answer that the store did not take in time was sent: the attempt does not ask for it
+// again, and the next one says that it may be paid twice.
+func TestACallWhoseAnswerIsNotStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &model{}
+		c := newClient(&hung{Store: newStore(t)}, pawl.Config{Prices: testPrices})
+		asks.Handle(c, func(ctx context.Context, t *pawl.Task[string]) (out string, err error) {
+			for range 3 {
+				if out, err = asking(m)(ctx, t); err == nil {
+					return out, nil
+				}
+			}
+			return "", err
+		})
+		start(t, c)
+		result(t, add(t, c, asks, "x"))
+		all := entries(t, c, pawl.LedgerFilter{})
+		if kinds := kindsOf(all); m.calls() != 2 || !slices.Equal(kinds, []pawl.EntryKind{pawl.EntryUnknown, pawl.EntryAnswered}) || all[1].Again != all[0].Key {
+			t.Errorf("entries after %d calls: %+v; want an unknown one, and one that is answered for it, after 2", m.calls(), all)
 		}
 	})
 }

@@ -36,11 +36,33 @@ func (s *Store) Reserve(ctx context.Context, now time.Time, calls []pawl.Reserva
 	grants := make([]pawl.Grant, len(calls))
 	for i, r := range calls {
 		grants[i] = s.reserve(now, r)
-		if !grants[i].OK && grants[i].Gate.Name != pawl.GateBudget {
+		switch g := &grants[i]; {
+		case g.Gate.Name == pawl.GateBudget && g.Stop == nil:
+			s.handBack(now, r.Lease)
+		case !g.OK && g.Gate.Name != pawl.GateBudget:
 			s.turnAway(r)
 		}
 	}
 	return grants, nil
+}
+
+// handBack gives back what the claim of a task has reserved for its first call, which
+// waits for a budget: until it may go, its limit is for others. Then it is a later call of
+// a running task, and comes before all that are not claimed yet.
+func (s *Store) handBack(now time.Time, l pawl.Lease) {
+	t, err := s.held(l)
+	if err != nil {
+		return
+	}
+	t.calls = slices.DeleteFunc(t.calls, func(c call) bool {
+		if c.key != "" {
+			return false
+		}
+		s.release(now, t, &c)
+		s.ready(now)
+		return true
+	})
+	s.hungry = true // it asks again when another call has ended
 }
 
 // turnAway has the task of a call that was refused wait for that call's cost when
@@ -61,12 +83,16 @@ func (s *Store) reserve(now time.Time, r pawl.Reservation) pawl.Grant {
 	if err != nil {
 		return pawl.Grant{Err: err}
 	}
+	var open []string
 	for i := range t.calls {
-		if c := &t.calls[i]; c.key == r.Key && !c.unknown {
+		switch c := &t.calls[i]; {
+		case c.unknown:
+			open = append(open, c.worth.Step)
+		case c.key == r.Key:
 			return pawl.Grant{OK: true, Wait: limit.Until(now, c.at)}
 		}
 	}
-	worth, need := budget.WorthOf(&t.row, &r, s.table.Fit(r.Limit, t.row.Operation))
+	worth, need := budget.WorthOf(&t.row, &r, open, s.table.Fit(r.Limit, t.row.Operation))
 	switch v := s.budgets.Look(now, need); {
 	case v.Stop != nil:
 		s.tellBudget(now, t, v.Stop.Why)
@@ -161,21 +187,27 @@ func (s *Store) abandon(now time.Time, t *task) (open []string) {
 			open = append(open, c.worth.Step)
 			continue
 		}
-		switch {
-		case c.key != "":
-			s.end(now, t, c, pawl.Settlement{Outcome: pawl.CallUnknown})
-			open = append(open, c.worth.Step)
-		case c.charged.Plain() && c.limit != pawl.NoLimit:
-			s.table.Refund(now, &admission.Charge{Limit: c.limit, Cost: c.charged.Cost})
-		default:
-			s.end(now, t, c, pawl.Settlement{Outcome: pawl.CallNotSent})
+		if c.key == "" {
+			s.release(now, t, c)
+			continue
 		}
+		s.end(now, t, c, pawl.Settlement{Outcome: pawl.CallUnknown})
+		open = append(open, c.worth.Step)
 	}
 	if len(t.calls) > 0 {
 		s.ready(now)
 	}
 	t.calls = nil
 	return open
+}
+
+// release refunds what a claim reserved for a call that was not made.
+func (s *Store) release(now time.Time, t *task, c *call) {
+	if c.charged.Plain() && c.limit != pawl.NoLimit {
+		s.table.Refund(now, &admission.Charge{Limit: c.limit, Cost: c.charged.Cost})
+		return
+	}
+	s.end(now, t, c, pawl.Settlement{Outcome: pawl.CallNotSent})
 }
 
 // Configure implements [pawl.Limits].

@@ -18,6 +18,11 @@ func (s *Store) Add(ctx context.Context, now time.Time, tasks []pawl.NewTask) ([
 	}
 	defer s.mu.Unlock()
 	defer s.countEnds(now)
+	for i := range tasks {
+		if err := tasks[i].Validate(); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.talks.check(tasks); err != nil {
 		return nil, err
 	}
@@ -100,10 +105,8 @@ func (s *Store) add(now time.Time, t *task, n *pawl.NewTask) pawl.Added {
 	if !n.Kept {
 		s.twins.add(t)
 	}
-	if n.Budget != nil && t.row.Run == t.row.ID {
-		b := *n.Budget
-		b.Scope, b.Name, b.Per = pawl.OfRun, t.row.ID.String(), pawl.ForGood
-		s.budgets.Configure(now, &pawl.Setting{Budget: &b})
+	if b := n.RunBudget(); b != nil {
+		s.budgets.Configure(now, &pawl.Setting{Budget: b})
 	}
 	s.emit(now, pawl.EventAdded, t)
 	return pawl.Added{ID: t.row.ID, Run: t.row.Run, As: as}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/limit"
 	"github.com/pawlhq/pawl/llm"
 )
 
@@ -120,6 +121,58 @@ var budgetRules = []rule{
 		t.budget(pawl.Budget{Scope: pawl.OfAll, Calls: 10})
 		is(t, "OK", t.call(r, "c", 950).OK, false)
 		t.holds("all", "", pawl.Spent{Tokens: 100, Money: 1500, Calls: 1}, pawl.Spent{})
+	}},
+	{"its limit is for others meanwhile", "a task that waits for what calls under way may leave of a budget must not hold up those who could go", func(t *trial) {
+		t.configure(pawl.Setting{Limit: "lim", Config: slow(1000)})
+		t.budget(pawl.Budget{Scope: pawl.OfUser, Calls: 1})
+		t.put(user("ann"))
+		first := t.take()
+		is(t, "OK", t.call(first, "a", 10).OK, true)
+		t.put(user("ann"), on("lim"), tokens(600))
+		r := t.take()
+		other := t.put(user("bob"), on("lim"), tokens(700))
+		t.none()
+		t.level("lim", 400)
+		t.wakes(func() { t.call(r, "b", 600) })
+		for range 2 { // it asks again, and gives back once
+			g := t.call(r, "b", 600)
+			is(t, "OK", g.OK, false)
+			is(t, "Gate", g.Gate.Name, pawl.GateBudget)
+			t.level("lim", 1000)
+			is(t, "InFlight", t.limit("lim").State.InFlight, 0)
+		}
+		o := t.take()
+		is(t, "ID", o.ID, other)
+		t.call(r, "b", 600)
+		t.wakes(func() { t.settle(first, pawl.Settlement{Key: "a", Outcome: pawl.CallNotSent}) })
+		is(t, "OK", t.call(r, "b", 300).OK, true)
+		t.level("lim", 0)
+		is(t, "InFlight", t.limit("lim").State.InFlight, 2)
+		t.finish(o, pawl.Succeeded)
+		t.answer(r, "b", 200)
+		t.level("lim", 800)
+		is(t, "InFlight", t.limit("lim").State.InFlight, 0)
+	}},
+	{"back before new tasks", "a task that has given its limit back comes before those that have not begun, once its budget lets it go", func(t *trial) {
+		t.configure(set("lim", limit.Config{InFlight: 1}))
+		t.budget(pawl.Budget{Scope: pawl.OfUser, Calls: 1})
+		t.put(user("ann"))
+		first := t.take()
+		is(t, "OK", t.call(first, "a", 10).OK, true)
+		t.put(user("ann"), on("lim"))
+		r := t.take()
+		is(t, "OK", t.call(r, "b", 10).OK, false)
+		t.put(user("bob"), on("lim"))
+		t.put(user("bob"), on("lim"), priority(pawl.High))
+		o := t.take()
+		is(t, "OK", t.call(o, "c", 10).OK, true)
+		t.settle(first, pawl.Settlement{Key: "a", Outcome: pawl.CallNotSent})
+		g := t.call(r, "b", 10)
+		is(t, "OK", g.OK, false)
+		is(t, "Gate", g.Gate.Name, "in flight")
+		t.answer(o, "c", 10)
+		t.none() // the place is kept for it
+		is(t, "OK", t.call(r, "b", 10).OK, true)
 	}},
 	{"larger than the budget", "a call that alone is more than all of a budget will never fit: it fails for good in place of waiting", func(t *trial) {
 		t.budget(pawl.Budget{Scope: pawl.OfAll, Per: pawl.PerDay, Tokens: 1000})
@@ -353,6 +406,14 @@ var budgetRules = []rule{
 func (t *trial) budget(b pawl.Budget) {
 	t.Helper()
 	t.configure(pawl.Setting{Budget: &b})
+}
+
+// wakes checks that something tells those who wait that they may go.
+func (t *trial) wakes(do func()) {
+	t.Helper()
+	w := t.watch(pawl.EventFilter{Types: []pawl.EventType{pawl.EventReady}})
+	do()
+	t.seenUntil(w, func(e pawl.Event) bool { return e.Type == pawl.EventReady })
 }
 
 // budgetOf returns a budget by its name.

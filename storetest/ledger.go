@@ -121,6 +121,38 @@ var ledgerRules = []rule{
 		same(t, again, map[string]string{"ask#2/1": "", "ask#1/2": "ask#1/1", "ask#2/2": "", "ask#3/2": "ask#3/1", "ask#4/2": ""})
 		is(t, "Usage.Again", t.sums(pawl.LedgerFilter{Kinds: []pawl.EntryKind{pawl.EntryAnswered}})[0].Again, 2)
 	}},
+	{"asked again in its attempt", "a call that another model is asked for, or that is sent again before its attempt has ended, may be paid a second time as well", func(t *trial) {
+		t.put()
+		r := t.take()
+		instead := func(steps ...string) func(*pawl.Reservation) {
+			return func(v *pawl.Reservation) { v.Instead = steps }
+		}
+		ends := func(key string, o pawl.CallOutcome, with ...func(*pawl.Reservation)) {
+			t.Helper()
+			is(t, "OK", t.call(r, key, 100, with...).OK, true)
+			t.settle(r, pawl.Settlement{Key: key, Outcome: o})
+		}
+		ends("a#1/1", pawl.CallUnknown)
+		ends("b#1/1", pawl.CallFailed, instead("a#1"))
+		ends("c#1/1", pawl.CallUnknown, instead("a#1", "b#1"))
+		ends("a#1/1", pawl.CallFailed)
+		ends("d#1/1", pawl.CallFailed)
+		ends("e#1/1", pawl.CallFailed)
+		ends("f#1/1", pawl.CallAnswered, instead("e#1"))
+		t.finish(r, pawl.Pending)
+		r = t.take()
+		ends("b#1/2", pawl.CallFailed, instead("a#1"))
+		ends("c#1/2", pawl.CallAnswered, instead("a#1", "b#1"))
+		var again []string
+		for _, e := range t.inLedger(pawl.LedgerFilter{}) {
+			again = append(again, e.Key+" for "+e.Again)
+		}
+		slices.Sort(again)
+		same(t, again, []string{
+			"a#1/1 for ", "a#1/1 for a#1/1", "b#1/1 for a#1/1", "b#1/2 for a#1/1", "c#1/1 for a#1/1", "c#1/2 for c#1/1",
+			"d#1/1 for ", "e#1/1 for ", "f#1/1 for ",
+		})
+	}},
 	{"settled twice", "a worker that does not know whether a settlement took effect sends it again: it is one call", func(t *trial) {
 		t.configure(tokensPerSecond("lim"))
 		t.put(on("lim"), tokens(100))

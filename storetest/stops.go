@@ -123,6 +123,16 @@ var stopRules = []rule{
 		is(t, "Never", t.stopped(t.call(other, "a/1", 501)).Never, true)
 		is(t, "budgets", len(t.status().Budgets), 2)
 	}},
+	{"a run's budget that is none", "a mistake in what caps a run must be found when the run is added, and not let it spend without end", func(t *trial) {
+		for _, b := range []pawl.Budget{{}, {Tokens: -1, Calls: 2}, {Repeats: -1, Calls: 2}, {Calls: 2, Warn: 2}} {
+			n := task(func(n *pawl.NewTask) { n.Budget = &b })
+			if _, err := t.store.Add(t.ctx, t.now, []pawl.NewTask{task(), n}); err == nil || !strings.Contains(err.Error(), "run/"+n.Row.ID.String()) {
+				t.Errorf("Add with %+v = %v; want an error that names the budget", b, err)
+			}
+		}
+		is(t, "tasks", len(t.list(pawl.Filter{})), 0)
+		is(t, "budgets", len(t.status().Budgets), 0)
+	}},
 	{"forgotten with its run", "what a run's budget had used goes with the last of the run's tasks, and not before: a store does not fill with budgets of what is long gone", func(t *trial) {
 		t.budget(pawl.Budget{Scope: pawl.OfRun, Calls: 50})
 		var all []pawl.ID
@@ -180,6 +190,65 @@ var stopRules = []rule{
 		t.stopped(asks("z", 1<<40))
 		t.put()
 		is(t, "OK in another run", t.call(t.take(), "x", 10, func(v *pawl.Reservation) { v.State = 1 << 40 }).OK, true)
+	}},
+	{"repeats of calls under way", "those who ask the same at the same time are not let past the guard because none of them has its answer yet", func(t *trial) {
+		t.budget(pawl.Budget{Scope: pawl.OfRun, Repeats: 2})
+		run := t.put()
+		t.put(inRun(run))
+		tasks := t.claim(2).Tasks
+		r, other := tasks[0], tasks[1]
+		asks := func(r *pawl.TaskRow, key string, state uint64) pawl.Grant {
+			return t.call(r, key, 10, func(v *pawl.Reservation) { v.State = state })
+		}
+		waits := func(g pawl.Grant) {
+			t.Helper()
+			if g.OK || g.Stop != nil || g.Wait <= 0 || g.Gate.Name != pawl.GateBudget || !strings.Contains(g.Gate.Reason, "2 calls under way") {
+				t.Errorf("Grant = %+v; want it to wait for 2 calls under way", g)
+			}
+		}
+		is(t, "OK", asks(r, "a/1", 1<<40).OK, true)
+		is(t, "OK, asked once more", asks(r, "a/1", 1<<40).OK, true)
+		is(t, "OK", asks(other, "b/1", 1<<40).OK, true)
+		waits(asks(r, "c/1", 1<<40))
+		waits(asks(other, "c/1", 1<<40))
+		is(t, "OK of another state", asks(r, "d/1", 2<<40).OK, true)
+		for i, o := range []pawl.CallOutcome{pawl.CallNotSent, pawl.CallThrottled, pawl.CallFailed, pawl.CallUnknown} { // which are no answers
+			t.settle(r, pawl.Settlement{Key: "a/1", Outcome: o, Reason: "so"})
+			is(t, "OK after one that is "+string(o), asks(r, "a/1", 1<<40).OK, true)
+			waits(asks(r, fmt.Sprint("c/", i), 1<<40))
+		}
+		t.answer(r, "a/1", 10)
+		g := asks(r, "c/1", 1<<40)
+		is(t, "OK, or Stop, with one answered and one under way", g.OK || g.Stop != nil, false)
+		t.answer(other, "b/1", 10)
+		t.stopped(asks(r, "c/1", 1<<40))
+		t.answer(r, "d/1", 10)
+		t.stopped(asks(other, "c/1", 1<<40))
+	}},
+	{"repeats of what ends by itself", "calls that die with their worker, and those of a budget that is set meanwhile, are under way no longer than they are", func(t *trial) {
+		run := t.put()
+		r := t.take()
+		asks := func(r *pawl.TaskRow, key string) pawl.Grant {
+			return t.call(r, key, 10, func(v *pawl.Reservation) { v.State = 1 << 40 })
+		}
+		b := pawl.Budget{Scope: pawl.OfRun, Calls: 100}
+		t.budget(b)
+		is(t, "OK", asks(r, "a/1").OK, true)
+		b.Repeats = 1
+		t.budget(b)
+		is(t, "OK while one is under way", asks(r, "b/1").OK, false)
+		t.settle(r, pawl.Settlement{Key: "a/1", Outcome: pawl.CallNotSent})
+		is(t, "OK", asks(r, "b/1").OK, true)
+		t.configure(pawl.Setting{Budget: &b, Remove: true})
+		t.budget(b)
+		is(t, "OK while one of the budget before is under way", asks(r, "c/1").OK, false)
+		t.pass(lease)
+		t.tick()
+		r = t.take()
+		is(t, "Run", r.Run, run)
+		is(t, "OK", asks(r, "a/2").OK, true)
+		t.answer(r, "a/2", 10)
+		t.stopped(asks(r, "b/2"))
 	}},
 }
 

@@ -54,8 +54,9 @@ type Account struct {
 	Reserved pawl.Spent     `json:"reserved,omitzero"`
 	Since    time.Time      `json:"since,omitzero"`   // when the period began that Spent is of
 	Warned   bool           `json:"warned,omitempty"` // in that period
-	States   map[string]int `json:"states,omitempty"` // how often each state was asked, the latest ones
-	Recent   []string       `json:"recent,omitempty"` // States in the order in which they were asked last
+	Asking   map[string]int `json:"asking,omitempty"` // how often each state is asked by calls under way
+	States   map[string]int `json:"states,omitempty"` // how often each state was answered, the latest ones
+	Recent   []string       `json:"recent,omitempty"` // States in the order in which they were answered last
 	Stopped  string         `json:"stopped,omitempty"`
 	Gone     bool           `json:"gone,omitempty"` // its budget or its run was removed: it goes with its last call
 }
@@ -254,7 +255,7 @@ func (t *Table) drop(b *Budget, account string) {
 	if a := b.accounts[account]; a.Reserved == (pawl.Spent{}) {
 		delete(b.accounts, account)
 	} else {
-		*a = Account{Reserved: a.Reserved, Since: a.Since, Gone: true}
+		*a = Account{Reserved: a.Reserved, Asking: a.Asking, Since: a.Since, Gone: true}
 	}
 	t.touch(Part{b.name, account}.key())
 }

@@ -123,7 +123,8 @@ func (f *found) verdict(now time.Time, a *Ask) (stop *pawl.Stop, wait string) {
 		stop.Why = fmt.Sprintf("model %q has no price, and budget %s is in money: give it a price, or cap tokens", a.Model, f.name)
 		return stop, ""
 	}
-	if why := f.repeated(a); why != "" {
+	why, wait := f.repeated(a)
+	if why != "" {
 		stop.Why, stop.Until = why, time.Time{}
 		return stop, ""
 	}
@@ -187,6 +188,7 @@ func (t *Table) Take(now time.Time, a *Ask) (h Held, warn string) {
 		f := &all[i]
 		f.Budget.accounts[f.part.Account] = f.Account
 		f.Reserved, f.Gone = f.Reserved.Plus(a.Needs), false
+		f.ask(a.State)
 		h.Accounts[i] = f.part
 		if w := f.warn(); w != "" {
 			warns = append(warns, w)
@@ -229,14 +231,12 @@ func (t *Table) Settle(now time.Time, e *Ended) {
 		}
 		f := b.open(now, k.Account)
 		f.Reserved = f.Reserved.Minus(e.Needs)
+		f.asked(e.State, e.Answered)
 		if f.Gone {
 			t.leave(&f)
 			continue
 		}
 		f.Spent = f.Spent.Plus(e.Used)
-		if e.Answered {
-			f.asked(e.State)
-		}
 		t.touch(k.key())
 	}
 }

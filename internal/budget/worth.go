@@ -27,10 +27,11 @@ type Worth struct {
 }
 
 // WorthOf returns what a call of a task is expected to cost, by what was learned of its
-// operation, and what it asks of budgets. fit may be nil.
-func WorthOf(t *pawl.TaskRow, r *pawl.Reservation, fit *limit.Fit) (Worth, *Ask) {
+// operation, and what it asks of budgets. open is the steps of the attempt's calls whose
+// outcome is unknown; fit may be nil.
+func WorthOf(t *pawl.TaskRow, r *pawl.Reservation, open []string, fit *limit.Fit) (Worth, *Ask) {
 	usage := expected(r.Size, fit)
-	w := Worth{Step: r.Step, Model: r.Model, Expected: usage, State: r.State, Again: t.Lost(r.Step)}
+	w := Worth{Step: r.Step, Model: r.Model, Expected: usage, State: r.State, Again: t.Lost(r, open)}
 	if r.Rates != nil {
 		w.Currency, w.Money = r.Currency, r.Rates.Cost(usage)
 	}

@@ -102,6 +102,9 @@ func (a *act) adding(tasks []pawl.NewTask) (*adder, error) {
 	seen := map[pawl.Hash]bool{}
 	for i := range tasks {
 		t := &tasks[i]
+		if err := t.Validate(); err != nil {
+			return nil, err
+		}
 		ask.IDs[i] = t.Row.ID
 		ask.By = ask.By || !t.By.Task.IsZero()
 		for _, n := range t.Nodes {
@@ -195,10 +198,8 @@ func (d *adder) addNew(n *pawl.NewTask) (pawl.Added, error) {
 		return pawl.Added{}, ErrConflict
 	}
 	d.insert(n)
-	if n.Budget != nil && n.Row.Run == id {
-		b := *n.Budget
-		b.Scope, b.Name, b.Per = pawl.OfRun, id.String(), pawl.ForGood
-		d.post(Post{Budget: &b})
+	if b := n.RunBudget(); b != nil {
+		d.post(Post{Budget: b})
 	}
 	return pawl.Added{ID: id, Run: n.Row.Run, As: as}, nil
 }

@@ -62,12 +62,16 @@ func asks(t *Record, r *pawl.Reservation) *admission.Ask {
 
 // reserve takes what a call of a running task will cost.
 func (b *Book) reserve(now time.Time, t *Record, r *pawl.Reservation) pawl.Grant {
+	var open []string
 	for i := range t.Calls {
-		if c := &t.Calls[i]; c.Key == r.Key && !c.Unknown {
+		switch c := &t.Calls[i]; {
+		case c.Unknown:
+			open = append(open, c.Step)
+		case c.Key == r.Key:
 			return pawl.Grant{OK: true, Wait: limit.Until(now, c.At)}
 		}
 	}
-	worth, need := budget.WorthOf(&t.TaskRow, r, b.table.Fit(r.Limit, t.Operation))
+	worth, need := budget.WorthOf(&t.TaskRow, r, open, b.table.Fit(r.Limit, t.Operation))
 	switch v := b.budgets.Look(now, need); {
 	case v.Stop != nil:
 		return pawl.Grant{Stop: v.Stop, Gate: limit.Gate{Name: pawl.GateBudget, Reason: v.Stop.Why}}

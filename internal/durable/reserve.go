@@ -3,6 +3,7 @@ package durable
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -44,6 +45,9 @@ func (a *act) reserve(r *Record, c *pawl.Reservation) pawl.Grant {
 	g := a.book.reserve(a.now, r, c)
 	a.tellBudget(r, &g)
 	if g.Gate.Name == pawl.GateBudget {
+		if g.Stop == nil {
+			a.handBack(r)
+		}
 		return g
 	}
 	if !g.OK {
@@ -56,6 +60,19 @@ func (a *act) reserve(r *Record, c *pawl.Reservation) pawl.Grant {
 	}
 	a.w.Bell.Ready = true // it may need less than was claimed for it
 	return g
+}
+
+// handBack gives back what the claim of a task has reserved for its first call, which
+// waits for a budget: until it may go, its limit is for others. Then it is a later call of
+// a running task, and comes before all that are not claimed yet.
+func (a *act) handBack(r *Record) {
+	r.Calls = slices.DeleteFunc(slices.Clone(r.Calls), func(c Call) bool {
+		if c.Key != "" {
+			return false
+		}
+		a.settle(r, &c, pawl.Settlement{Outcome: pawl.CallNotSent})
+		return true
+	})
 }
 
 // tellBudget tells of a budget of which much or all is used.
