@@ -22,7 +22,12 @@ func TestEndsComeBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		e := budget.Ended{Used: spent.Draw(t, "used"), Answered: rapid.Bool().Draw(t, "answered")}
 		e.Needs, e.State = spent.Draw(t, "needs"), rapid.Uint64().Draw(t, "state")
-		e.Accounts = rapid.SliceOfN(part, 1, 12).Draw(t, "accounts")
+		if n := rapid.IntRange(0, 12).Draw(t, "accounts"); n > 0 {
+			e.Accounts = rapid.SliceOfN(rapid.Int64(), n, n).Draw(t, "numbers")
+		}
+		if n := rapid.IntRange(0, 12).Draw(t, "named"); n > 0 {
+			e.Named = rapid.SliceOfN(part, n, n).Draw(t, "names")
+		}
 		b, err := json.Marshal(&e)
 		if err != nil {
 			t.Fatal(err)
@@ -32,6 +37,18 @@ func TestEndsComeBack(t *testing.T) {
 			t.Errorf("%s comes back as %+v, %v; want %+v", b, got, err, e)
 		}
 	})
+}
+
+// Before accounts had numbers, the end of a call had their names.
+func TestNamedEndsAreRead(t *testing.T) {
+	b := []byte{1, 6, 0, 2, 8, 0, 2, 0, 1, 3, 'a', 'l', 'l', 0}
+	text, _ := json.Marshal(b)
+	want := budget.Ended{Used: pawl.Spent{Tokens: 4, Calls: 1}, Answered: true}
+	want.Needs, want.Named = pawl.Spent{Tokens: 3, Calls: 1}, []budget.Part{{Budget: "all"}}
+	var got budget.Ended
+	if err := json.Unmarshal(text, &got); err != nil || !cmp.Equal(got, want) {
+		t.Errorf("%v is read as %+v, %v; want %+v", b, got, err, want)
+	}
 }
 
 func FuzzEnded(f *testing.F) {

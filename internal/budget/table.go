@@ -12,30 +12,24 @@ import (
 
 // Table is the budgets and what is taken from them. Its zero value is empty.
 type Table struct {
-	// Touched is told which entry changes or goes, if it is not nil.
+	// Touched is told what changes or goes, if it is not nil.
 	Touched func(Key)
 
 	budgets map[string]*Budget // by name
 	of      map[target][]*Budget
+	sheets  map[int64]*sheet
+	highest int64     // number of an account
 	swept   time.Time // the day in which Sweep has looked
 
-	found  []found // what find found last
-	looked *Ask    // for this call; nil if something has changed since
+	found  []*Account // what find found last
+	looked *Ask       // for this call; nil if something has changed since
 }
 
-// Part names an account: whose part of which budget it is.
-type Part struct {
-	Budget  string `json:"b"`
-	Account string `json:"a,omitempty"`
-}
-
-// Key names an entry: a budget, or one of its accounts.
+// Key names what is stored together: a budget, or a sheet of accounts.
 type Key struct {
-	Part
-	IsAccount bool
+	Budget string // "" for a sheet
+	Sheet  int64
 }
-
-func (p Part) key() Key { return Key{p, true} }
 
 // Budget is a budget with its accounts. As JSON it is the budget alone.
 type Budget struct {
@@ -47,18 +41,23 @@ type Budget struct {
 	accounts map[string]*Account
 }
 
-// Account is what one queue, operation, user or run has taken from a budget. As JSON
-// it is what stores keep.
+// Account is what one queue, operation, user or run has taken from a budget. Its JSON
+// is what earlier versions stored.
 type Account struct {
-	Spent    pawl.Spent     `json:"spent,omitzero"`
-	Reserved pawl.Spent     `json:"reserved,omitzero"`
-	Since    time.Time      `json:"since,omitzero"`   // when the period began that Spent is of
-	Warned   bool           `json:"warned,omitempty"` // in that period
-	Asking   map[string]int `json:"asking,omitempty"` // how often each state is asked by calls under way
-	States   map[string]int `json:"states,omitempty"` // how often each state was answered, the latest ones
-	Recent   []string       `json:"recent,omitempty"` // States in the order in which they were answered last
-	Stopped  string         `json:"stopped,omitempty"`
-	Gone     bool           `json:"gone,omitempty"` // its budget or its run was removed: it goes with its last call
+	Spent    pawl.Spent     `json:"spent"`
+	Reserved pawl.Spent     `json:"reserved"`
+	Since    time.Time      `json:"since"`   // when the period began that Spent is of
+	Warned   bool           `json:"warned"`  // in that period
+	Asking   map[string]int `json:"asking"`  // how often each state is asked by calls under way
+	States   map[string]int `json:"states"`  // how often each state was answered, the latest ones
+	Recent   []string       `json:"recent"`  // States in the order in which they were answered last
+	Stopped  string         `json:"stopped"` // why its run goes no further; "" if it does
+	Gone     bool           `json:"gone"`    // its budget or its run was removed: it goes with its last call
+
+	budget *Budget
+	name   string
+	number int64     // what calls know it by; 0 until one has taken from it
+	until  time.Time // when the period ends that Since began; zero if nobody has asked yet
 }
 
 // target is what budgets are looked up by.
@@ -70,27 +69,28 @@ type target struct {
 // Set takes over a budget that is stored; nil removes it.
 func (t *Table) Set(name string, b *Budget) {
 	t.looked = nil
-	if old := t.budgets[name]; old != nil {
+	old := t.budgets[name]
+	if old != nil {
 		k := target{old.Scope, old.Name}
 		t.of[k] = slices.DeleteFunc(t.of[k], func(o *Budget) bool { return o == old })
 		if len(t.of[k]) == 0 {
 			delete(t.of, k)
 		}
-		delete(t.budgets, name)
-		if b != nil {
-			b.accounts = old.accounts
-		}
 	}
 	if b == nil {
+		t.unset(old)
 		return
 	}
 	if t.budgets == nil {
 		t.budgets, t.of = map[string]*Budget{}, map[target][]*Budget{}
 	}
-	if b.accounts == nil {
-		b.accounts = map[string]*Account{}
+	b.name, b.accounts = name, map[string]*Account{}
+	if old != nil {
+		b.accounts = old.accounts
 	}
-	b.name = name
+	for _, a := range b.accounts {
+		a.budget = b
+	}
 	t.budgets[name] = b
 	if b.Removed {
 		return
@@ -100,42 +100,22 @@ func (t *Table) Set(name string, b *Budget) {
 	slices.SortFunc(t.of[k], func(a, b *Budget) int { return cmp.Compare(a.Per, b.Per) })
 }
 
-// SetAccount takes over an account that is stored, of a budget that is; nil removes it.
-func (t *Table) SetAccount(k Part, a *Account) {
-	t.looked = nil
-	b := t.budgets[k.Budget]
-	switch {
-	case b == nil:
-	case a == nil:
-		delete(b.accounts, k.Account)
-	default:
-		b.accounts[k.Account] = a
+// unset removes a budget, if there is one, and its accounts.
+func (t *Table) unset(b *Budget) {
+	if b == nil {
+		return
 	}
+	for _, a := range b.accounts {
+		t.removeAccount(a)
+	}
+	delete(t.budgets, b.name)
 }
 
-// Find returns the entry of a key, nil if there is none.
-func (t *Table) Find(k Key) any {
-	b := t.budgets[k.Budget]
-	switch {
-	case b == nil:
-	case !k.IsAccount:
-		return b
-	default:
-		if a := b.accounts[k.Account]; a != nil {
-			return a
-		}
-	}
-	return nil
-}
+// Budget returns a budget as it is stored, nil if there is none.
+func (t *Table) Budget(name string) *Budget { return t.budgets[name] }
 
 // Any reports whether there are budgets at all.
 func (t *Table) Any() bool { return len(t.budgets) > 0 }
-
-func (t *Table) touch(k Key) {
-	if t.Touched != nil {
-		t.Touched(k)
-	}
-}
 
 // Check returns what is wrong with settings of budgets, before any is made.
 func (t *Table) Check(settings []pawl.Setting) error {
@@ -188,14 +168,13 @@ func (t *Table) Configure(now time.Time, s *pawl.Setting) {
 		}
 	}
 	t.Set(name, b)
-	t.touch(Key{Part: Part{Budget: name}})
-	for _, account := range slices.Sorted(maps.Keys(b.accounts)) {
-		a := b.accounts[account]
+	t.touch(Key{Budget: name})
+	for _, a := range b.accounts {
 		a.Warned, a.Stopped = false, ""
 		if old.Removed {
 			a.Gone = false
 		}
-		t.touch(Part{name, account}.key())
+		t.touchAccount(a)
 	}
 }
 
@@ -238,26 +217,26 @@ func (t *Table) remove(name string) {
 	if b == nil {
 		return
 	}
-	for _, account := range slices.Sorted(maps.Keys(b.accounts)) {
-		t.drop(b, account)
+	for _, a := range b.accounts {
+		t.drop(a)
 	}
 	if len(b.accounts) == 0 {
 		t.Set(name, nil)
 	} else {
 		t.Set(name, &Budget{Budget: b.Budget, Version: b.Version + 1, Removed: true})
 	}
-	t.touch(Key{Part: Part{Budget: name}})
+	t.touch(Key{Budget: name})
 }
 
 // drop removes an account, or leaves only what is reserved.
-func (t *Table) drop(b *Budget, account string) {
+func (t *Table) drop(a *Account) {
 	t.looked = nil
-	if a := b.accounts[account]; a.Reserved == (pawl.Spent{}) {
-		delete(b.accounts, account)
-	} else {
-		*a = Account{Reserved: a.Reserved, Asking: a.Asking, Since: a.Since, Gone: true}
+	t.touchAccount(a)
+	if a.Reserved == (pawl.Spent{}) {
+		t.removeAccount(a)
+		return
 	}
-	t.touch(Part{b.name, account}.key())
+	*a = Account{Reserved: a.Reserved, Asking: a.Asking, Since: a.Since, Gone: true, budget: a.budget, name: a.name, number: a.number}
 }
 
 // Knows reports whether there is a budget of a run, or an account.
@@ -281,9 +260,9 @@ func (t *Table) Sweep(now time.Time) {
 		if b.Per == pawl.ForGood || b.Removed {
 			continue
 		}
-		for account, a := range b.accounts {
+		for _, a := range b.accounts {
 			if a.Reserved == (pawl.Spent{}) && (a.Spent == (pawl.Spent{}) || !a.Since.Equal(b.Per.Start(now))) {
-				t.drop(b, account)
+				t.drop(a)
 			}
 		}
 	}
@@ -299,8 +278,8 @@ func (t *Table) Forget(run pawl.ID) {
 		t.remove(b.name)
 	}
 	for _, b := range t.of[target{pawl.OfRun, ""}] {
-		if b.accounts[id] != nil {
-			t.drop(b, id)
+		if a := b.accounts[id]; a != nil {
+			t.drop(a)
 		}
 	}
 }
@@ -317,8 +296,8 @@ func (t *Table) Status(now time.Time) []pawl.BudgetStatus {
 			continue
 		}
 		s := pawl.BudgetStatus{Budget: b.Budget, Accounts: make([]pawl.Account, 0, len(b.accounts)), Of: len(b.accounts)}
-		for account, a := range b.accounts {
-			s.Accounts = append(s.Accounts, a.status(now, b, account))
+		for _, a := range b.accounts {
+			s.Accounts = append(s.Accounts, a.status(now))
 		}
 		slices.SortFunc(s.Accounts, func(x, y pawl.Account) int {
 			return cmp.Or(cmp.Compare(y.Share(&b.Budget), x.Share(&b.Budget)), cmp.Compare(x.Name, y.Name))
@@ -329,8 +308,9 @@ func (t *Table) Status(now time.Time) []pawl.BudgetStatus {
 	return all
 }
 
-func (a *Account) status(now time.Time, b *Budget, name string) pawl.Account {
-	out := pawl.Account{Name: name, Spent: a.Spent, Reserved: a.Reserved, Since: b.Per.Start(now), Until: b.Per.End(now), Stopped: a.Stopped}
+func (a *Account) status(now time.Time) pawl.Account {
+	per := a.budget.Per
+	out := pawl.Account{Name: a.name, Spent: a.Spent, Reserved: a.Reserved, Since: per.Start(now), Until: per.End(now), Stopped: a.Stopped}
 	if a.Since.Before(out.Since) {
 		out.Spent = pawl.Spent{}
 	}

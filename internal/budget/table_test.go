@@ -1,6 +1,7 @@
 package budget_test
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"testing"
@@ -32,7 +33,10 @@ type paper struct {
 }
 
 // sent is a call that is under way.
-type sent struct{ budget.Held }
+type sent struct {
+	budget.Held
+	under map[string]string // budgets, each with the account
+}
 
 func (m *model) spent(b *paper, account string) pawl.Spent {
 	if start := b.Per.Start(m.now); !b.period[account].Equal(start) {
@@ -43,7 +47,7 @@ func (m *model) spent(b *paper, account string) pawl.Spent {
 
 func (m *model) reserved(name, account string) (sum pawl.Spent) {
 	for _, c := range m.calls {
-		if slices.Contains(c.Accounts, budget.Part{Budget: name, Account: account}) {
+		if of, under := c.under[name]; under && of == account {
 			sum = sum.Plus(c.Needs)
 		}
 	}
@@ -149,7 +153,10 @@ func (m *model) send(t *rapid.T) {
 		return
 	}
 	held, warn := m.table.Take(m.now, &ask)
-	m.calls = append(m.calls, &sent{held})
+	m.calls = append(m.calls, &sent{held, under})
+	if len(held.Accounts) != len(under) {
+		t.Errorf("a call takes from %d accounts; want %v", len(held.Accounts), under)
+	}
 	m.warns(t, under, warn)
 }
 
@@ -177,9 +184,9 @@ func (m *model) settle(t *rapid.T) {
 	m.calls = slices.Delete(m.calls, i, i+1)
 	used := pawl.Spent{Tokens: rapid.Int64Range(0, 500).Draw(t, "used"), Calls: rapid.Int64Range(0, 1).Draw(t, "sent")}
 	m.table.Settle(m.now, &budget.Ended{Held: c.Held, Used: used})
-	for _, a := range c.Accounts {
-		if b := m.budgets[a.Budget]; b != nil {
-			b.spent[a.Account] = m.spent(b, a.Account).Plus(used)
+	for name, account := range c.under {
+		if b := m.budgets[name]; b != nil {
+			b.spent[account] = m.spent(b, account).Plus(used)
 		}
 	}
 }
@@ -210,10 +217,8 @@ func (m *model) check(t *rapid.T) {
 			}
 		}
 		for _, c := range m.calls {
-			for _, part := range c.Accounts {
-				if part.Budget == s.String() && !known[part.Account] {
-					t.Fatalf("%s has no account %q, though a call of it is under way", &s.Budget, part.Account)
-				}
+			if account, under := c.under[s.String()]; under && !known[account] {
+				t.Fatalf("%s has no account %q, though a call of it is under way", &s.Budget, account)
 			}
 		}
 		for account, spent := range b.spent {
@@ -245,7 +250,7 @@ func TestTouchedTellsAllChanges(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"configure": m.configure, "send": m.send, "send more": m.send, "settle": m.settle, "pass": m.pass,
 			"": func(t *rapid.T) {
-				follow(&told, &m.table, touched)
+				follow(t, &told, &m.table, touched)
 				if got, want := fmt.Sprintf("%+v", told.Status(m.now)), fmt.Sprintf("%+v", m.table.Status(m.now)); got != want {
 					t.Fatalf("the copy is\n%s; want\n%s", got, want)
 				}
@@ -255,26 +260,26 @@ func TestTouchedTellsAllChanges(t *testing.T) {
 }
 
 // follow takes over what has changed, budgets first.
-func follow(to, from *budget.Table, touched map[budget.Key]bool) {
+func follow(t *rapid.T, to, from *budget.Table, touched map[budget.Key]bool) {
 	for k := range touched {
-		if k.IsAccount {
+		if k.Budget == "" {
 			continue
 		}
-		b, _ := from.Find(k).(*budget.Budget)
-		if b == nil {
-			to.Set(k.Budget, nil)
-			continue
+		b := from.Budget(k.Budget)
+		if b != nil {
+			b = &budget.Budget{Budget: b.Budget, Version: b.Version, Removed: b.Removed}
 		}
-		to.Set(k.Budget, &budget.Budget{Budget: b.Budget, Version: b.Version, Removed: b.Removed})
+		to.Set(k.Budget, b)
 	}
 	for k := range touched {
-		if k.IsAccount {
-			var copied *budget.Account
-			if a, _ := from.Find(k).(*budget.Account); a != nil {
-				c := *a
-				copied = &c
-			}
-			to.SetAccount(k.Part, copied)
+		if k.Budget != "" {
+			continue
+		}
+		if err := to.SetSheet(k.Sheet, from.PackSheet(k.Sheet)); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := to.PackSheet(k.Sheet), from.PackSheet(k.Sheet); !bytes.Equal(got, want) {
+			t.Fatalf("sheet %d is packed as %q; want %q", k.Sheet, got, want)
 		}
 	}
 	clear(touched)

@@ -28,8 +28,12 @@ func whole(tokens float64) int64 { return int64(math.Ceil(min(max(tokens, 0), 1e
 type Held struct {
 	Needs    pawl.Spent
 	State    uint64
-	Accounts []Part
+	Accounts []int64 // by number
+	Named    []Part  // those of a call that earlier versions have let go, which had no numbers
 }
+
+// Part names an account: whose part of which budget it is.
+type Part struct{ Budget, Account string }
 
 // Verdict is what becomes of a call.
 type Verdict struct {
@@ -37,16 +41,9 @@ type Verdict struct {
 	Wait string     // it waits for calls under way, and why; "" if it does not
 }
 
-// found is an account that a call comes under.
-type found struct {
-	*Budget
-	*Account
-	part Part
-}
-
 // find returns the accounts that a call comes under: for each scope and period the
 // budget by name, else the one for each.
-func (t *Table) find(now time.Time, a *Ask) []found {
+func (t *Table) find(now time.Time, a *Ask) []*Account {
 	if !t.Any() {
 		return nil
 	}
@@ -80,30 +77,38 @@ func (t *Table) find(now time.Time, a *Ask) []found {
 	return all
 }
 
-// open returns an account of a budget, with nothing spent if a new period has begun. A
-// call that ended before midnight may be settled after one that was taken behind it: it
-// counts for the new period, which does not end by it.
-func (b *Budget) open(now time.Time, name string) found {
+// open returns an account of a budget, which may be new.
+func (b *Budget) open(now time.Time, name string) *Account {
 	a := b.accounts[name]
 	if a == nil {
-		a = &Account{}
+		a = &Account{budget: b, name: name}
 	}
-	if start := b.Per.Start(now); start.After(a.Since) {
+	a.turn(now)
+	return a
+}
+
+// turn has nothing spent if a new period has begun. A call that ended before midnight may
+// be settled after one that was taken behind it: it counts for the new period, which does
+// not end by it.
+func (a *Account) turn(now time.Time) {
+	per := a.budget.Per
+	if per == pawl.ForGood || now.Before(a.until) {
+		return
+	}
+	if start := per.Start(now); start.After(a.Since) {
 		a.Since, a.Spent, a.Warned = start, pawl.Spent{}, false
 	}
-	return found{b, a, Part{b.name, name}}
+	a.until = per.End(a.Since)
 }
 
 // Look says what becomes of a call, and takes nothing.
 func (t *Table) Look(now time.Time, a *Ask) Verdict {
 	var v Verdict
-	all := t.find(now, a)
-	for i := range all {
-		f := &all[i]
-		was := f.Stopped
-		stop, wait := f.verdict(now, a)
-		if f.Stopped != was {
-			t.touch(f.part.key())
+	for _, of := range t.find(now, a) {
+		was := of.Stopped
+		stop, wait := of.verdict(now, a)
+		if of.Stopped != was {
+			t.touchAccount(of)
 		}
 		if stop != nil && (v.Stop == nil || stop.Never && !v.Stop.Never) {
 			v.Stop = stop
@@ -116,41 +121,44 @@ func (t *Table) Look(now time.Time, a *Ask) Verdict {
 }
 
 // verdict is what one account says.
-func (f *found) verdict(now time.Time, a *Ask) (stop *pawl.Stop, wait string) {
-	stop = &pawl.Stop{Budget: f.name, Account: f.part.Account, Until: f.Per.End(now), Version: f.Version}
-	if f.Budget.Money > 0 && !a.Priced {
-		stop.Never = true
-		stop.Why = fmt.Sprintf("model %q has no price, and budget %s is in money: give it a price, or cap tokens", a.Model, f.name)
-		return stop, ""
+func (a *Account) verdict(now time.Time, ask *Ask) (stop *pawl.Stop, wait string) {
+	b := a.budget
+	if b.Money > 0 && !ask.Priced {
+		why := fmt.Sprintf("model %q has no price, and budget %s is in money: give it a price, or cap tokens", ask.Model, b.name)
+		return a.stop(now, true, why), ""
 	}
-	why, wait := f.repeated(a)
+	why, wait := a.repeated(ask)
 	if why != "" {
-		stop.Why, stop.Until = why, time.Time{}
+		stop := a.stop(now, false, why)
+		stop.Until = time.Time{}
 		return stop, ""
 	}
-	for _, c := range f.caps(a) {
+	for _, c := range a.caps(ask) {
 		switch {
 		case c.most <= 0 || c.spent+c.reserved+c.needs <= c.most && c.spent < c.most:
 		case c.needs > c.most:
-			stop.Never = true
-			stop.Why = fmt.Sprintf("the call needs %s, and budget %s allows %s in all; make it smaller, or raise the budget", c.show(c.needs), f.of(), c.show(c.most))
-			return stop, ""
+			why := fmt.Sprintf("the call needs %s, and budget %s allows %s in all; make it smaller, or raise the budget", c.show(c.needs), a, c.show(c.most))
+			return a.stop(now, true, why), ""
 		case c.spent+c.needs <= c.most && c.reserved > 0:
-			wait = fmt.Sprintf("budget %s: %s are reserved for calls under way", f.of(), c.show(c.reserved))
+			wait = fmt.Sprintf("budget %s: %s are reserved for calls under way", a, c.show(c.reserved))
 		default:
-			stop.Why = fmt.Sprintf("budget %s: %s of %s are spent, and the call needs %s", f.of(), c.bare(c.spent), c.show(c.most), c.bare(c.needs))
-			return stop, ""
+			why := fmt.Sprintf("budget %s: %s of %s are spent, and the call needs %s", a, c.bare(c.spent), c.show(c.most), c.bare(c.needs))
+			return a.stop(now, false, why), ""
 		}
 	}
 	return nil, wait
 }
 
-// of names the budget, and whose part of it this is.
-func (f *found) of() string {
-	if f.Name == "" && f.part.Account != "" {
-		return fmt.Sprintf("%s of %s", f.name, f.part.Account)
+func (a *Account) stop(now time.Time, never bool, why string) *pawl.Stop {
+	return &pawl.Stop{Budget: a.budget.name, Account: a.name, Until: a.budget.Per.End(now), Version: a.budget.Version, Never: never, Why: why}
+}
+
+// String names the budget, and whose part of it this is.
+func (a *Account) String() string {
+	if a.budget.Name == "" && a.name != "" {
+		return fmt.Sprintf("%s of %s", a.budget.name, a.name)
 	}
-	return f.name
+	return a.budget.name
 }
 
 // bound is one of the things that a budget caps.
@@ -165,8 +173,8 @@ func (b *bound) bare(n int64) string {
 	return amount
 }
 
-func (f *found) caps(a *Ask) [3]bound {
-	b, s, r, n := &f.Budget.Budget, &f.Spent, &f.Reserved, &a.Needs
+func (a *Account) caps(ask *Ask) [3]bound {
+	b, s, r, n := &a.budget.Budget, &a.Spent, &a.Reserved, &ask.Needs
 	return [...]bound{
 		{b.Tokens, s.Tokens, r.Tokens, n.Tokens, func(n int64) string { return strconv.FormatInt(n, 10) + " tokens" }},
 		{int64(b.Money), int64(s.Money), int64(r.Money), int64(n.Money), func(n int64) string { return price.Money(n).String() }},
@@ -183,17 +191,19 @@ func (t *Table) Take(now time.Time, a *Ask) (h Held, warn string) {
 	}
 	t.looked = nil
 	var warns []string
-	h = Held{Needs: a.Needs, State: a.State, Accounts: make([]Part, len(all))}
-	for i := range all {
-		f := &all[i]
-		f.Budget.accounts[f.part.Account] = f.Account
-		f.Reserved, f.Gone = f.Reserved.Plus(a.Needs), false
-		f.ask(a.State)
-		h.Accounts[i] = f.part
-		if w := f.warn(); w != "" {
+	h = Held{Needs: a.Needs, State: a.State, Accounts: make([]int64, len(all))}
+	for i, of := range all {
+		if of.number == 0 {
+			t.highest++
+			t.put(of, t.highest)
+		}
+		of.Reserved, of.Gone = of.Reserved.Plus(a.Needs), false
+		of.ask(a.State)
+		h.Accounts[i] = of.number
+		if w := of.warn(); w != "" {
 			warns = append(warns, w)
 		}
-		t.touch(f.part.key())
+		t.touchAccount(of)
 	}
 	return h, strings.Join(warns, "; ")
 }
@@ -201,17 +211,20 @@ func (t *Table) Take(now time.Time, a *Ask) (h Held, warn string) {
 const defaultWarn = 0.8
 
 // warn says, once in a period, that much of a budget is used.
-func (f *found) warn() string {
-	share := (&pawl.Account{Spent: f.Spent, Reserved: f.Reserved}).Share(&f.Budget.Budget)
-	at := f.Warn
+func (a *Account) warn() string {
+	if a.Warned {
+		return ""
+	}
+	share := (&pawl.Account{Spent: a.Spent, Reserved: a.Reserved}).Share(&a.budget.Budget)
+	at := a.budget.Warn
 	if at == 0 {
 		at = defaultWarn
 	}
-	if f.Warned || share < at {
+	if share < at {
 		return ""
 	}
-	f.Warned = true
-	return fmt.Sprintf("budget %s: %.0f %% of it are used or reserved", f.of(), math.Floor(100*share))
+	a.Warned = true
+	return fmt.Sprintf("budget %s: %.0f %% of it are used or reserved", a, math.Floor(100*share))
 }
 
 // Ended is a call that had taken something, and has ended.
@@ -224,32 +237,41 @@ type Ended struct {
 // Settle hands back what a call has taken, in place of what it used.
 func (t *Table) Settle(now time.Time, e *Ended) {
 	t.looked = nil
-	for _, k := range e.Accounts {
-		b := t.budgets[k.Budget]
-		if b == nil || b.accounts[k.Account] == nil {
-			continue // it was removed
+	for _, number := range e.Accounts {
+		t.settle(now, t.account(number), e)
+	}
+	for _, p := range e.Named {
+		if b := t.budgets[p.Budget]; b != nil {
+			t.settle(now, b.accounts[p.Account], e)
 		}
-		f := b.open(now, k.Account)
-		f.Reserved = f.Reserved.Minus(e.Needs)
-		f.asked(e.State, e.Answered)
-		if f.Gone {
-			t.leave(&f)
-			continue
-		}
-		f.Spent = f.Spent.Plus(e.Used)
-		t.touch(k.key())
 	}
 }
 
-// leave removes an account that was removed, and its budget, once its calls have ended.
-func (t *Table) leave(f *found) {
-	if f.Reserved == (pawl.Spent{}) {
-		delete(f.Budget.accounts, f.part.Account)
+// settle settles a call with one account, nil if that was removed.
+func (t *Table) settle(now time.Time, a *Account, e *Ended) {
+	if a == nil {
+		return
 	}
-	t.touch(f.part.key())
-	if f.Removed && len(f.Budget.accounts) == 0 {
-		t.Set(f.name, nil)
-		t.touch(Key{Part: Part{Budget: f.name}})
+	a.turn(now)
+	a.Reserved = a.Reserved.Minus(e.Needs)
+	a.asked(e.State, e.Answered)
+	if a.Gone {
+		t.leave(a)
+		return
+	}
+	a.Spent = a.Spent.Plus(e.Used)
+	t.touchAccount(a)
+}
+
+// leave removes an account that was removed, and its budget, once its calls have ended.
+func (t *Table) leave(a *Account) {
+	t.touchAccount(a)
+	if a.Reserved == (pawl.Spent{}) {
+		t.removeAccount(a)
+	}
+	if b := a.budget; b.Removed && len(b.accounts) == 0 {
+		t.Set(b.name, nil)
+		t.touch(Key{Budget: b.name})
 	}
 }
 

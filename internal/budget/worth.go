@@ -23,7 +23,8 @@ type Worth struct {
 	Money    price.Money `json:"money,omitempty"` // for what is Expected
 	Again    string      `json:"again,omitempty"` // see pawl.Entry
 	State    uint64      `json:"state,omitempty"`
-	Accounts []Part      `json:"accounts,omitempty"` // of budgets
+	Accounts []int64     `json:"accounts,omitempty"` // of budgets; see Held
+	Named    []Part      `json:"named,omitempty"`
 }
 
 // WorthOf returns what a call of a task is expected to cost, by what was learned of its
@@ -51,13 +52,16 @@ func expected(size limit.Size, fit *limit.Fit) llm.Usage {
 	return llm.Usage{Input: whole(input - read), CacheRead: whole(read), Output: whole(fit.OutputTokens(size))}
 }
 
+// Holds reports whether a call has taken something from budgets.
+func (w *Worth) Holds() bool { return len(w.Accounts)+len(w.Named) > 0 }
+
 // Spend returns what a call that has ended hands back and has used; nil if it had taken
 // nothing from budgets.
 func (w *Worth) Spend(st *pawl.Settlement) *Ended {
-	if len(w.Accounts) == 0 {
+	if !w.Holds() {
 		return nil
 	}
-	e := &Ended{Held: Held{Needs: w.needs(), State: w.State, Accounts: w.Accounts}}
+	e := &Ended{Held: Held{Needs: w.needs(), State: w.State, Accounts: w.Accounts, Named: w.Named}}
 	switch st.Kind() {
 	case pawl.EntryAnswered:
 		e.Answered = true

@@ -191,7 +191,7 @@ func (w *Writes) empty() bool {
 
 // settle posts how a reserved call ended: to its limit, its budgets and the ledger.
 func (a *act) settle(r *Record, c *Call, st pawl.Settlement) {
-	if st == (pawl.Settlement{Key: st.Key, Outcome: pawl.CallNotSent}) && c.Plain() && len(c.Accounts) == 0 {
+	if st == (pawl.Settlement{Key: st.Key, Outcome: pawl.CallNotSent}) && c.Plain() && !c.Holds() {
 		if c.Limit != pawl.NoLimit {
 			a.refund(c)
 		}

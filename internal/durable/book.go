@@ -38,7 +38,7 @@ type Book struct {
 	marked admission.Key       // of the table's entry that was touched last; none after a write
 	gone   map[string]struct{} // pages to delete
 
-	spent map[budget.Key]struct{} // entries of budgets that have changed: a call touches each of them twice, and its page has one name
+	sheets map[int64]struct{} // of accounts of budgets, that have changed
 }
 
 // entry is what a page holds.
@@ -66,10 +66,10 @@ type ceilingPage struct {
 func newBook() *Book {
 	b := &Book{
 		lines: map[lineKey]*line{}, queues: map[string]*queue{}, workers: map[string]*worker{},
-		stored: map[string]int64{}, dirty: map[string]entry{}, gone: map[string]struct{}{}, spent: map[budget.Key]struct{}{},
+		stored: map[string]int64{}, dirty: map[string]entry{}, gone: map[string]struct{}{}, sheets: map[int64]struct{}{},
 	}
 	b.table.Touched = b.touchTable
-	b.budgets.Touched = func(k budget.Key) { b.spent[k] = struct{}{} }
+	b.budgets.Touched = b.touchBudget
 	return b
 }
 
@@ -95,36 +95,28 @@ func (b *Book) touchTable(k admission.Key) {
 	}
 }
 
-// budgetPage and accountPage are entries of the budgets.
+// budgetPage is an entry of the budgets.
 type budgetPage struct {
 	name string
 	*budget.Budget
 }
 
-type accountPage struct {
-	of budget.Part
-	*budget.Account
-}
+func (p budgetPage) key() string { return pageKey("budget", p.name) }
 
-func (p budgetPage) key() string  { return pageKey("budget", p.name) }
-func (p accountPage) key() string { return pageKey("account", p.of.Budget, p.of.Account) }
-
-// touchBudget has the page written of a budget or an account that has changed, or deleted
-// if it has gone.
+// touchBudget has the page written of a budget or a sheet of accounts that has changed,
+// or deleted if it has gone.
 func (b *Book) touchBudget(k budget.Key) {
-	var page entry = budgetPage{name: k.Budget}
-	if k.IsAccount {
-		page = accountPage{of: k.Part}
+	if k.Budget == "" {
+		b.sheets[k.Sheet] = struct{}{}
+		return
 	}
-	switch e := b.budgets.Find(k).(type) {
-	case *budget.Budget:
-		b.touch(budgetPage{k.Budget, e})
-	case *budget.Account:
-		b.touch(accountPage{k.Part, e})
-	default:
-		delete(b.dirty, page.key())
-		b.gone[page.key()] = struct{}{}
+	page := budgetPage{k.Budget, b.budgets.Budget(k.Budget)}
+	if page.Budget != nil {
+		b.touch(page)
+		return
 	}
+	delete(b.dirty, page.key())
+	b.gone[page.key()] = struct{}{}
 }
 
 // pageKey is a JSON array: names may hold any character but a zero byte.
@@ -135,8 +127,6 @@ func pageKey(parts ...any) string {
 	_ = enc.Encode(parts) // names and numbers always marshal
 	return strings.TrimSuffix(b.String(), "\n")
 }
-
-const accountPrefix = `["account",`
 
 func (b *Book) touch(e entry) { b.dirty[e.key()] = e }
 
@@ -165,7 +155,7 @@ func (b *Book) line(k lineKey) *line {
 func (b *Book) load(read Pages) error {
 	var accounts []Page // of budgets, which come first
 	for _, p := range read.Pages {
-		if strings.HasPrefix(p.Key, accountPrefix) {
+		if strings.HasPrefix(p.Key, `["account`) {
 			accounts = append(accounts, p)
 		} else if err := b.loadPage(p); err != nil {
 			return fmt.Errorf("page %s of the book: %w", p.Key, err)
@@ -215,8 +205,14 @@ func (b *Book) loadPage(p Page) error {
 		return b.loadCeiling(parts[1:], p.Value)
 	case "budget":
 		return b.loadBudget(parts[1:], p.Value)
+	case "accounts":
+		var sheet int64
+		if err := unpackKey(parts[1:], &sheet); err != nil {
+			return err
+		}
+		return b.budgets.SetSheet(sheet, p.Value)
 	case "account":
-		return b.loadAccount(parts[1:], p.Value)
+		return b.loadAccount(parts[1:], p)
 	case "ledger":
 		b.ledger.page = ledgerPage{}
 		return json.Unmarshal(p.Value, &b.ledger.page)
@@ -265,20 +261,19 @@ func (b *Book) loadBudget(parts []json.RawMessage, value []byte) error {
 	return nil
 }
 
-func (b *Book) loadAccount(parts []json.RawMessage, value []byte) error {
-	var k budget.Part
-	if err := unpackKey(parts, &k.Budget, &k.Account); err != nil {
+// loadAccount takes over a page of one account, as earlier versions wrote it. It is
+// written anew as a part of a sheet by whoever has the book open.
+func (b *Book) loadAccount(parts []json.RawMessage, p Page) error {
+	var of budget.Part
+	if err := unpackKey(parts, &of.Budget, &of.Account); err != nil || p.Value == nil {
 		return err
-	}
-	if value == nil {
-		b.budgets.SetAccount(k, nil)
-		return nil
 	}
 	a := &budget.Account{}
-	if err := json.Unmarshal(value, a); err != nil {
+	if err := json.Unmarshal(p.Value, a); err != nil {
 		return err
 	}
-	b.budgets.SetAccount(k, a)
+	b.budgets.TakeOver(of, a)
+	b.gone[p.Key] = struct{}{}
 	return nil
 }
 
@@ -322,16 +317,19 @@ func unpackKey(parts []json.RawMessage, into ...any) error {
 
 // written returns the pages that have changed.
 func (b *Book) written() ([]Page, error) {
-	for k := range b.spent {
-		b.touchBudget(k)
-	}
-	pages := make([]Page, 0, len(b.dirty)+len(b.gone))
+	pages := make([]Page, 0, len(b.dirty)+len(b.gone)+len(b.sheets))
 	for _, key := range slices.Sorted(maps.Keys(b.dirty)) {
 		value, err := json.Marshal(b.dirty[key])
 		if err != nil {
 			return nil, fmt.Errorf("page %s of the book: %w", key, err)
 		}
 		pages = append(pages, Page{Key: key, Version: b.stored[key], Value: value})
+	}
+	for _, n := range slices.Sorted(maps.Keys(b.sheets)) {
+		key := pageKey("accounts", n)
+		if value := b.budgets.PackSheet(n); value != nil || b.stored[key] != 0 {
+			pages = append(pages, Page{Key: key, Version: b.stored[key], Value: value})
+		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(b.gone)) {
 		if at := b.stored[key]; at != 0 && b.dirty[key] == nil {
@@ -354,7 +352,7 @@ func (b *Book) kept(pages []Page, version int64) {
 	}
 	clear(b.dirty)
 	clear(b.gone)
-	clear(b.spent)
+	clear(b.sheets)
 	clear(b.ledger.tails)
 	b.marked = admission.Key{}
 }

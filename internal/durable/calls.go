@@ -14,8 +14,8 @@ import (
 )
 
 // callsVersion is the first byte of packed calls; those of the first version have
-// nothing of budgets and prices.
-const callsVersion = 2
+// nothing of budgets and prices, and those of the second have Named in place of Accounts.
+const callsVersion = 3
 
 // What a byte of flags says of a call, and one of a cost.
 const (
@@ -25,6 +25,7 @@ const (
 	callPriced // Model, Currency, Expected and Money
 	callHeld   // State and Accounts
 	callAgain
+	callNamed
 )
 
 const (
@@ -63,6 +64,9 @@ func appendCall(b []byte, c *Call) []byte {
 	if c.State != 0 || len(c.Accounts) > 0 {
 		flags |= callHeld
 	}
+	if len(c.Named) > 0 {
+		flags |= callNamed
+	}
 	if c.Again != "" {
 		flags |= callAgain
 	}
@@ -93,13 +97,13 @@ func appendWorth(b []byte, c *Call, flags byte) []byte {
 		b = wire.AppendInts(b, int64(c.Money), u.Input, u.Output, u.CacheRead, u.CacheWrite, u.Reasoning)
 	}
 	if flags&callHeld != 0 {
-		b = binary.AppendUvarint(binary.AppendUvarint(b, c.State), uint64(len(c.Accounts)))
-		for i := range c.Accounts {
-			b = wire.AppendText(wire.AppendText(b, c.Accounts[i].Budget), c.Accounts[i].Account)
-		}
+		b = budget.AppendNumbers(binary.AppendUvarint(b, c.State), c.Accounts)
 	}
 	if flags&callAgain != 0 {
 		b = wire.AppendText(b, c.Again)
+	}
+	if flags&callNamed != 0 {
+		b = budget.AppendParts(b, c.Named)
 	}
 	return b
 }
@@ -187,12 +191,17 @@ func (r *callReader) worth(c *Call, flags byte) {
 	}
 	if flags&callHeld != 0 {
 		c.State = r.Uint()
-		for n := r.Uint(); n > 0 && !r.Bad; n-- {
-			c.Accounts = append(c.Accounts, budget.Part{Budget: r.Text(), Account: r.Text()})
+		if r.version > 2 {
+			c.Accounts = budget.ReadNumbers(&r.Reader)
+		} else {
+			c.Named = budget.ReadParts(&r.Reader)
 		}
 	}
 	if flags&callAgain != 0 {
 		c.Again = r.Text()
+	}
+	if flags&callNamed != 0 {
+		c.Named = budget.ReadParts(&r.Reader)
 	}
 }
 

@@ -35,6 +35,8 @@ func fill(t *rapid.T, v reflect.Value) {
 			fill(t, reflect.ValueOf(&parts[i]).Elem())
 		}
 		v.Set(reflect.ValueOf(parts))
+	case v.Type() == reflect.TypeFor[[]int64]():
+		v.Set(reflect.ValueOf(rapid.SliceOfN(rapid.Int64(), 1, 3).Draw(t, "numbers")))
 	case v.Kind() == reflect.Int64:
 		v.SetInt(rapid.Int64().Draw(t, "amount"))
 	case v.Kind() == reflect.Uint64:
@@ -67,6 +69,20 @@ func TestPackedCallsComeBack(t *testing.T) {
 	})
 	if b := durable.PackCalls(nil); b != nil {
 		t.Errorf("PackCalls(nil) = %q; want nil", b)
+	}
+}
+
+// Before accounts of budgets had numbers, calls had their names.
+func TestCallsWithNamedAccountsAreRead(t *testing.T) {
+	b := []byte{2, 1 << 4, 1, 'k', 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 1, 3, 'a', 'l', 'l', 0}
+	want := durable.Call{Key: "k"}
+	want.State, want.Named = 7, []budget.Part{{Budget: "all"}}
+	for range 2 {
+		got, err := durable.UnpackCalls(b)
+		if err != nil || !cmp.Equal(got, []durable.Call{want}) {
+			t.Fatalf("UnpackCalls = %+v, %v; want %+v", got, err, want)
+		}
+		b = durable.PackCalls(got)
 	}
 }
 

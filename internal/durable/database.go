@@ -339,7 +339,7 @@ type Pages struct {
 	Whole bool
 }
 
-// Page is one entry of the book: JSON that nothing but this package reads.
+// Page is one entry of the book: bytes that nothing but this package reads.
 type Page struct {
 	Key     string // text without zero bytes, up to some 2 KiB
 	Version int64  // under which it was written; in Writes: under which it is stored now, 0 if it is new

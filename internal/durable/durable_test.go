@@ -1,6 +1,7 @@
 package durable_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -116,4 +117,45 @@ func TestNobodySpendsMoreThanThereIsWhenEveryTransactionIsDoneAgain(t *testing.T
 		a, _ := m.two()
 		return durable.New(a)
 	}, 6)
+}
+
+// Accounts of budgets had a page each, under their names.
+func TestAccountsOfEarlierVersionsGoOn(t *testing.T) {
+	m := newMemory()
+	for key, value := range map[string]string{
+		`["budget","user/* per month"]`:        `{"scope":"user","per":"month","calls":9,"version":1}`,
+		`["account","user/* per month","ann"]`: `{"spent":{"tokens":40,"calls":4},"since":"2024-02-01T00:00:00Z","warned":true}`,
+		`["account","user/* per month","bob"]`: `{"spent":{"tokens":10,"calls":1},"since":"2024-02-01T00:00:00Z"}`,
+	} {
+		m.pages[key] = durable.Page{Key: key, Version: 1, Value: []byte(value)}
+	}
+	m.version = 1
+	a, b := m.two()
+	store, other := durable.New(a), durable.New(b)
+	defer store.Close()
+	defer other.Close()
+	now := time.Date(2024, 2, 29, 20, 0, 0, 0, time.UTC)
+	check := func(s pawl.Store) {
+		t.Helper()
+		status, err := s.Status(t.Context(), now)
+		if err != nil || len(status.Budgets) != 1 || len(status.Budgets[0].Accounts) != 2 {
+			t.Fatalf("Status = %+v, %v; want a budget with two accounts", status.Budgets, err)
+		}
+		if ann := status.Budgets[0].Accounts[0]; ann.Name != "ann" || ann.Spent != (pawl.Spent{Tokens: 40, Calls: 4}) {
+			t.Errorf("the first account is %+v; want ann's, with 4 calls spent", ann)
+		}
+	}
+	check(store)
+	raise := pawl.Setting{Raise: true, Budget: &pawl.Budget{Scope: pawl.OfUser, Per: pawl.PerMonth, Calls: 1}}
+	for _, s := range []pawl.Store{store, other} {
+		if err := s.Configure(t.Context(), now, []pawl.Setting{raise}); err != nil {
+			t.Fatal(err)
+		}
+		check(s)
+	}
+	for key, p := range m.pages {
+		if strings.HasPrefix(key, `["account",`) && p.Value != nil {
+			t.Errorf("page %s is there still", key)
+		}
+	}
 }
