@@ -296,7 +296,7 @@ func (q *question) send(ctx context.Context) (*llm.Exchange, error) {
 
 // save adds what was said and the answer to the write that stores the response,
 // which is stored without what the answer's message has.
-func (q *question) save(s *Save, e *llm.Exchange, p paid) error {
+func (q *question) save(s *Save, e *llm.Exchange) error {
 	n, err := NewNode(q.head, q.response.Message)
 	if err != nil {
 		return errors.Join(errors.New("the response is no message"), err)
@@ -307,7 +307,7 @@ func (q *question) save(s *Save, e *llm.Exchange, p paid) error {
 	}
 	q.answered = n.Hash
 	s.Nodes, s.Step.Head = append(slices.Clip(q.said), n), n.Hash
-	s.Step.Result = encodeExchange(e, p, canonical)
+	s.Step.Result = encodeExchange(e, canonical)
 	return nil
 }
 

@@ -149,11 +149,12 @@ func (a *attempt) lastFailure() (call *llm.Error, outside bool) {
 
 // tally is what an attempt has used so far; see [Attempt].
 type tally struct {
-	usage, spared         llm.Usage
-	cost                  price.Money // of usage
-	sparedBy              []Saving    // by model
-	calls, saved, unknown int
-	waited                time.Duration
+	usage, spared   llm.Usage
+	cost            price.Money // of usage
+	sparedBy        []Saving    // by model
+	calls, saved    int
+	failed, unknown int // of calls
+	waited          time.Duration
 }
 
 // count changes the attempt's tally.

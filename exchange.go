@@ -18,15 +18,13 @@ import (
 type exchangeHead struct {
 	Status int         `json:"status,omitempty"`
 	Header http.Header `json:"header,omitempty"`
-	Usage  llm.Usage   `json:"usage,omitzero"` // written by earlier versions
-	Paid   paid        `json:"paid,omitzero"`
 	Cut    []cut       `json:"cut,omitempty"` // what is missing in the body; the step's Head names the message that has it
 }
 
 // encodeExchange returns an exchange as a step's result, without what the answer's
 // message has, which is stored with the step; nil for none.
-func encodeExchange(e *llm.Exchange, p paid, canonical []byte) []byte {
-	head := exchangeHead{Status: e.Status, Header: e.Header, Paid: p}
+func encodeExchange(e *llm.Exchange, canonical []byte) []byte {
+	head := exchangeHead{Status: e.Status, Header: e.Header}
 	body := e.Body
 	if canonical != nil {
 		body, head.Cut = cutOut(body, canonical)
@@ -90,7 +88,7 @@ func (c *Client) mend(ctx context.Context, rows []*TaskRow) error {
 			if !own {
 				row.Steps, own = slices.Clone(row.Steps), true
 			}
-			row.Steps[i].Result = encodeExchange(whole, paidFor(&row.Steps[i]), nil)
+			row.Steps[i].Result = encodeExchange(whole, nil)
 		}
 	}
 	return nil

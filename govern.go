@@ -66,7 +66,7 @@ type governed struct {
 	limit   string                   // that it goes through; "" for the task's
 	ready   func() (llm.Call, error) // what it is on the wire, if it must be sent
 	send    func(context.Context) (*llm.Exchange, error)
-	with    func(*Save, *llm.Exchange, paid) error // adds to the write that stores the response; nil for nothing
+	with    func(*Save, *llm.Exchange) error // adds to the write that stores the response; nil for nothing
 }
 
 // govern runs one model call:
@@ -85,9 +85,7 @@ func (a *attempt) govern(ctx context.Context, c governed) (exchange *llm.Exchang
 		if exchange, err = decodeExchange(ctx, stored, a.shelf()); err != nil {
 			return nil, nil, fmt.Errorf("stored call %s: %w", key, err)
 		}
-		a.answered(began, func(s *tally) {
-			s.spare(stored.Usage, paidFor(stored))
-		})
+		a.answered(began, func(s *tally) { s.spare(stored) })
 		return exchange, stored, nil
 	}
 	if failed := a.failure(c.key); failed != nil {
@@ -104,10 +102,10 @@ func (a *attempt) govern(ctx context.Context, c governed) (exchange *llm.Exchang
 		return nil, nil, Permanent(fmt.Errorf("%s: %w", c.name, err))
 	}
 	settle := Settlement{Key: callIn(key, a.row.Attempt)}
-	cost := a.client.pricing(ready.Size.Model)
+	pricing := a.client.pricing(ready.Size.Model)
 	ask := Reservation{
 		Lease: a.row.Lease(), Key: settle.Key, Limit: cmp.Or(c.limit, a.row.Limit),
-		Step: key, Instead: c.instead, Model: cost.model, Rates: cost.rates, Currency: cost.currency, State: c.state,
+		Step: key, Instead: c.instead, Model: pricing.model, Rates: pricing.rates, Currency: pricing.currency, State: c.state,
 	}
 	if settle.Waited, err = a.reserve(ctx, ask, ready); err != nil {
 		defer a.unstep(c.key, key) // whoever takes it then knows of the failure
@@ -120,26 +118,28 @@ func (a *attempt) govern(ctx context.Context, c governed) (exchange *llm.Exchang
 		defer a.unstep(c.key, key)
 		return nil, nil, a.unanswered(c, settle, err)
 	}
-	paid := cost.of(exchange.Usage)
-	settle.Paid, settle.CacheSaved = paid.Cost, cost.cacheSaved(exchange.Usage)
+	settle.Paid, settle.CacheSaved = pricing.cost(exchange.Usage), pricing.cacheSaved(exchange.Usage)
 	a.answered(began, func(s *tally) {
 		s.calls++
 		s.usage = s.usage.Add(exchange.Usage)
-		s.cost += paid.Cost
+		s.cost += settle.Paid
 	})
-	if err := a.store(key, c, exchange, settle, paid); err != nil {
+	if err := a.store(key, c, exchange, settle, &pricing); err != nil {
 		return nil, nil, a.fail(c, err)
 	}
 	return exchange, nil, nil
 }
 
 // store writes down an answered call.
-func (a *attempt) store(key string, c governed, exchange *llm.Exchange, settle Settlement, p paid) error {
+func (a *attempt) store(key string, c governed, exchange *llm.Exchange, settle Settlement, p *pricing) error {
 	settle.Outcome, settle.Usage, settle.Seen = CallAnswered, exchange.Usage, exchange.Limits
-	save := Save{Settle: &settle, Step: &StepRow{Key: key, Name: c.name, Call: true, Usage: exchange.Usage, Took: settle.SentAgo}}
+	save := Save{Settle: &settle, Step: &StepRow{
+		Key: key, Name: c.name, Call: true, Usage: exchange.Usage, Took: settle.SentAgo,
+		Model: p.model, Cost: settle.Paid, Currency: p.currency,
+	}}
 	if c.with == nil {
-		save.Step.Result = encodeExchange(exchange, p, nil)
-	} else if err := c.with(&save, exchange, p); err != nil {
+		save.Step.Result = encodeExchange(exchange, nil)
+	} else if err := c.with(&save, exchange); err != nil {
 		return Permanent(err)
 	}
 	switch err := a.save(save); {
@@ -166,11 +166,13 @@ func (a *attempt) unanswered(c governed, settle Settlement, err error) error {
 	settle.Told, settle.TooFast, settle.Busy = call.Told, call.TooFast, call.Status != http.StatusTooManyRequests
 	a.client.notices.failed(a.client, a.row, settle.Outcome, call)
 	a.count(func(s *tally) {
-		if settle.Outcome != CallUnreached {
+		switch settle.Kind() {
+		case EntryUnknown:
 			s.calls++
-		}
-		if settle.Outcome == CallUnknown || call.Class == llm.Ambiguous {
 			s.unknown++
+		case EntryFailed, EntryRefused:
+			s.calls++
+			s.failed++
 		}
 	})
 	if err := a.save(Save{Settle: &settle}); err != nil {

@@ -23,7 +23,7 @@ type Entry struct {
 	Limit     string        `json:"limit"`
 	Model     string        `json:"model,omitempty"` // as the request named it
 	Class     llm.Class     `json:"class,omitempty"` // of a failure
-	Calls     int64         `json:"calls"`           // 1 for a call; of a saving, how many were not sent, 0 as long as the task it is taken from has not ended
+	Calls     int64         `json:"calls"`           // 1 for a call; of a saving, how many were not sent
 	Waited    time.Duration `json:"waited,omitempty"`
 
 	// Again says that the call's answer, or its failure, was lost once before: the call

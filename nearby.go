@@ -1,7 +1,6 @@
 package pawl
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -292,14 +291,8 @@ func unpackVector(b []byte) []float32 {
 // savingOf returns what is entered into the ledger of a task whose result is taken, or
 // would have been.
 func (m *match) savingOf(kind EntryKind) Saving {
-	s := Saving{Kind: kind, Of: m.row.ID, Score: m.score}
-	for _, a := range m.row.Attempts {
-		s.Calls += int64(a.Calls)
-		s.Usage = s.Usage.Add(a.Usage)
-		s.Cost += a.Cost
-		s.Currency = cmp.Or(a.Currency, s.Currency)
-	}
-	return s
+	sum, currency := m.row.Answered()
+	return Saving{Kind: kind, Sum: sum, Currency: currency, Of: m.row.ID, Score: m.score}
 }
 
 // heading returns the conversation that the result comes with, and its nodes.

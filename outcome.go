@@ -154,7 +154,7 @@ func (a *attempt) report(end *Attempt) {
 	defer a.mu.Unlock()
 	s := &a.sum
 	end.Usage, end.Spared, end.Waited = s.usage, s.spared, s.waited
-	end.Calls, end.Saved, end.Unknown, end.Cost = s.calls, s.saved, s.unknown, s.cost
+	end.Calls, end.Failed, end.Unknown, end.Saved, end.Cost = s.calls, s.failed, s.unknown, s.saved, s.cost
 	if s.cost != 0 {
 		end.Currency = a.client.config.Prices.Currency
 	}

@@ -1,20 +1,9 @@
 package pawl
 
 import (
-	"bytes"
-	"encoding/json"
-
 	"github.com/pawlhq/pawl/llm"
 	"github.com/pawlhq/pawl/price"
 )
-
-// paid is what an answered call did cost. It is stored with the answer, so that it is
-// known what taking it again saves.
-type paid struct {
-	Model    string      `json:"model,omitempty"`
-	Currency string      `json:"currency,omitempty"` // "" if the model has no price
-	Cost     price.Money `json:"cost,omitempty"`
-}
 
 // pricing is what a model's calls cost.
 type pricing struct {
@@ -31,13 +20,11 @@ func (c *Client) pricing(model string) pricing {
 	return p
 }
 
-// of returns what a usage costs.
-func (p *pricing) of(u llm.Usage) paid {
-	out := paid{Model: p.model, Currency: p.currency}
-	if p.rates != nil {
-		out.Cost = p.rates.Cost(u)
+func (p *pricing) cost(u llm.Usage) price.Money {
+	if p.rates == nil {
+		return 0
 	}
-	return out
+	return p.rates.Cost(u)
 }
 
 func (p *pricing) cacheSaved(u llm.Usage) price.Money {
@@ -47,28 +34,18 @@ func (p *pricing) cacheSaved(u llm.Usage) price.Money {
 	return p.rates.CacheSaved(u)
 }
 
-// paidFor returns what the answer in a stored step did cost.
-func paidFor(s *StepRow) paid {
-	line, _, _ := bytes.Cut(s.Result, []byte("\n"))
-	var head struct {
-		Paid paid `json:"paid"`
-	}
-	_ = json.Unmarshal(line, &head) // it was read as an exchange
-	return head.Paid
-}
-
 // spare counts a stored answer that was taken.
-func (t *tally) spare(u llm.Usage, p paid) {
+func (t *tally) spare(of *StepRow) {
 	t.saved++
-	t.spared = t.spared.Add(u)
-	one := Sum{1, u, p.Cost}
+	t.spared = t.spared.Add(of.Usage)
+	one := Sum{1, of.Usage, of.Cost}
 	for i := range t.sparedBy {
-		if s := &t.sparedBy[i]; s.Model == p.Model && s.Currency == p.Currency {
+		if s := &t.sparedBy[i]; s.Model == of.Model && s.Currency == of.Currency {
 			s.Sum = s.Plus(one)
 			return
 		}
 	}
-	t.sparedBy = append(t.sparedBy, Saving{Kind: EntryRetried, Sum: one, Model: p.Model, Currency: p.Currency})
+	t.sparedBy = append(t.sparedBy, Saving{Kind: EntryRetried, Sum: one, Model: of.Model, Currency: of.Currency})
 }
 
 // savings returns what the attempt did not pay because others had. One that goes on

@@ -1,6 +1,7 @@
 package pawl
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -123,6 +124,17 @@ func (r *TaskRow) Usage() llm.Usage {
 	return sum
 }
 
+// Answered returns what the calls amount to that were answered, and the currency of their
+// cost, "" if that is 0.
+func (r *TaskRow) Answered() (sum Sum, currency string) {
+	for i := range r.Attempts {
+		a := &r.Attempts[i]
+		sum = sum.Plus(Sum{int64(a.Calls - a.Failed - a.Unknown), a.Usage, a.Cost})
+		currency = cmp.Or(a.Currency, currency)
+	}
+	return sum, currency
+}
+
 // Lost returns the key in the ledger of the earlier call that c is sent again for, or in
 // place of, and whose outcome is unknown: the latest one; "" if there is none. open is the
 // steps of such calls of the present attempt.
@@ -177,7 +189,8 @@ type Attempt struct {
 	Usage    llm.Usage     `json:"usage,omitzero"`
 	Calls    int           `json:"calls,omitempty"`    // calls that were sent
 	Saved    int           `json:"saved,omitempty"`    // calls and steps answered from the store
-	Unknown  int           `json:"unknown,omitempty"`  // calls whose outcome is unknown: possibly billed
+	Failed   int           `json:"failed,omitempty"`   // of Calls, those that failed or were refused: none is known to be billed
+	Unknown  int           `json:"unknown,omitempty"`  // of Calls, those whose outcome is unknown: possibly billed
 	Open     []string      `json:"open,omitempty"`     // the steps of these calls, which a later attempt asks again; the store sets it
 	Class    llm.Class     `json:"class,omitempty"`    // "" if it succeeded
 	As       string        `json:"as,omitempty"`       // the operation that failed, if another one went on with the task
@@ -200,6 +213,11 @@ type StepRow struct {
 	Head   Hash          `json:"head,omitzero"` // the conversation after it
 	At     time.Time     `json:"at"`
 	Took   time.Duration `json:"took"`
+
+	// What a call's Usage did cost; Currency is "" if its model has no price.
+	Model    string      `json:"model,omitempty"` // as the request named it
+	Cost     price.Money `json:"cost,omitempty"`
+	Currency string      `json:"currency,omitempty"`
 
 	Attempt int `json:"attempt"` // the attempt that stored it
 }

@@ -129,7 +129,8 @@ func (r *TaskRow) BeLost(now time.Time, open []string) {
 	if unknown := len(open); unknown > 0 {
 		a.Message += fmt.Sprintf("; outcome unknown of %d calls, possibly billed", unknown)
 	}
-	a.Calls, a.Usage = r.Stored()
+	stored, currency := r.Stored()
+	a.Calls, a.Usage, a.Cost, a.Currency = int(stored.Calls)+len(open), stored.Usage, stored.Cost, currency
 	switch {
 	case r.Cancelling:
 		r.State, r.Ended, r.Cancelling = Cancelled, now, false
@@ -147,15 +148,18 @@ func (r *TaskRow) BeLost(now time.Time, open []string) {
 	r.record(now, a)
 }
 
-// Stored returns how many calls the present attempt has stored, and what they used.
-func (r *TaskRow) Stored() (calls int, usage llm.Usage) {
+// Stored returns what the calls amount to whose answers the present attempt has stored,
+// and the currency of their cost, "" if that is 0.
+func (r *TaskRow) Stored() (sum Sum, currency string) {
 	for i := range r.Steps {
 		if s := &r.Steps[i]; s.Call && s.Attempt == r.Attempt {
-			calls++
-			usage = usage.Add(s.Usage)
+			sum = sum.Plus(Sum{1, s.Usage, s.Cost})
+			if s.Cost != 0 {
+				currency = s.Currency
+			}
 		}
 	}
-	return calls, usage
+	return sum, currency
 }
 
 // gotFurther reports whether the present attempt has stored a step.

@@ -299,3 +299,51 @@ func TestACallThatIsSentAgainSaysForWhich(t *testing.T) {
 		}
 	})
 }
+
+// Who joins a task has not paid for any of its calls: neither for those of a worker that
+// died, nor less for them because the task is removed at once.
+func TestWhatIsJoinedSavesTheCallsOfADeadWorkerToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore(t)
+		doomed, stored := &mortal{Store: store}, 0
+		doomed.after = func(s pawl.Save) {
+			if s.Step != nil {
+				if stored++; stored == 2 {
+					doomed.die()
+				}
+			}
+		}
+		m := &model{}
+		run := func(s pawl.Store) *pawl.Client {
+			c := newClient(s, pawl.Config{Prices: testPrices})
+			asks.Handle(c, func(ctx context.Context, t *pawl.Task[string]) (string, error) {
+				for _, q := range []string{"one", "two", "three"} {
+					if _, err := t.Ask(ctx, m, q); err != nil {
+						return "", err
+					}
+				}
+				return "done", nil
+			})
+			start(t, c)
+			return c
+		}
+		first := add(t, run(doomed), asks, "x")
+		idle()
+		c := run(store)
+		add(t, c, asks, "x")
+		result(t, first)
+		attempts := row(t, c, first.ID).Attempts
+		if len(attempts) != 2 || attempts[0].Cost != 40_000 || attempts[0].Currency != "EUR" || attempts[1].Cost != 20_000 {
+			t.Fatalf("attempts = %+v; want the dead worker's with two calls paid, and one with the third", attempts)
+		}
+		_, err := c.Delete(t.Context(), pawl.Filter{})
+		must(t, err)
+		var saved []pawl.Sum
+		for _, e := range entries(t, c, pawl.LedgerFilter{Kinds: []pawl.EntryKind{pawl.EntryJoined}}) {
+			saved = append(saved, pawl.Sum{Calls: e.Calls, Usage: e.Usage, Cost: e.Cost})
+		}
+		if want := (pawl.Sum{Calls: 3, Usage: llm.Usage{Input: 30, Output: 15}, Cost: 60_000}); !slices.Equal(saved, []pawl.Sum{want}) {
+			t.Errorf("joined: %+v; want %+v once", saved, want)
+		}
+	})
+}

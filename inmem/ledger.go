@@ -12,10 +12,10 @@ import (
 
 // book is the ledger. Its zero value is empty.
 type book struct {
-	hours map[ledger.Hour]*hour
-	days  map[ledger.Hour]*ledger.Sums // of hours that are gone, by the day's first
-	open  []pawl.Entry                 // what is not known of yet, how much it has saved
-	swept ledger.Hour
+	hours  map[ledger.Hour]*hour
+	days   map[ledger.Hour]*ledger.Sums // of hours that are gone, by the day's first
+	joined []pawl.Entry                 // of tasks that were joined and, as far as is known, have not ended
+	swept  ledger.Hour
 }
 
 // hour is the entries of an hour.
@@ -26,10 +26,6 @@ type hour struct {
 
 // enter enters an entry.
 func (b *book) enter(e *pawl.Entry) {
-	if ledger.IsOpen(e) {
-		b.open = append(b.open, *e)
-		return
-	}
 	at := ledger.HourOf(e.At)
 	h := b.hours[at]
 	if h == nil {
@@ -43,27 +39,31 @@ func (b *book) enter(e *pawl.Entry) {
 	h.sums.Add(e)
 }
 
-// keepLedger closes, once in an hour, the open entries of the hours before, and removes
-// what is older than it is kept.
+// keepLedger closes, once in an hour, the entries of joined tasks that have ended, and
+// removes what is older than it is kept.
 func (s *Store) keepLedger(now time.Time) {
 	b := &s.ledger
-	at := ledger.HourOf(now)
-	if b.swept == at {
-		return
+	if at := ledger.HourOf(now); b.swept != at {
+		b.swept = at
+		s.closeJoined(pawl.ID{})
+		b.sweep(now)
 	}
-	b.swept = at
-	open := b.open
-	b.open = nil
-	for i := range open {
-		e := open[i]
-		switch {
-		case ledger.HourOf(e.At) >= at || !ledger.Close(&e, s.rows(e.Run)):
-			b.open = append(b.open, open[i])
-		case !ledger.IsOpen(&e): // else there was nothing to save
+}
+
+// closeJoined enters what was saved by joining tasks that have ended, and those of a run
+// that loses one.
+func (s *Store) closeJoined(removed pawl.ID) {
+	b := &s.ledger
+	b.joined = slices.DeleteFunc(b.joined, func(e pawl.Entry) bool {
+		ended := ledger.Close(&e, s.rows(e.Run))
+		if !ended && e.Run != removed {
+			return false
+		}
+		if e.Calls > 0 {
 			b.enter(&e)
 		}
-	}
-	b.sweep(now)
+		return true
+	})
 }
 
 // sweep removes what is older than it is kept.
@@ -86,13 +86,14 @@ func (b *book) sweep(now time.Time) {
 	}
 }
 
-// known returns the open entries of hours that have saved something by now.
+// known returns the entries of joined tasks, of some hours, that have saved something by
+// now.
 func (s *Store) known(from, to ledger.Hour) (closed []pawl.Entry) {
-	for _, e := range s.ledger.open {
+	for _, e := range s.ledger.joined {
 		if at := ledger.HourOf(e.At); at < from || at > to {
 			continue
 		}
-		if ledger.Close(&e, s.rows(e.Run)); !ledger.IsOpen(&e) {
+		if ledger.Close(&e, s.rows(e.Run)) && e.Calls > 0 {
 			closed = append(closed, e)
 		}
 	}

@@ -178,11 +178,11 @@ func (s *Store) joined(now time.Time, twin *task, n *pawl.NewTask, kind pawl.Ent
 		At: now, Kind: kind, Task: n.Row.ID, Run: twin.row.Run, Of: twin.row.ID,
 		Operation: n.Row.Operation, Queue: n.Row.Queue, User: n.Row.User, Limit: n.Row.Limit,
 	}
-	// The run of what is reused has ended, and may be removed at any time.
-	if kind == pawl.EntryReused && ledger.Close(e, s.rows(e.Run)) && ledger.IsOpen(e) {
-		return // there was nothing to save
+	if kind == pawl.EntryJoined {
+		s.ledger.joined = append(s.ledger.joined, *e)
+	} else if ledger.Close(e, s.rows(e.Run)); e.Calls > 0 { // its run has ended, and may be removed at any time
+		s.ledger.enter(e)
 	}
-	s.ledger.enter(e)
 }
 
 // join files a task that is not the only one of its run.

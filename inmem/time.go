@@ -158,8 +158,8 @@ func (s *Store) advance(now time.Time) {
 // for calls that may have been sent stays charged.
 func (s *Store) lose(now time.Time, t *task) {
 	open := s.abandon(now, t)
-	_, used := t.row.Stored()
-	t.correct(float64(used.Total()))
+	stored, _ := t.row.Stored()
+	t.correct(float64(stored.Usage.Total()))
 	s.update(now, t, func(r *pawl.TaskRow) { r.BeLost(now, open) })
 	if t.row.State.Ended() {
 		s.over(now, t, false)

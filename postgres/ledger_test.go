@@ -33,18 +33,30 @@ func TestNear(t *testing.T) {
 	durabletest.Near(t, postgres.Database(s))
 }
 
-// A schema of a program that knew no ledger gets one, and keeps what it has.
-func TestLedgerOfAnOldSchema(t *testing.T) {
+// A schema of a program that knew neither a ledger nor what steps cost gets both, and
+// keeps what it has.
+func TestAnOldSchema(t *testing.T) {
 	raw := services.Schema(t)
 	s := open(t, inSchemaOf(t, raw))
-	if _, err := greet.Add(t.Context(), pawl.New(s, pawl.Config{}), "Ada"); err != nil {
+	run, err := greet.Add(t.Context(), pawl.New(s, pawl.Config{}), "Ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	claimed, err := s.Claim(t.Context(), time.Time{}, pawl.Claim{Worker: "w", Operations: []string{"greet"}, Max: 1, Lease: time.Microsecond})
+	if err != nil || len(claimed.Tasks) != 1 {
+		t.Fatalf("Claim = %+v, %v; want a task", claimed, err)
+	}
+	step := pawl.StepRow{Key: "k", Name: "ask", Call: true, Usage: llm.Usage{Output: 7}, Model: "m", Cost: 105, Currency: "USD", Attempt: 1}
+	if _, err := s.Save(t.Context(), time.Time{}, []pawl.Save{{Lease: claimed.Tasks[0].Lease(), Step: &step}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	c := connect(t, raw, pgx.QueryExecModeExec)
-	for _, sql := range []string{"drop table ledger", "delete from migration where number > 2"} {
+	for _, sql := range []string{
+		"drop table ledger", "alter table step drop column model, drop column cost, drop column currency", "delete from migration where number > 2",
+	} {
 		if _, err := c.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)
 		}
@@ -53,6 +65,13 @@ func TestLedgerOfAnOldSchema(t *testing.T) {
 	defer s.Close()
 	if n := work(t, s); n != 1 {
 		t.Errorf("%d tasks; want the one that was there", n)
+	}
+	rows, err := s.List(t.Context(), time.Time{}, pawl.Filter{IDs: []pawl.ID{run.ID}, Steps: true})
+	if err != nil || len(rows) != 1 || len(rows[0].Steps) != 1 {
+		t.Fatalf("List = %+v, %v; want the task with its step", rows, err)
+	}
+	if s, a := rows[0].Steps[0], rows[0].Attempts[0]; s.Usage.Output != 7 || s.Cost != 0 || a.Usage.Output != 7 || a.Cost != 0 {
+		t.Errorf("step %+v of attempt %+v; want 7 tokens, which cost nobody knows what", s, a)
 	}
 	durabletest.Ledger(t, postgres.Database(s))
 }

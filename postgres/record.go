@@ -95,6 +95,7 @@ type attempt struct {
 	Usage    llm.Usage     `json:"u,omitzero"`
 	Calls    int           `json:"c,omitempty"`
 	Saved    int           `json:"v,omitempty"`
+	Failed   int           `json:"d,omitempty"`
 	Unknown  int           `json:"k,omitempty"`
 	Class    llm.Class     `json:"f,omitempty"`
 	Message  string        `json:"m,omitempty"`
@@ -143,7 +144,7 @@ func packMore(r *pawl.TaskRow) ([]byte, error) {
 		a := &r.Attempts[i]
 		m.Attempts[i] = attempt{
 			Number: a.Number, Started: micro(a.Started), Ended: micro(a.Ended), Usage: a.Usage, Calls: a.Calls, Saved: a.Saved,
-			Unknown: a.Unknown, Class: a.Class, Message: a.Message, Waited: a.Waited, Spared: a.Spared, Used: a.Used,
+			Failed: a.Failed, Unknown: a.Unknown, Class: a.Class, Message: a.Message, Waited: a.Waited, Spared: a.Spared, Used: a.Used,
 			As: a.As, Unasked: a.Unasked, Open: a.Open, Cost: int64(a.Cost), Currency: a.Currency,
 		}
 		if a.Worker != r.Worker || !r.State.Ended() {
@@ -193,7 +194,7 @@ func unpackMore(packed []byte, r *pawl.TaskRow) error {
 		a := &m.Attempts[i]
 		r.Attempts[i] = pawl.Attempt{
 			Number: a.Number, Worker: r.Worker, Started: timeOf(a.Started), Ended: timeOf(a.Ended), Usage: a.Usage, Calls: a.Calls, Saved: a.Saved,
-			Unknown: a.Unknown, Class: a.Class, Message: a.Message, Waited: a.Waited, Spared: a.Spared, Used: a.Used,
+			Failed: a.Failed, Unknown: a.Unknown, Class: a.Class, Message: a.Message, Waited: a.Waited, Spared: a.Spared, Used: a.Used,
 			As: a.As, Unasked: a.Unasked, Open: a.Open, Cost: price.Money(a.Cost), Currency: a.Currency,
 		}
 		if a.Worker != nil {

@@ -17,7 +17,7 @@ func TestAttemptsHoldEverything(t *testing.T) {
 	at := time.UnixMicro(1_700_000_000_000_001).UTC()
 	usage := llm.Usage{Input: 1, Output: 2, CacheRead: 3, CacheWrite: 4, Reasoning: 5}
 	want := pawl.Attempt{
-		Number: 1, Worker: "w", Started: at, Ended: at.Add(time.Second), Usage: usage, Calls: 2, Saved: 3, Unknown: 4,
+		Number: 1, Worker: "w", Started: at, Ended: at.Add(time.Second), Usage: usage, Calls: 9, Saved: 3, Failed: 7, Unknown: 4,
 		Open: []string{"ask", "", "ask 2"}, Class: llm.Transient, As: "cheap", Message: "sorry", Waited: time.Second, Cost: -5e9, Currency: "EUR",
 		Spared: llm.Usage{Output: 9}, Unasked: 6, Used: true,
 	}

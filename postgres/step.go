@@ -9,6 +9,7 @@ import (
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/durable"
 	"github.com/pawlhq/pawl/llm"
+	"github.com/pawlhq/pawl/price"
 )
 
 // readStep reads a row of the statement steps, after its task.
@@ -16,6 +17,7 @@ func readStep(r *row) (pawl.StepRow, error) {
 	s := pawl.StepRow{Key: r.text(), Name: r.text(), Call: r.bool()}
 	s.Usage = usageOf(r.int8s())
 	s.Head, s.At, s.Took, s.Attempt = r.hash(), timeOf(r.int8()), time.Duration(r.int8()), r.int4()
+	s.Model, s.Cost, s.Currency = r.text(), price.Money(r.int8()), r.text()
 	result, err := durable.Unpack(r.bytes())
 	s.Result = result
 	return s, err
@@ -27,6 +29,7 @@ func (tx *transaction) addSteps(steps []durable.Step) call {
 	tasks, keys, names := newColumn(pgtype.UUIDOID, n, 16), newColumn(pgtype.TextOID, n, 64), newColumn(pgtype.TextOID, n, 16)
 	calls, usages, heads := newColumn(pgtype.BoolOID, n, 1), newColumn(pgtype.TextOID, n, 32), newColumn(pgtype.ByteaOID, n, 32)
 	ats, tooks, attempts := newColumn(pgtype.Int8OID, n, 8), newColumn(pgtype.Int8OID, n, 8), newColumn(pgtype.Int4OID, n, 4)
+	models, costs, currencies := newColumn(pgtype.TextOID, n, 16), newColumn(pgtype.Int8OID, n, 8), newColumn(pgtype.TextOID, n, 3)
 	results := newColumn(pgtype.ByteaOID, n, 1024)
 	for i := range steps {
 		s := &steps[i]
@@ -39,10 +42,13 @@ func (tx *transaction) addSteps(steps []durable.Step) call {
 		ats.int8(micro(s.At))
 		tooks.int8(int64(s.Took))
 		attempts.int4(s.Attempt)
+		models.name(s.Model)
+		costs.int8(int64(s.Cost))
+		currencies.name(s.Currency)
 		results.packedText(s.Result)
 	}
 	return tx.call("addSteps", tasks.arg(), keys.arg(), names.arg(), calls.arg(), usages.arg(), heads.arg(),
-		ats.arg(), tooks.arg(), attempts.arg(), results.arg())
+		ats.arg(), tooks.arg(), attempts.arg(), models.arg(), costs.arg(), currencies.arg(), results.arg())
 }
 
 // usageText is an array of PostgreSQL; an array of arrays is not to be had. What

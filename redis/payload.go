@@ -6,6 +6,7 @@ import (
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/durable"
+	"github.com/pawlhq/pawl/price"
 )
 
 // A payload is written before its row, outside of commit.lua: strings of some size
@@ -80,13 +81,19 @@ func appendStep(b buffer, s *pawl.StepRow) buffer {
 	b.text(s.Key)
 	b.text(s.Name)
 	thought := s.Usage.Reasoning != 0
-	b.flags(s.Call, thought)
+	priced := s.Model != "" || s.Cost != 0 || s.Currency != ""
+	b.flags(s.Call, thought, priced)
 	b.usage(s.Usage)
 	b.time(s.At)
 	b.int(int64(s.Took))
 	b.int(int64(s.Attempt))
 	if thought {
 		b.int(s.Usage.Reasoning)
+	}
+	if priced {
+		b.text(s.Model)
+		b.int(int64(s.Cost))
+		b.text(s.Currency)
 	}
 	return b
 }
@@ -96,14 +103,17 @@ func readStep(step string) (s pawl.StepRow, err error) {
 	copy(s.Head[:], r.take(len(s.Head)))
 	s.Key = r.text()
 	s.Name = r.text()
-	var thought bool
-	r.flags(&s.Call, &thought)
+	var thought, priced bool
+	r.flags(&s.Call, &thought, &priced)
 	s.Usage = r.usage()
 	s.At = r.time()
 	s.Took = r.duration()
 	s.Attempt = int(r.int())
 	if thought {
 		s.Usage.Reasoning = r.int()
+	}
+	if priced {
+		s.Model, s.Cost, s.Currency = r.text(), price.Money(r.int()), r.text()
 	}
 	return s, r.err
 }

@@ -185,7 +185,7 @@ func (b *buffer) attempt(a *pawl.Attempt) {
 	b.int(int64(a.Waited))
 	b.usage(a.Spared)
 	thought := a.Usage.Reasoning != 0 || a.Spared.Reasoning != 0
-	b.flags(a.Used, thought, a.Cost != 0, len(a.Open) > 0)
+	b.flags(a.Used, thought, a.Cost != 0, len(a.Open) > 0, a.Failed != 0)
 	b.int(int64(a.Unasked))
 	if thought {
 		b.int(a.Usage.Reasoning)
@@ -200,6 +200,9 @@ func (b *buffer) attempt(a *pawl.Attempt) {
 		for _, step := range a.Open {
 			b.text(step)
 		}
+	}
+	if a.Failed != 0 {
+		b.int(int64(a.Failed))
 	}
 }
 
@@ -217,8 +220,8 @@ func (r *reader) attempt(a *pawl.Attempt) {
 	a.Message = r.text()
 	a.Waited = r.duration()
 	a.Spared = r.usage()
-	var thought, priced, open bool
-	r.flags(&a.Used, &thought, &priced, &open)
+	var thought, priced, open, failed bool
+	r.flags(&a.Used, &thought, &priced, &open, &failed)
 	a.Unasked = int(r.int())
 	if thought {
 		a.Usage.Reasoning = r.int()
@@ -233,10 +236,14 @@ func (r *reader) attempt(a *pawl.Attempt) {
 			a.Open = append(a.Open, r.text())
 		}
 	}
+	if failed {
+		a.Failed = int(r.int())
+	}
 }
 
 // usage appends four of its kinds. Reasoning has a place of its own, after a flag, as
-// have the cost and the open steps of an attempt: rows of earlier versions have none.
+// have the cost, the open steps and the failed calls of an attempt: rows of earlier
+// versions have none.
 func (b *buffer) usage(u llm.Usage) {
 	for _, n := range []int64{u.Input, u.Output, u.CacheRead, u.CacheWrite} {
 		b.int(n)

@@ -145,7 +145,7 @@ func TestRowsWithoutReasoning(t *testing.T) {
 
 // What an attempt has beside the rest is read, whichever of it there is.
 func TestAttemptsWithSomeOfTheRest(t *testing.T) {
-	for n := range 16 {
+	for n := range 32 {
 		want := pawl.Attempt{Number: 1, Used: n&1 != 0, Unasked: 2, Unknown: 2}
 		if n&2 != 0 {
 			want.Spared.Reasoning = 3
@@ -155,6 +155,9 @@ func TestAttemptsWithSomeOfTheRest(t *testing.T) {
 		}
 		if n&8 != 0 {
 			want.Open = []string{"ask", ""}
+		}
+		if n&16 != 0 {
+			want.Failed = 2
 		}
 		var b buffer
 		b.attempt(&want)

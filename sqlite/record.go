@@ -191,6 +191,7 @@ const (
 	tryCost     = 16
 	tryOpen     = 17 // a step; once for each
 	tryCurrency = 18
+	tryFailed   = 19
 )
 
 func packTry(a *pawl.Attempt) []byte {
@@ -202,6 +203,7 @@ func packTry(a *pawl.Attempt) []byte {
 	f.bytes(tryUsage, packUsage(a.Usage))
 	f.number(tryCalls, int64(a.Calls))
 	f.number(trySaved, int64(a.Saved))
+	f.number(tryFailed, int64(a.Failed))
 	f.number(tryUnknown, int64(a.Unknown))
 	f.text(tryClass, string(a.Class))
 	f.text(tryMessage, a.Message)
@@ -239,6 +241,8 @@ func unpackTry(f fields) (a pawl.Attempt, err error) {
 			a.Calls = int(v.n)
 		case trySaved:
 			a.Saved = int(v.n)
+		case tryFailed:
+			a.Failed = int(v.n)
 		case tryUnknown:
 			a.Unknown = int(v.n)
 		case tryClass:
@@ -304,12 +308,15 @@ func unpackUsage(f fields) (u llm.Usage, err error) {
 
 // The tags of a step's body.
 const (
-	stepName    = 1
-	stepCall    = 2
-	stepUsage   = 3
-	stepAt      = 4
-	stepTook    = 5
-	stepAttempt = 6
+	stepName     = 1
+	stepCall     = 2
+	stepUsage    = 3
+	stepAt       = 4
+	stepTook     = 5
+	stepAttempt  = 6
+	stepModel    = 7
+	stepCost     = 8
+	stepCurrency = 9
 )
 
 func packStep(s *pawl.StepRow) []byte {
@@ -320,6 +327,9 @@ func packStep(s *pawl.StepRow) []byte {
 	f.time(stepAt, s.At)
 	f.number(stepTook, int64(s.Took))
 	f.number(stepAttempt, int64(s.Attempt))
+	f.text(stepModel, s.Model)
+	f.number(stepCost, int64(s.Cost))
+	f.text(stepCurrency, s.Currency)
 	return f
 }
 
@@ -342,6 +352,12 @@ func unpackStep(f fields, s *pawl.StepRow) error {
 			s.Took = time.Duration(v.n)
 		case stepAttempt:
 			s.Attempt = int(v.n)
+		case stepModel:
+			s.Model = string(v.data)
+		case stepCost:
+			s.Cost = price.Money(v.n)
+		case stepCurrency:
+			s.Currency = string(v.data)
 		}
 		if err != nil {
 			return err

@@ -129,7 +129,9 @@ var againRules = []rule{
 		id := t.put()
 		r := t.take()
 		for _, key := range []string{"b", "a", "c"} {
-			step := pawl.StepRow{Key: key, Name: key, Result: []byte(key), Call: true, Usage: llm.Usage{Input: 7}, Attempt: 1}
+			step := pawl.StepRow{
+				Key: key, Name: key, Result: []byte(key), Call: true, Usage: llm.Usage{Input: 7}, Model: "m1", Cost: 21, Currency: "USD", Attempt: 1,
+			}
 			t.must("Save", t.saveAs(pawl.Save{Lease: r.Lease(), Step: &step}))
 		}
 		t.finish(r, pawl.Pending)
@@ -141,6 +143,9 @@ var againRules = []rule{
 		}
 		is(t, "steps, oldest first", keys, "bac")
 		is(t, "Usage", again.Steps[0].Usage, llm.Usage{Input: 7})
+		is(t, "Model", again.Steps[0].Model, "m1")
+		is(t, "Cost", again.Steps[0].Cost, 21)
+		is(t, "Currency", again.Steps[0].Currency, "USD")
 		is(t, "Call", again.Steps[0].Call, true)
 	}},
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/limit"
 	"github.com/pawlhq/pawl/llm"
+	"github.com/pawlhq/pawl/price"
 )
 
 func (p *pair) add() {
@@ -120,7 +121,8 @@ func (p *pair) finish() {
 			return
 		}
 		f := outcome(r, oneOf(p, pawl.Succeeded, pawl.Succeeded, pawl.Dead, pawl.Cancelled, pawl.Scheduled, pawl.Pending, pawl.Blocked, pawl.Blocked))
-		f.Attempt.Calls, f.Attempt.Saved, f.Attempt.Waited = p.IntN(2), p.IntN(2), time.Duration(p.IntN(9))*time.Second
+		f.Attempt.Calls, f.Attempt.Failed = p.IntN(3), p.IntN(2)
+		f.Attempt.Saved, f.Attempt.Waited = p.IntN(2), time.Duration(p.IntN(9))*time.Second
 		f.Attempt.Usage, f.Attempt.Spared = llm.Usage{Input: p.Int64N(99), Output: p.Int64N(400)}, llm.Usage{CacheRead: p.Int64N(9)}
 		f.NotSent = p.chance(5)
 		if f.To == pawl.Scheduled {
@@ -179,6 +181,7 @@ func (p *pair) save() {
 			v.Step = &pawl.StepRow{
 				Key: oneOf(p, "a", "b", "c", "d", "e"), Name: "ask", Result: []byte{byte(p.IntN(256)), 0}, Call: p.chance(2),
 				Usage: llm.Usage{Output: p.Int64N(500)}, Took: time.Duration(p.IntN(5000)) * time.Millisecond, Attempt: r.Attempt,
+				Model: oneOf(p, "", "m"), Cost: price.Money(p.IntN(3)), Currency: oneOf(p, "", "USD"),
 			}
 			if now := p.rows(pawl.Filter{IDs: []pawl.ID{r.ID}}); len(now) > 0 && p.chance(2) {
 				v.Nodes = p.chain(headOf(now[0]))

@@ -14,7 +14,7 @@ var finishRules = []rule{
 		r := t.take()
 		t.pass(3 * time.Second)
 		want := pawl.Attempt{
-			Usage: llm.Usage{Input: 1, Output: 2, CacheRead: 3, CacheWrite: 4, Reasoning: 2}, Calls: 5, Saved: 6, Unknown: 7,
+			Usage: llm.Usage{Input: 1, Output: 2, CacheRead: 3, CacheWrite: 4, Reasoning: 2}, Calls: 20, Saved: 6, Failed: 8, Unknown: 7,
 			Class: "transient", Message: "sorry: it's \"broken\" — ü\n", Waited: time.Second, Spared: llm.Usage{Output: 8, Reasoning: 7}, Used: true,
 		}
 		t.finish(r, pawl.Scheduled, func(f *pawl.Finish) { f.Attempt = want })

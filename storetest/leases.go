@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/llm"
 )
 
 var leaseRules = []rule{
@@ -120,6 +121,24 @@ var leaseRules = []rule{
 		if !strings.Contains(a.Message, "w1") {
 			t.Errorf("Message = %q; want the worker's name in it", a.Message)
 		}
+	}},
+	{"a death keeps what was paid", "calls whose answers are stored were paid, though their worker died: what they cost is not lost with it", func(t *trial) {
+		id := t.put()
+		r := t.take()
+		for i, key := range []string{"a#1", "b#1"} {
+			step := t.pay(r, key, 10*(i+1))
+			is(t, "OK", t.call(r, key+"/1", 10).OK, true)
+			t.must("Save", t.saveAs(pawl.Save{Lease: r.Lease(), Step: &step, Settle: &pawl.Settlement{Key: key + "/1", Outcome: pawl.CallAnswered, Usage: step.Usage}}))
+		}
+		is(t, "OK", t.call(r, "c#1/1", 10).OK, true)
+		t.pass(lease)
+		t.tick()
+		a := t.row(id).LastAttempt()
+		is(t, "Calls", a.Calls, 3)
+		is(t, "Unknown", a.Unknown, 1)
+		is(t, "Usage", a.Usage, llm.Usage{Output: 30})
+		is(t, "Cost", a.Cost, 450)
+		is(t, "Currency", a.Currency, "USD")
 	}},
 	{"poisoned", "a task on which three workers in a row died would kill the next one too", func(t *trial) {
 		id := t.put()

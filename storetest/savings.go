@@ -157,6 +157,60 @@ var savingRules = []rule{
 		t.finish(r, pawl.Succeeded, paid(40))
 		t.savedNothing()
 	}},
+	{"a joined task whose calls failed", "a call that would have been refused, failed or lost to who joined has not been paid by anybody", func(t *trial) {
+		id := t.put(identity(1))
+		t.joins(task(identity(1)), id)
+		t.finish(t.take(), pawl.Succeeded, paid(40), func(f *pawl.Finish) {
+			f.Attempt.Calls, f.Attempt.Failed, f.Attempt.Unknown = 6, 3, 2
+		})
+		is(t, "joined", t.joinedSum(), pawl.Sum{Calls: 1, Usage: llm.Usage{Output: 40}, Cost: 600})
+	}},
+	{"a joined task whose worker died", "who joined has not paid what the dead worker's calls cost either", func(t *trial) {
+		id := t.put(identity(1))
+		t.joins(task(identity(1)), id)
+		r := t.take()
+		step := t.pay(r, "ask#1", 40)
+		t.must("Save", t.saveAs(pawl.Save{Lease: r.Lease(), Step: &step}))
+		t.pass(lease)
+		t.finish(t.take(), pawl.Succeeded, paid(60))
+		is(t, "joined", t.joinedSum(), pawl.Sum{Calls: 2, Usage: llm.Usage{Output: 100}, Cost: 1500})
+	}},
+	{"a joined task that is removed", "what joining has saved is known to nobody but the task, and its removal must not lose it", func(t *trial) {
+		for n := range 3 {
+			id := t.put(identity(byte(1 + n)))
+			t.joins(task(identity(byte(1+n)), user("bob")), id)
+			other := t.put(identity(9), priority(pawl.Low))
+			t.joins(task(identity(9)), other)
+			if n > 0 {
+				t.tick() // it waits no longer, it is entered
+			}
+			r := t.take()
+			t.finish(r, pawl.Succeeded, paid(40))
+			if n > 1 {
+				t.tick()
+			}
+			t.one(pawl.Delete, id)
+			t.clear()
+		}
+		is(t, "joined", t.joinedSum(), pawl.Sum{Calls: 3, Usage: llm.Usage{Output: 120}, Cost: 1800})
+		t.pass(time.Hour)
+		t.tick()
+		is(t, "joined, an hour later", t.joinedSum(), pawl.Sum{Calls: 3, Usage: llm.Usage{Output: 120}, Cost: 1800})
+	}},
+	{"a part of what was joined is removed", "old tasks of a run are removed while it goes on: what they have used is saved, and no more is known of it", func(t *trial) {
+		id := t.put(identity(1))
+		t.joins(task(identity(1)), id)
+		r := t.take()
+		t.finish(r, pawl.Succeeded, paid(10), func(f *pawl.Finish) { f.Follow = []pawl.NewTask{task(behind(r))} })
+		t.savedNothing()
+		t.one(pawl.Delete, id)
+		want := pawl.Sum{Calls: 1, Usage: llm.Usage{Output: 10}, Cost: 150}
+		is(t, "joined", t.joinedSum(), want)
+		t.finish(t.take(), pawl.Succeeded, paid(20))
+		t.pass(time.Hour)
+		t.tick()
+		is(t, "joined, when the rest has ended", t.joinedSum(), want)
+	}},
 	{"savings outlive the task", "what was saved stays saved when the task is removed whose answer it was", func(t *trial) {
 		id := t.put(identity(1))
 		t.joins(task(identity(1)), id)
@@ -184,6 +238,14 @@ func (t *trial) answer(r *pawl.TaskRow, key string, output int) {
 	t.settle(r, pawl.Settlement{
 		Key: key, Outcome: pawl.CallAnswered, Usage: llm.Usage{Output: int64(output)}, Paid: price.Money(15 * output),
 	})
+}
+
+// pay returns the step of a call that was answered with so many tokens, at 15 each.
+func (t *trial) pay(r *pawl.TaskRow, key string, output int) pawl.StepRow {
+	return pawl.StepRow{
+		Key: key, Name: "ask", Result: []byte("{}"), Call: true, Usage: llm.Usage{Output: int64(output)},
+		Model: "m1", Cost: price.Money(15 * output), Currency: "USD", Attempt: r.Attempt,
+	}
 }
 
 // paid is an attempt of one such call.

@@ -44,8 +44,8 @@ func goodBooks() *books {
 	row := &pawl.TaskRow{
 		ID: pawl.NewID(), State: pawl.Succeeded, Operation: "read", Queue: "q", User: "ann", Attempt: 4, Input: []byte(`{"Number":7}`),
 		Attempts: []pawl.Attempt{
-			{Number: 1, Class: llm.Ambiguous, Calls: 1, Unknown: 1}, {Number: 2, Class: llm.Throttled, Calls: 2},
-			{Number: 3, Class: pawl.Lost, Unknown: 1}, {Number: 4, Calls: 1},
+			{Number: 1, Class: llm.Ambiguous, Calls: 1, Unknown: 1}, {Number: 2, Class: llm.Throttled, Calls: 2, Failed: 1},
+			{Number: 3, Class: pawl.Lost, Calls: 1, Unknown: 1}, {Number: 4, Calls: 1},
 		},
 	}
 	began := func(attempt int) time.Time { return noon.Add(time.Duration(attempt) * time.Minute) }
@@ -83,7 +83,7 @@ func goodBooks() *books {
 	enter(2, 3, pawl.Entry{Kind: pawl.EntryUnknown, Usage: llm.Usage{Input: 1200, Output: 50}})
 	enter(2, 4, pawl.Entry{Kind: pawl.EntryAnswered, Usage: used[1], Again: "ask:2#1/3"})
 	enter(1, 4, pawl.Entry{Kind: pawl.EntryRetried, Usage: used[0], Of: row.ID})
-	enter(0, 0, pawl.Entry{Kind: pawl.EntryJoined, Calls: 4, Usage: used[0].Add(used[1]), Of: row.ID})
+	enter(0, 0, pawl.Entry{Kind: pawl.EntryJoined, Calls: 2, Usage: used[0].Add(used[1]), Of: row.ID})
 	for i, attempt := range []int{2, 4} {
 		row.Steps = append(row.Steps, pawl.StepRow{
 			Key: fmt.Sprintf("ask:%d#1", i+1), Name: "ask", Call: true, Attempt: attempt, Usage: used[i], At: began(attempt).Add(2 * time.Second),

@@ -132,18 +132,11 @@ func (k *books) checkSavings(b *breaches, s *auditSums) {
 	}
 }
 
-// used returns what the tasks of a run have used, and how many calls they sent. The
-// record of an attempt that lost its worker has the tokens of its calls, and not their
-// price.
+// used returns what the answers amount to that the tasks of a run have stored.
 func (k *books) used(run []*pawl.TaskRow) (s pawl.Sum) {
 	for _, r := range run {
 		for _, a := range r.Attempts {
-			s.Calls += int64(a.Calls)
-			stored := k.stored(r, a.Number+1).Plus(minusSum(k.stored(r, a.Number)))
-			s.Usage = s.Usage.Add(stored.Usage)
-			if a.Class != pawl.Lost && a.Class != pawl.Poisoned {
-				s.Cost += stored.Cost
-			}
+			s = s.Plus(k.stored(r, a.Number+1)).Plus(minusSum(k.stored(r, a.Number)))
 		}
 	}
 	return s

@@ -347,16 +347,16 @@ func (d *adder) joined(twin *Twin, n *pawl.NewTask, kind pawl.EntryKind) error {
 		At: d.now, Kind: kind, Task: n.Row.ID, Run: twin.Run, Of: twin.ID,
 		Operation: n.Row.Operation, Queue: n.Row.Queue, User: n.Row.User, Limit: n.Row.Limit,
 	}
-	known := false
-	if kind == pawl.EntryReused { // its run has ended, and may be removed at any time
+	if kind == pawl.EntryJoined {
+		d.post(Post{Joined: ledger.Pack(nil, e)})
+	} else { // its run has ended, and may be removed at any time
 		run, err := d.run(twin.Run)
 		if err != nil {
 			return err
 		}
-		known = ledger.Close(e, rowsOf(run))
-	}
-	if !known || !ledger.IsOpen(e) { // else there was nothing to save
-		d.post(Post{Entries: ledger.Pack(nil, e)})
+		if ledger.Close(e, rowsOf(run)); e.Calls > 0 {
+			d.post(Post{Entries: ledger.Pack(nil, e)})
+		}
 	}
 	if d.types&typesOf(pawl.EventJoined) == 0 {
 		return nil

@@ -353,6 +353,6 @@ func (b *Book) kept(pages []Page, version int64) {
 	clear(b.dirty)
 	clear(b.gone)
 	clear(b.sheets)
-	clear(b.ledger.tails)
+	b.ledger.tails, b.ledger.joined, b.ledger.losing = nil, nil, nil
 	b.marked = admission.Key{}
 }

@@ -159,8 +159,8 @@ func (a *act) lose(r *Record) {
 		return
 	}
 	open := a.abandon(r)
-	_, used := r.Stored()
-	a.correct(r, used.Total())
+	stored, _ := r.Stored()
+	a.correct(r, stored.Usage.Total())
 	a.update(r, func(row *pawl.TaskRow) { row.BeLost(a.now, open) })
 	if r.State.Ended() {
 		a.over(r, false)

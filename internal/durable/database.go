@@ -283,6 +283,7 @@ const (
 	LedgerLog  LedgerKind = 2 // entries that the sums have
 	LedgerHour LedgerKind = 3 // the sums of the hour
 	LedgerDay  LedgerKind = 4 // the sums of the day that the hour begins
+	LedgerJoin LedgerKind = 7 // the entries of tasks that were joined and, as far as is known, have not ended
 
 	// Those of near-duplicates have a part of their scope's hash in place of the hour.
 	NearTask  LedgerKind = 5 // a task whose result answers them, by its Seq

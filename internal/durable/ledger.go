@@ -3,7 +3,6 @@ package durable
 import (
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/ledger"
@@ -45,59 +44,73 @@ func (a *act) forget(run pawl.ID) {
 
 // ledgerState is what the book knows of the ledger.
 type ledgerState struct {
-	page  ledgerPage
-	tails map[ledger.Hour]*tail // that this transaction writes
+	page   ledgerPage
+	tails  tails            // that this transaction writes
+	joined tails            // likewise, of what has not ended
+	losing map[pawl.ID]bool // runs that will lose tasks
 }
 
 // ledgerPage is kept as a page of the book.
 type ledgerPage struct {
-	Hours map[ledger.Hour]tails `json:"hours,omitempty"` // whose tails are not merged
-	Swept ledger.Hour           `json:"swept,omitempty"` // the hour in which what is old was last looked for
+	Hours  map[ledger.Hour]loose `json:"hours,omitempty"` // whose tails are not merged
+	Joined loose                 `json:"joined,omitzero"` // that came since it was last looked what of them has ended
+	Swept  ledger.Hour           `json:"swept,omitempty"` // the hour in which what is old was last looked for
 }
 
 func (ledgerPage) key() string { return pageKey("ledger") }
 
-// tails is how much of an hour is not merged.
-type tails struct {
+// loose is how much waits to be put together.
+type loose struct {
 	Tails   int `json:"tails"`
 	Entries int `json:"entries"`
 }
+
+func (l loose) plus(t *tail) loose { return loose{l.Tails + 1, l.Entries + t.entries} }
+
+func (l loose) isMuch() bool { return l.Tails >= ledger.TailsMost || l.Entries >= ledger.EntriesMost }
+
+// tails is entries by their hours.
+type tails map[ledger.Hour]*tail
 
 type tail struct {
 	packed  []byte
 	entries int
 }
 
-// enterLedger has entries written, which were made at a time.
-func (b *Book) enterLedger(at time.Time, packed []byte) {
-	t := b.ledger.tail(ledger.HourOf(at))
-	t.packed = append(t.packed, packed...)
-	t.entries++
+// enter adds packed entries, so many of which are new.
+func (t *tails) enter(h ledger.Hour, packed []byte, entries int) {
+	if *t == nil {
+		*t = tails{}
+	}
+	of := (*t)[h]
+	if of == nil {
+		of = &tail{}
+		(*t)[h] = of
+	}
+	of.packed = append(of.packed, packed...)
+	of.entries += entries
 }
 
-func (l *ledgerState) tail(h ledger.Hour) *tail {
-	if l.tails == nil {
-		l.tails = map[ledger.Hour]*tail{}
-	}
-	if l.tails[h] == nil {
-		l.tails[h] = &tail{}
-	}
-	return l.tails[h]
-}
-
-// keepLedger writes what was entered. Once in an hour it merges the tails of those
-// before, and removes what is older than it is kept; and it merges those of an hour that
-// has many.
+// keepLedger writes what was entered. Once in an hour it closes what was joined, merges
+// the tails of the hours before, and removes what is older than it is kept; and it does
+// with what has become much.
 func (a *act) keepLedger() error {
 	l := &a.book.ledger
 	now := ledger.HourOf(a.now)
-	first, merged := l.page.Swept != now, false
-	if isEmpty := l.page.Swept == 0; len(l.tails)+len(l.page.Hours) == 0 && (isEmpty || !first) {
+	first := l.page.Swept != now
+	if isEmpty := l.page.Swept == 0; len(l.tails)+len(l.joined)+len(l.page.Hours)+len(l.losing) == 0 && (isEmpty || !first) {
 		return nil
 	}
+	changed := first || len(l.tails)+len(l.joined) > 0
+	if first || l.page.Joined.isMuch() || len(l.losing) > 0 {
+		changed = true
+		if err := a.closeJoined(); err != nil {
+			return err
+		}
+	}
 	for _, h := range slices.Sorted(maps.Keys(l.page.Hours)) {
-		if of := l.page.Hours[h]; first && h < now || of.Tails >= ledger.TailsMost || of.Entries >= ledger.EntriesMost {
-			merged = true
+		if first && h < now || l.page.Hours[h].isMuch() {
+			changed = true
 			if err := a.mergeTails(h); err != nil {
 				return err
 			}
@@ -110,103 +123,52 @@ func (a *act) keepLedger() error {
 		}
 	}
 	for h, t := range l.tails {
-		of := l.page.Hours[h]
-		of.Tails++
-		of.Entries += t.entries
 		if l.page.Hours == nil {
-			l.page.Hours = map[ledger.Hour]tails{}
+			l.page.Hours = map[ledger.Hour]loose{}
 		}
-		l.page.Hours[h] = of
+		l.page.Hours[h] = l.page.Hours[h].plus(t)
 		a.w.Ledger = append(a.w.Ledger, LedgerPage{LedgerTail, h, a.book.version + 1, Pack(t.packed)})
 	}
-	if first || merged || len(l.tails) > 0 {
+	for h, t := range l.joined {
+		l.page.Joined = l.page.Joined.plus(t)
+		a.w.Ledger = append(a.w.Ledger, LedgerPage{LedgerJoin, h, a.book.version + 1, Pack(t.packed)})
+	}
+	if changed {
 		a.book.touch(&l.page)
 	}
 	return nil
 }
 
-// mergeTails makes the tails of an hour a log, and adds them to the hour's sums. What is
-// open still goes on as an entry of the present.
+// mergeTails makes the tails of an hour a log, and adds them to the hour's sums.
 func (a *act) mergeTails(h ledger.Hour) error {
 	pages, _, err := a.Ledger(h, h, LedgerTail, LedgerHour)
 	if err != nil {
 		return err
 	}
-	sums, known := &ledger.Sums{}, runs{}
-	var log, open []byte
+	sums := &ledger.Sums{}
+	var log []byte
 	for i := range pages {
 		value, err := Unpack(pages[i].Value)
 		if err != nil {
 			return err
 		}
-		if pages[i].Kind == LedgerHour {
-			if err := sums.Merge(value); err != nil {
-				return err
-			}
-			continue
+		add := sums.Merge
+		if pages[i].Kind == LedgerTail {
+			add = sums.AddAll
+			log = append(log, value...)
 		}
-		var left []byte
-		if log, left, err = a.closeEntries(log, value, sums, known); err != nil {
+		if err := add(value); err != nil {
 			return err
 		}
-		open = append(open, left...)
 	}
 	delete(a.book.ledger.page.Hours, h)
-	if len(open) > 0 {
-		a.book.ledger.tail(h).packed = append(a.book.ledger.tail(h).packed, open...)
-	}
-	a.w.Drops = append(a.w.Drops, LedgerRange{LedgerTail, h, h})
-	if len(log) == 0 {
-		return nil
-	}
 	number := a.book.version + 1
-	a.w.Drops = append(a.w.Drops, LedgerRange{LedgerHour, h, h})
+	a.w.Drops = append(a.w.Drops, LedgerRange{LedgerTail, h, h}, LedgerRange{LedgerHour, h, h})
 	a.w.Ledger = append(a.w.Ledger, LedgerPage{LedgerHour, h, number, Pack(sums.Pack())})
 	if h >= a.oldestLog() {
 		a.w.Ledger = append(a.w.Ledger, LedgerPage{LedgerLog, h, number, Pack(log)})
 	}
 	return nil
-}
-
-// closeEntries adds packed entries to a log and to sums, each open one with what it has
-// saved. It returns the log, and those that are open still.
-func (a *act) closeEntries(log, packed []byte, sums *ledger.Sums, known runs) (closed, left []byte, err error) {
-	for e, err := range ledger.Unpack(packed) {
-		if err != nil {
-			return nil, nil, err
-		}
-		if ledger.IsOpen(e) {
-			rows, err := known.of(a.Tx, e.Run)
-			if err != nil {
-				return nil, nil, err
-			}
-			if !ledger.Close(e, rows) {
-				left = ledger.Pack(left, e)
-				continue
-			}
-			if ledger.IsOpen(e) {
-				continue // there was nothing to save
-			}
-		}
-		sums.Add(e)
-		log = ledger.Pack(log, e)
-	}
-	return log, left, nil
-}
-
-// runs is the tasks of runs that were read: many may have joined the same one.
-type runs map[pawl.ID][]*pawl.TaskRow
-
-func (r runs) of(v View, run pawl.ID) ([]*pawl.TaskRow, error) {
-	if rows, known := r[run]; known {
-		return rows, nil
-	}
-	found, err := v.Find(pawl.Filter{Run: run}, time.Time{})
-	if err != nil {
-		return nil, err
-	}
-	r[run] = rowsOf(found)
-	return r[run], nil
 }
 
 // oldestLog returns the first hour whose single entries are kept.

@@ -6,6 +6,7 @@ import (
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/admission"
 	"github.com/pawlhq/pawl/internal/budget"
+	"github.com/pawlhq/pawl/internal/ledger"
 	"github.com/pawlhq/pawl/limit"
 )
 
@@ -35,8 +36,10 @@ func (b *Book) enter(p *Post) {
 			b.forgotten = append(b.forgotten, run)
 		}
 	}
-	if len(p.Entries) > 0 {
-		b.enterLedger(p.At, p.Entries)
+	if h := ledger.HourOf(p.At); len(p.Entries) > 0 {
+		b.ledger.tails.enter(h, p.Entries, 1)
+	} else if len(p.Joined) > 0 {
+		b.ledger.joined.enter(h, p.Joined, 1)
 	}
 }
 

@@ -21,6 +21,7 @@ type Post struct {
 	Budget  *pawl.Budget      `json:"budget,omitempty"`  // of a run that has begun
 	Forget  []pawl.ID         `json:"forget,omitempty"`  // runs of which tasks were removed
 	Entries []byte            `json:"entries,omitempty"` // of the ledger, packed
+	Joined  []byte            `json:"joined,omitempty"`  // likewise, of tasks that were joined and have not ended
 }
 
 // Bin names where a task waits: tasks of one bin start in the order of Seq.

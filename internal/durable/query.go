@@ -2,6 +2,7 @@ package durable
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -36,7 +37,8 @@ func (s *Store) Change(ctx context.Context, now time.Time, f pawl.Filter, c pawl
 }
 
 func (s *Store) changePart(ctx context.Context, now time.Time, f pawl.Filter, c pawl.Change) (picked int, last pawl.ID, changed []pawl.ID, err error) {
-	err = s.update(ctx, now, func(a *act) error {
+	var losing map[pawl.ID]bool
+	change := func(a *act) error {
 		if err := a.begin(); err != nil {
 			return err
 		}
@@ -65,8 +67,20 @@ func (s *Store) changePart(ctx context.Context, now time.Time, f pawl.Filter, c 
 		if picked = len(records); picked > 0 {
 			last = records[picked-1].ID
 		}
+		if losing = a.losing(); len(losing) > 0 {
+			return a.noneJoined(losing)
+		}
 		return nil
-	})
+	}
+	for err = s.update(ctx, now, change); errors.Is(err, errJoined); err = s.update(ctx, now, change) {
+		err := s.open(ctx, now, func(a *act) error {
+			a.book.ledger.losing = losing
+			return nil
+		})
+		if err != nil {
+			return 0, pawl.ID{}, nil, err
+		}
+	}
 	return picked, last, changed, err
 }
 

@@ -28,9 +28,9 @@ func (s *Store) usage(ctx context.Context, f pawl.LedgerFilter, by []pawl.Dimens
 	err = s.view(ctx, func(v View) error {
 		q := ledger.NewQuery(f, by)
 		r := newLedgerReader(v, f)
-		r.kinds = []LedgerKind{LedgerTail, LedgerHour, LedgerDay}
+		r.kinds = []LedgerKind{LedgerTail, LedgerJoin, LedgerHour, LedgerDay}
 		if q.NeedsEntries() {
-			r.kinds = []LedgerKind{LedgerTail, LedgerLog}
+			r.kinds = []LedgerKind{LedgerTail, LedgerJoin, LedgerLog}
 		}
 		r.entry, r.sums = q.Add, q.AddSums
 		for r.more() {
@@ -53,7 +53,7 @@ func (s *Store) Entries(ctx context.Context, _ time.Time, f pawl.LedgerFilter) (
 	err := s.view(ctx, func(v View) error {
 		found = pawl.Entries{Entries: []pawl.Entry{}}
 		r := newLedgerReader(v, f)
-		r.kinds = []LedgerKind{LedgerTail, LedgerLog}
+		r.kinds = []LedgerKind{LedgerTail, LedgerJoin, LedgerLog}
 		r.entry = func(_ ledger.Hour, e *pawl.Entry) {
 			if ledger.Selects(&f, e) {
 				found.Entries = append(found.Entries, *e)
@@ -166,6 +166,9 @@ func (r *ledgerReader) waiting(entered map[ledger.Hour]bool) error {
 		if err := r.entries(h, p.Entries); err != nil {
 			return err
 		}
+		if err := eachEntry(h, p.Joined, r.joined); err != nil {
+			return err
+		}
 	}
 	r.posts = left
 	return nil
@@ -178,7 +181,7 @@ func (r *ledgerReader) inbox() error {
 	}
 	r.version = read.Version
 	for _, p := range read.Posts {
-		if len(p.Entries) > 0 {
+		if len(p.Entries)+len(p.Joined) > 0 {
 			r.posts = append(r.posts, p)
 		}
 	}
@@ -196,25 +199,27 @@ func (r *ledgerReader) page(p *LedgerPage) error {
 		return nil
 	case p.Kind == LedgerHour:
 		return r.sums(p.Hour, value)
+	case p.Kind == LedgerJoin:
+		return eachEntry(p.Hour, value, r.joined)
 	}
 	return r.entries(p.Hour, value)
 }
 
-// entries reads packed entries. Open ones are as they would be closed by now.
+// entries reads packed entries.
 func (r *ledgerReader) entries(h ledger.Hour, packed []byte) error {
-	for e, err := range ledger.Unpack(packed) {
-		if err != nil {
-			return err
-		}
-		if ledger.IsOpen(e) {
-			rows, err := r.runs.of(r.View, e.Run)
-			if err != nil {
-				return err
-			}
-			if ledger.Close(e, rows); ledger.IsOpen(e) {
-				continue
-			}
-		}
+	return eachEntry(h, packed, func(h ledger.Hour, e *pawl.Entry) error {
+		r.entry(h, e)
+		return nil
+	})
+}
+
+// joined reads the entry of a joined task, as it would be closed by now.
+func (r *ledgerReader) joined(h ledger.Hour, e *pawl.Entry) error {
+	rows, err := r.runs.of(r.View, e.Run)
+	if err != nil {
+		return err
+	}
+	if ledger.Close(e, rows) && e.Calls > 0 {
 		r.entry(h, e)
 	}
 	return nil

@@ -47,7 +47,7 @@ func (q *Query) NeedsEntries() bool { return q.by[fieldRun] || !q.filter.Run.IsZ
 
 // Add adds an entry of an hour, if the filter selects it.
 func (q *Query) Add(h Hour, e *pawl.Entry) {
-	if Selects(&q.filter, e) && !IsOpen(e) {
+	if Selects(&q.filter, e) {
 		q.cells.addEntry(q.from(h), e, &q.by)
 	}
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/wire"
-	"github.com/pawlhq/pawl/llm"
 	"github.com/pawlhq/pawl/price"
 )
 
@@ -19,13 +18,8 @@ type Sums struct{ cells cells }
 // lasting are the fields that stay known.
 var lasting = fieldSet{fieldOperation: true, fieldQueue: true, fieldUser: true, fieldLimit: true, fieldModel: true, fieldCurrency: true}
 
-// Add adds an entry. A saving whose size is not known yet counts for nothing: see
-// [IsOpen].
-func (s *Sums) Add(e *pawl.Entry) {
-	if !IsOpen(e) {
-		s.cells.addEntry(0, e, &lasting)
-	}
-}
+// Add adds an entry.
+func (s *Sums) Add(e *pawl.Entry) { s.cells.addEntry(0, e, &lasting) }
 
 // AddAll adds packed entries.
 func (s *Sums) AddAll(packed []byte) error {
@@ -43,33 +37,21 @@ func (s *Sums) Merge(packed []byte) error {
 	return s.cells.merge(0, packed, &pawl.LedgerFilter{}, &lasting)
 }
 
-// IsOpen reports whether an entry is of a saving that is known only when the task
-// whose answer is taken has ended.
-func IsOpen(e *pawl.Entry) bool {
-	return (e.Kind == pawl.EntryJoined || e.Kind == pawl.EntryReused) && e.Calls == 0
-}
-
-// Close sets what an open entry has saved: what the tasks have used whose results are
-// taken, rows being all of their run. It reports false if they have not ended.
-func Close(e *pawl.Entry, rows []*pawl.TaskRow) bool {
-	e.Calls, e.Usage, e.Cost, e.Currency = 0, llm.Usage{}, 0, ""
-	below := pawl.Below(rows, e.Of)
+// Close sets what a joined or reused entry has saved: what the tasks have used by now whose
+// results are taken, rows being all of their run. It reports whether they have ended.
+func Close(e *pawl.Entry, rows []*pawl.TaskRow) (ended bool) {
+	below, sum := pawl.Below(rows, e.Of), pawl.Sum{}
+	e.Currency, ended = "", true
 	for _, r := range rows {
 		if !below[r.ID] {
 			continue
 		}
-		if !r.State.Ended() {
-			e.Calls, e.Usage, e.Cost, e.Currency = 0, llm.Usage{}, 0, ""
-			return false
-		}
-		for _, a := range r.Attempts {
-			e.Calls += int64(a.Calls)
-			e.Usage = e.Usage.Add(a.Usage)
-			e.Cost += a.Cost
-			e.Currency = cmp.Or(a.Currency, e.Currency)
-		}
+		ended = ended && r.State.Ended()
+		used, currency := r.Answered()
+		sum, e.Currency = sum.Plus(used), cmp.Or(currency, e.Currency)
 	}
-	return true
+	e.Calls, e.Usage, e.Cost = sum.Calls, sum.Usage, sum.Cost
+	return ended
 }
 
 // sumsVersion is the first byte of packed sums.

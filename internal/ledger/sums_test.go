@@ -58,9 +58,8 @@ func plain(entries []pawl.Entry, f *pawl.LedgerFilter, by []pawl.Dimension) []pa
 	rows := map[pawl.UsageKey]*pawl.UsageRow{}
 	for _, e := range entries {
 		is := func(want, have string) bool { return want == "" || want == have }
-		joined := e.Kind == pawl.EntryJoined || e.Kind == pawl.EntryReused
 		if !is(f.Operation, e.Operation) || !is(f.Queue, e.Queue) || !is(f.User, e.User) || !is(f.Limit, e.Limit) || !is(f.Model, e.Model) ||
-			len(f.Kinds) > 0 && !slices.Contains(f.Kinds, e.Kind) || !f.Run.IsZero() && f.Run != e.Run || joined && e.Calls == 0 {
+			len(f.Kinds) > 0 && !slices.Contains(f.Kinds, e.Kind) || !f.Run.IsZero() && f.Run != e.Run {
 			continue
 		}
 		k := plainKey(&e, by)

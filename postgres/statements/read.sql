@@ -109,11 +109,11 @@ from unnest($1::bigint[], $2::uuid[]) i (bin, id)
 cross join lateral (select t.queue, t.limits, t.operation, t.person, t.priority from pawl.task t where t.id = i.id and t.bin = i.bin offset 0) t
 
 -- name: steps
-select s.task, s.key, s.name, s.call, s.usage, s.head, s.at, s.took, s.attempt, s.result
+select s.task, s.key, s.name, s.call, s.usage, s.head, s.at, s.took, s.attempt, s.model, s.cost, s.currency, s.result
 from pawl.step s where s.task = any($1::uuid[]) order by s.task, s.number
 
 -- name: stepNames
-select s.task, s.key, s.name, s.call, s.usage, s.head, s.at, s.took, s.attempt, null::bytea
+select s.task, s.key, s.name, s.call, s.usage, s.head, s.at, s.took, s.attempt, s.model, s.cost, s.currency, null::bytea
 from pawl.step s where s.task = any($1::uuid[]) order by s.task, s.number
 
 -- name: counts

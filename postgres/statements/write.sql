@@ -125,10 +125,12 @@ select * from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::bigint[], $5::sma
 update pawl.task t set input = $2, identity = $3 where t.id = any($1::uuid[])
 
 -- name: addSteps
-insert into pawl.step (task, key, name, call, usage, head, at, took, attempt, result)
-select c.task, c.key, c.name, c.call, case when c.usage <> '' then c.usage::bigint[] end, c.head, c.at, c.took, c.attempt, c.result
-from unnest($1::uuid[], $2::text[], $3::text[], $4::bool[], $5::text[], $6::bytea[], $7::bigint[], $8::bigint[], $9::int[], $10::bytea[])
-  with ordinality c (task, key, name, call, usage, head, at, took, attempt, result, n)
+insert into pawl.step (task, key, name, call, usage, head, at, took, attempt, model, cost, currency, result)
+select c.task, c.key, c.name, c.call, case when c.usage <> '' then c.usage::bigint[] end, c.head, c.at, c.took, c.attempt,
+  c.model, nullif(c.cost, 0), c.currency, c.result
+from unnest($1::uuid[], $2::text[], $3::text[], $4::bool[], $5::text[], $6::bytea[], $7::bigint[], $8::bigint[], $9::int[],
+    $10::text[], $11::bigint[], $12::text[], $13::bytea[])
+  with ordinality c (task, key, name, call, usage, head, at, took, attempt, model, cost, currency, result, n)
 order by c.n
 
 -- name: deleteTasks

@@ -1,0 +1,144 @@
+package durable
+
+import (
+	"errors"
+	"math"
+	"time"
+
+	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/internal/ledger"
+)
+
+// What a joined task saves is known when it has ended, and its end, which is the hot
+// path, knows nothing of who joined it. So the entry of a join is kept apart until it is
+// closed:
+//
+//  1. Adding posts it. Whoever opens the book next writes it as a page of its own kind.
+//  2. Once in an hour, or when there are many, whoever has the book enters those whose
+//     tasks have ended. Readers do the same for themselves.
+//  3. Tasks that are removed take along what they have used. So a removal looks for
+//     entries of its runs, in the inbox and then among the pages. If there is one it comes
+//     to nothing, they are closed with what was used until then, and it is tried again.
+
+// errJoined says that what was joined of runs must be closed before tasks of theirs are
+// removed.
+var errJoined = errors.New("a task of the run was joined")
+
+// ever is later than all hours.
+const ever ledger.Hour = 1 << 40
+
+// joinedEntries calls f for the stored entries of what was joined.
+func joinedEntries(v View, f func(ledger.Hour, *pawl.Entry) error) error {
+	for from := ledger.Hour(0); from <= ever; {
+		pages, next, err := v.Ledger(from, ever, LedgerJoin)
+		if err != nil {
+			return err
+		}
+		for i := range pages {
+			value, err := Unpack(pages[i].Value)
+			if err != nil {
+				return err
+			}
+			if err := eachEntry(pages[i].Hour, value, f); err != nil {
+				return err
+			}
+		}
+		from = next
+	}
+	return nil
+}
+
+func eachEntry(h ledger.Hour, packed []byte, f func(ledger.Hour, *pawl.Entry) error) error {
+	for e, err := range ledger.Unpack(packed) {
+		if err != nil {
+			return err
+		}
+		if err := f(h, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// closeJoined enters what was saved by joining tasks that have ended, or that will be
+// removed. What was joined just now is looked at only for the latter: the tasks may be new,
+// and not stored yet.
+func (a *act) closeJoined() error {
+	l := &a.book.ledger
+	known := runs{}
+	closing := func(h ledger.Hour, e *pawl.Entry) error {
+		rows, err := known.of(a.Tx, e.Run)
+		if err != nil {
+			return err
+		}
+		closed := *e
+		switch ended := ledger.Close(&closed, rows); {
+		case !ended && !l.losing[e.Run]:
+			l.joined.enter(h, ledger.Pack(nil, e), 0)
+		case closed.Calls > 0:
+			l.tails.enter(h, ledger.Pack(nil, &closed), 1)
+		}
+		return nil
+	}
+	l.page.Joined = loose{}
+	a.w.Drops = append(a.w.Drops, LedgerRange{LedgerJoin, 0, ever})
+	var fresh tails
+	if len(l.losing) > 0 {
+		fresh, l.joined = l.joined, nil
+	}
+	if err := joinedEntries(a.Tx, closing); err != nil {
+		return err
+	}
+	for h, t := range fresh {
+		if err := eachEntry(h, t.packed, closing); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// losing returns the runs of which tasks are removed.
+func (a *act) losing() map[pawl.ID]bool {
+	of := map[pawl.ID]bool{}
+	for _, t := range a.touched {
+		if t.deleted {
+			of[t.Run] = true
+		}
+	}
+	return of
+}
+
+// noneJoined returns errJoined if there is an entry of one of some runs.
+func (a *act) noneJoined(of map[pawl.ID]bool) error {
+	look := func(_ ledger.Hour, e *pawl.Entry) error {
+		if of[e.Run] {
+			return errJoined
+		}
+		return nil
+	}
+	read, err := a.Pages(math.MaxInt64) // the inbox alone
+	if err != nil {
+		return err
+	}
+	for i := range read.Posts {
+		if err := eachEntry(0, read.Posts[i].Joined, look); err != nil {
+			return err
+		}
+	}
+	return joinedEntries(a.Tx, look)
+}
+
+// runs is the tasks of runs that were read: many may have joined the same one.
+type runs map[pawl.ID][]*pawl.TaskRow
+
+func (r runs) of(v View, run pawl.ID) ([]*pawl.TaskRow, error) {
+	if rows, known := r[run]; known {
+		return rows, nil
+	}
+	found, err := v.Find(pawl.Filter{Run: run, Bare: true}, time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	r[run] = rowsOf(found)
+	return r[run], nil
+}
