@@ -18,11 +18,10 @@ RACE = $(shell test "$$($(GO) env CGO_ENABLED)" = 1 && \
 
 # The engine's own tests once more, on each durable store: in virtual time, with
 # events read from the store itself. They are the same races as on inmem, so
-# without the detector. A * becomes a name of each test's own.
-ENGINE = for store in polled sqlite: \
-	"$$PAWL_TEST_POSTGRES&schema=*&events=own" "$$PAWL_TEST_REDIS?prefix=*&events=own"; do \
-		echo "== test . on $${store%%:*}"; PAWL_TEST_STORE="$$store" $(GO) test -timeout $(TIMEOUT) .; \
-	done
+# without the detector, and mostly wait for a server, so two at a time. A * becomes a
+# name of each test's own.
+ENGINE = printf "%s\n" "$$PAWL_TEST_POSTGRES&schema=*&events=own" sqlite: "$$PAWL_TEST_REDIS?prefix=*&events=own" polled | \
+	xargs -P 2 -I {} sh -c "echo \"== test . on \$${1%%:*}\"; PAWL_TEST_STORE=\"\$$1\" $(GO) test -timeout $(TIMEOUT) ." sh {}
 
 .NOTPARALLEL:
 .PHONY: help check test services fuzz soak campaign campaign-loops campaign-ledger fsync bench bench-chain bench-peers demo fmt cover format vet staticcheck tidy race-ready

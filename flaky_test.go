@@ -17,8 +17,12 @@ import (
 )
 
 // seeds runs a random test in virtual time with several seeds: PAWL_SEEDS of
-// them, or n. To repeat a failure, run the subtest with the seed's name.
+// them, or n, and a quarter of these on a durable store, where each takes many times as
+// long. To repeat a failure, run the subtest with the seed's name.
 func seeds(t *testing.T, n int, run func(*testing.T, uint64)) {
+	if os.Getenv("PAWL_TEST_STORE") != "" {
+		n = (n + 3) / 4
+	}
 	if s := os.Getenv("PAWL_SEEDS"); s != "" {
 		var err error
 		if n, err = strconv.Atoi(s); err != nil {
