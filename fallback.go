@@ -82,5 +82,5 @@ func choices(m llm.Model) []choice {
 // passesOn reports whether the next model is asked after err.
 func (c *choice) passesOn(ctx context.Context, err error) bool {
 	var failed *llm.Error
-	return !c.last && ctx.Err() == nil && errors.As(err, &failed) && (len(c.classes) == 0 || slices.Contains(c.classes, failed.Class))
+	return !c.last && ctx.Err() == nil && errors.As(err, &failed) && !errors.Is(err, errUnstored) && (len(c.classes) == 0 || slices.Contains(c.classes, failed.Class))
 }

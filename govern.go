@@ -102,10 +102,10 @@ func (a *attempt) govern(ctx context.Context, c governed) (exchange *llm.Exchang
 		return nil, nil, Permanent(fmt.Errorf("%s: %w", c.name, err))
 	}
 	settle := Settlement{Key: callIn(key, a.row.Attempt)}
-	pricing := a.client.pricing(ready.Size.Model)
+	p := a.client.pricing(ready.Size.Model)
 	ask := Reservation{
 		Lease: a.row.Lease(), Key: settle.Key, Limit: cmp.Or(c.limit, a.row.Limit),
-		Step: key, Instead: c.instead, Model: pricing.model, Rates: pricing.rates, Currency: pricing.currency, State: c.state,
+		Step: key, Instead: c.instead, Model: p.model, Rates: p.rates, Currency: p.currency, State: c.state,
 	}
 	if settle.Waited, err = a.reserve(ctx, ask, ready); err != nil {
 		defer a.unstep(c.key, key) // whoever takes it then knows of the failure
@@ -118,15 +118,19 @@ func (a *attempt) govern(ctx context.Context, c governed) (exchange *llm.Exchang
 		defer a.unstep(c.key, key)
 		return nil, nil, a.unanswered(c, settle, err)
 	}
-	settle.Paid, settle.CacheSaved = pricing.cost(exchange.Usage), pricing.cacheSaved(exchange.Usage)
+	settle.Paid, settle.CacheSaved = p.cost(exchange.Usage), p.cacheSaved(exchange.Usage)
+	if err := a.store(key, c, exchange, settle, &p); err != nil {
+		a.count(func(s *tally) {
+			s.calls++
+			s.unknown++
+		})
+		return nil, nil, a.fail(c, err)
+	}
 	a.answered(began, func(s *tally) {
 		s.calls++
 		s.usage = s.usage.Add(exchange.Usage)
 		s.cost += settle.Paid
 	})
-	if err := a.store(key, c, exchange, settle, &pricing); err != nil {
-		return nil, nil, a.fail(c, err)
-	}
 	return exchange, nil, nil
 }
 
@@ -148,9 +152,16 @@ func (a *attempt) store(key string, c governed, exchange *llm.Exchange, settle S
 	case errors.Is(err, ErrLeaseLost):
 		return fmt.Errorf("store the response of %s: %w", c.name, err)
 	default: // it was sent, also if it is the context of the store's call that has ended
-		return &llm.Error{Class: llm.Transient, API: c.api.Name(), Message: fmt.Sprintf("store the response of %s: %v", c.name, err), Err: err}
+		return &llm.Error{
+			Class: llm.Transient, API: c.api.Name(), Message: fmt.Sprintf("store the response of %s: %v", c.name, err),
+			Err: errors.Join(errUnstored, err),
+		}
 	}
 }
+
+// errUnstored marks the failure of a call that was answered. The next attempt sends it
+// again; no other model is asked in its place.
+var errUnstored = errors.New("the response is not stored")
 
 // unanswered settles a call that failed and returns the failure.
 func (a *attempt) unanswered(c governed, settle Settlement, err error) error {

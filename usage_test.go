@@ -263,6 +263,26 @@ func TestACallWhoseAnswerIsNotStored(t *testing.T) {
 	})
 }
 
+// An answer that the store did not take in time is no reason to pay another model too: the
+// next attempt asks the same one again, and nothing of the first counts as answered.
+func TestACallWhoseAnswerIsNotStoredGoesToNoOtherModel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, other := &model{}, &model{}
+		c := newClient(&hung{Store: newStore(t)}, pawl.Config{Prices: testPrices})
+		asks.Handle(c, asking(pawl.ModelWithFallback(m, other)))
+		start(t, c)
+		run := add(t, c, asks, "x")
+		result(t, run)
+		if all := entries(t, c, pawl.LedgerFilter{}); m.calls() != 2 || other.calls() != 0 || len(all) != 2 || all[1].Again != all[0].Key {
+			t.Errorf("entries after %d calls, and %d to the other model: %+v; want the second to the same model, for the first", m.calls(), other.calls(), all)
+		}
+		first := row(t, c, run.ID).Attempts[0]
+		if first.Calls != 1 || first.Unknown != 1 || first.Cost != 0 || first.Usage != (llm.Usage{}) {
+			t.Errorf("the first attempt: %+v; want one call of which the outcome is unknown, and nothing used", first)
+		}
+	})
+}
+
 // A worker that dies while a call is under way leaves the call in the ledger as unknown;
 // the one that is sent in its place says so.
 func TestACallThatIsSentAgainSaysForWhich(t *testing.T) {
