@@ -47,6 +47,7 @@ type attempt struct {
 	prompted bool                  // a call was made with the prompt of the task's Variant
 	asked    map[string]bool       // stored steps that the handler asked for
 	outside  bool                  // the latest failure was not for the task's limit
+	acted    bool                  // a call was let go, or the work of a step begun
 }
 
 // attemptFrom returns the attempt whose handler has ctx. An attempt is the

@@ -13,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/limit"
 	"github.com/pawlhq/pawl/llm"
 	"github.com/pawlhq/pawl/price"
 )
@@ -27,7 +26,16 @@ var testPrices = &price.Table{Date: "2026-01-01", Currency: "EUR", Models: map[s
 // input, one after the other.
 func spending(t *testing.T, m *model, budgets ...pawl.Budget) *pawl.Client {
 	c := newClient(newStore(t), pawl.Config{Prices: testPrices})
-	asks.Handle(c, func(ctx context.Context, t *pawl.Task[string]) (string, error) {
+	asks.Handle(c, askingWords(m))
+	for _, b := range budgets {
+		must(t, c.SetBudget(t.Context(), b))
+	}
+	return c
+}
+
+// askingWords is a handler that asks a model each word of its input, one after the other.
+func askingWords(m *model) func(context.Context, *pawl.Task[string]) (string, error) {
+	return func(ctx context.Context, t *pawl.Task[string]) (string, error) {
 		last := ""
 		for _, word := range strings.Fields(t.Input) {
 			reply, err := t.Ask(ctx, m, word)
@@ -37,11 +45,7 @@ func spending(t *testing.T, m *model, budgets ...pawl.Budget) *pawl.Client {
 			last = reply.Text()
 		}
 		return last, nil
-	})
-	for _, b := range budgets {
-		must(t, c.SetBudget(t.Context(), b))
 	}
-	return c
 }
 
 func TestABudgetStopsATaskThatGoesOnWhenItIsRaised(t *testing.T) {
@@ -213,64 +217,6 @@ func TestABudgetByNameTakesThePlaceOfOneForEach(t *testing.T) {
 		}
 		result(t, blocked)
 		result(t, running)
-	})
-}
-
-// A task that waits for what calls under way have reserved is its limit's business no
-// more than its worker's: it is tried again, not over and over.
-func TestATaskThatHasNoPatienceWaitsForABudget(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m := &model{answer: func(ctx context.Context, n int) (*llm.Response, error) {
-			time.Sleep(time.Minute)
-			return say("done"), nil
-		}}
-		c := newClient(newStore(t), pawl.Config{Patience: 100 * time.Millisecond})
-		asks.Handle(c, asking(m))
-		must(t, c.SetBudget(t.Context(), pawl.Budget{Scope: pawl.OfAll, Calls: 1}))
-		start(t, c)
-		add(t, c, asks, "a")
-		time.Sleep(10 * time.Second)
-		last := add(t, c, asks, "b")
-		time.Sleep(10 * time.Second)
-		r := row(t, c, last.ID)
-		if n := len(r.Attempts); n < 5 || n > 12 || r.Used != 0 || !strings.Contains(r.LastAttempt().Message, "budget all: 1 calls are reserved") {
-			t.Errorf("%s after %d attempts, %d used, the last: %s; want it tried every second, for the budget", r.State, len(r.Attempts), r.Used, r.LastAttempt().Message)
-		}
-		time.Sleep(time.Minute)
-		if r = row(t, c, last.ID); r.State != pawl.Blocked {
-			t.Errorf("%s; want it blocked: the budget is used up", r.State)
-		}
-	})
-}
-
-// A task that waits for what calls under way have reserved of its budget takes nothing of
-// its limit, and goes on at the moment that they leave it something.
-func TestATaskThatWaitsForABudgetLeavesItsLimitToOthers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		refused := &model{answer: func(ctx context.Context, n int) (*llm.Response, error) {
-			time.Sleep(10300 * time.Millisecond)
-			return nil, &llm.Error{Class: llm.Throttled, Status: 429, RetryAfter: time.Hour}
-		}}
-		m := &model{}
-		c := newClient(newStore(t), pawl.Config{Limits: map[string]limit.Config{"shared": {InFlight: 1}}})
-		first, shared := pawl.Operation[string, string]{Name: "first", Limit: "another"}, pawl.Operation[string, string]{Name: "shared", Limit: "shared"}
-		first.Handle(c, asking(refused))
-		shared.Handle(c, asking(m))
-		must(t, c.SetBudget(t.Context(), pawl.Budget{Scope: pawl.OfUser, Calls: 1}))
-		start(t, c)
-		add(t, c, first, "a", pawl.User("ann"))
-		idle()
-		began := time.Now()
-		waiting := add(t, c, shared, "b", pawl.User("ann"))
-		idle()
-		result(t, add(t, c, shared, "c", pawl.User("bob")))
-		if took := time.Since(began); took > 2*time.Second {
-			t.Errorf("bob's task took %v; want it done while ann's waits", took)
-		}
-		result(t, waiting)
-		if took := time.Since(began); m.calls() != 2 || !within(took, 9*time.Second, 10400*time.Millisecond) {
-			t.Errorf("ann's task took %v, with %d calls to the model; want it to go on when the call before it has ended", took, m.calls())
-		}
 	})
 }
 

@@ -216,7 +216,7 @@ func outcomeOf(e *llm.Error) CallOutcome {
 func (a *attempt) fail(c governed, err error) error {
 	var call *llm.Error
 	if !errors.As(err, &call) {
-		if errors.Is(err, ErrLeaseLost) || errors.Is(err, ErrBudget) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		if errors.Is(err, ErrLeaseLost) || errors.Is(err, ErrBudget) || errors.Is(err, ErrParked) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 			return err
 		}
 		call = &llm.Error{Class: llm.Transient, API: c.api.Name(), Message: err.Error(), Err: err}
@@ -282,6 +282,7 @@ func (a *attempt) reserve(ctx context.Context, ask Reservation, call llm.Call) (
 		ask.Patience = a.client.config.Patience - time.Since(began)
 		opened := a.client.gates.next()
 		grant := a.client.calls.wait(ask)
+		over := grant.Wait > ask.Patience || ask.Patience <= 0
 		if grant.Warn != "" {
 			a.client.log.Warn("budget", "task", a.row.ID, "operation", a.row.Operation, "run", a.row.Run, "user", a.row.User, "warning", grant.Warn)
 		}
@@ -289,8 +290,10 @@ func (a *attempt) reserve(ctx context.Context, ask Reservation, call llm.Call) (
 		case grant.Err != nil:
 			return 0, grant.Err
 		case grant.OK && grant.Wait == 0:
+			a.act()
 			return 0, nil
 		case grant.OK:
+			a.act()
 			held = true
 			if err := sleep(ctx, grant.Wait); err != nil {
 				return 0, errors.Join(err, a.giveBack(ask.Key))
@@ -302,9 +305,11 @@ func (a *attempt) reserve(ctx context.Context, ask Reservation, call llm.Call) (
 			return 0, a.shut(call, ask.Limit, llm.Blocked, grant)
 		case grant.Gate.Name == gateTooLarge:
 			return 0, a.tooLarge(call, ask.Limit, grant)
-		case (grant.Wait > ask.Patience || ask.Patience <= 0) && grant.Gate.Name == GateBudget:
+		case grant.Gate.Name == GateBudget && (over || time.Since(began) >= idlePatience) && a.leaveIdle(grant.Gate.Reason):
+			return 0, ErrParked
+		case grant.Gate.Name == GateBudget && over:
 			return 0, &llm.Error{Class: llm.Throttled, API: call.API.Name(), RetryAfter: grant.Wait, Message: grant.Gate.Reason, Err: errReserved}
-		case grant.Wait > ask.Patience || ask.Patience <= 0:
+		case over && grant.Gate.Name != GateBudget:
 			return 0, a.shut(call, ask.Limit, llm.Throttled, grant)
 		}
 		held = held || grant.Gate.Name != GateBudget
@@ -319,6 +324,36 @@ func (a *attempt) reserve(ctx context.Context, ask Reservation, call llm.Call) (
 // errReserved marks the failure of a call that calls under way leave no room in a budget.
 // Its limit is open, so its task must wait by itself.
 var errReserved = errors.New("reserved for calls under way")
+
+// The tasks of one user, of whose budget the rest is reserved, could fill all places of a
+// worker while other users have room. So an attempt that has nothing to lose gives its
+// place back soon; another one waits for as long as Config.Patience.
+const (
+	idlePatience  = time.Second
+	reservedPause = 5 * time.Second // until the task comes again, however many there are: a place is claimed once in idlePatience
+)
+
+// act says that the attempt does something that would be lost if its handler were stopped.
+func (a *attempt) act() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.acted = true
+}
+
+// leaveIdle has the attempt end, and its task come again after reservedPause, if it has
+// done nothing but take stored answers. It reports whether that is so.
+func (a *attempt) leaveIdle(why string) bool {
+	a.mu.Lock()
+	acted := a.acted
+	if !acted && a.parked == nil {
+		a.parked = &parking{delay: reservedPause, what: "waits: " + why}
+	}
+	a.mu.Unlock()
+	if !acted {
+		a.cancel(ErrParked)
+	}
+	return !acted
+}
 
 // The names of limit's gates that no waiting opens.
 const (

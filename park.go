@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// ErrParked is returned by [Await], and by [Run.Wait] inside a handler, when what is
+// ErrParked is returned by [Await], by [Run.Wait] inside a handler, and by an attempt's
+// first call where calls under way leave no room in a [Budget], when what is
 // waited for takes its time: the task is to wait for it without a worker. Return the
 // error: the handler's context has ended, and the handler is run again when there is
 // something to go on with. Whatever the handler returns then is not recorded.

@@ -37,6 +37,7 @@ func Step[T any](ctx context.Context, name string, fn func(context.Context) (T, 
 		a.unstep("step:"+name, key)
 		return out, err
 	}
+	a.act()
 	began := time.Now()
 	if out, err = fn(ctx); err != nil {
 		a.unstep("step:"+name, key)
