@@ -140,8 +140,11 @@ func (b *Budget) checkName() error {
 	return nil
 }
 
-// Validate returns what is wrong with a budget.
+// Validate returns what is wrong with a budget. Nil is none, with which nothing is.
 func (b *Budget) Validate() error {
+	if b == nil {
+		return nil
+	}
 	err := b.checkName()
 	switch {
 	case err != nil:
@@ -156,25 +159,6 @@ func (b *Budget) Validate() error {
 	}
 	if err != nil {
 		return fmt.Errorf("pawl: budget %s: %w", b, err)
-	}
-	return nil
-}
-
-// RunBudget returns the Budget of the run that n begins; nil if it has none, or begins no
-// run.
-func (n *NewTask) RunBudget() *Budget {
-	if n.Budget == nil || n.Row.Run != n.Row.ID {
-		return nil
-	}
-	b := *n.Budget
-	b.Scope, b.Name, b.Per = OfRun, n.Row.ID.String(), ForGood
-	return &b
-}
-
-// Validate returns what is wrong with a task that is to be added, whatever is stored.
-func (n *NewTask) Validate() error {
-	if b := n.RunBudget(); b != nil {
-		return b.Validate()
 	}
 	return nil
 }

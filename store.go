@@ -159,13 +159,24 @@ type NewTask struct {
 	InLine bool
 
 	// Budget is one for the task's run, if the task is new. Its Scope, Name and Per are the
-	// store's to set; with nothing capped, or what else Validate finds, nothing is added.
+	// store's to set; where [Budget.Validate] finds it wrong, nothing is added.
 	// Nil for none.
 	Budget *Budget
 
 	// Kept adds a task that has ended: Row's State is Succeeded, and Row's Output its
 	// result. A copy of a task has no attempts: nothing was paid for it.
 	Kept bool
+}
+
+// RunBudget returns the Budget of the run that n begins; nil if it has none, or begins no
+// run.
+func (n *NewTask) RunBudget() *Budget {
+	if n.Budget == nil || n.Row.Run != n.Row.ID {
+		return nil
+	}
+	b := *n.Budget
+	b.Scope, b.Name, b.Per = OfRun, n.Row.ID.String(), ForGood
+	return &b
 }
 
 // Added is the answer to a NewTask.

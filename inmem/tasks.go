@@ -19,7 +19,7 @@ func (s *Store) Add(ctx context.Context, now time.Time, tasks []pawl.NewTask) ([
 	defer s.mu.Unlock()
 	defer s.countEnds(now)
 	for i := range tasks {
-		if err := tasks[i].Validate(); err != nil {
+		if err := tasks[i].RunBudget().Validate(); err != nil {
 			return nil, err
 		}
 	}

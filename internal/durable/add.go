@@ -102,7 +102,7 @@ func (a *act) adding(tasks []pawl.NewTask) (*adder, error) {
 	seen := map[pawl.Hash]bool{}
 	for i := range tasks {
 		t := &tasks[i]
-		if err := t.Validate(); err != nil {
+		if err := t.RunBudget().Validate(); err != nil {
 			return nil, err
 		}
 		ask.IDs[i] = t.Row.ID
