@@ -50,8 +50,10 @@ func askingWords(m *model) func(context.Context, *pawl.Task[string]) (string, er
 
 func TestABudgetStopsATaskThatGoesOnWhenItIsRaised(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &model{}
-		c := spending(t, m, pawl.Budget{Scope: pawl.OfUser, Name: "ann", Calls: 2})
+		m, log := &model{}, &logbook{}
+		c := newClient(newStore(t), pawl.Config{Logger: slog.New(slog.NewTextHandler(log, nil))})
+		asks.Handle(c, askingWords(m))
+		must(t, c.SetBudget(t.Context(), pawl.Budget{Scope: pawl.OfUser, Name: "ann", Calls: 2}))
 		start(t, c)
 		run := add(t, c, asks, "a b c d", pawl.User("ann"))
 		other := add(t, c, asks, "e f g", pawl.User("bob"))
@@ -62,6 +64,9 @@ func TestABudgetStopsATaskThatGoesOnWhenItIsRaised(t *testing.T) {
 		r := row(t, c, run.ID)
 		if r.State != pawl.Blocked || len(r.Steps) != 2 || m.calls() != 5 || !r.Due.IsZero() {
 			t.Errorf("ann's task is %s with %d steps after %d calls, due %v; want it blocked with its 2 answers after 5, for good", r.State, len(r.Steps), m.calls(), r.Due)
+		}
+		if n := log.count("a budget blocks the task"); n != 1 {
+			t.Errorf("the log says %d times that a budget blocks a task; want once", n)
 		}
 		why, err := c.Why(t.Context(), run.ID)
 		if want := "budget user/ann: 2 of 2 calls are spent, and the call needs 1"; err != nil || why.Gate != pawl.HinderedBudget || !strings.Contains(why.Reason, want) {
@@ -105,7 +110,7 @@ func TestACallThatIsMoreThanItsBudgetIsRefused(t *testing.T) {
 		start(t, c)
 		d := dead(t, add(t, c, asks, "hello"))
 		message := d.LastAttempt().Message
-		if !strings.Contains(message, "budget operation/ask per month allows 50 tokens in all") || !strings.Contains(message, "the call needs") || m.calls() != 0 {
+		if strings.Contains(message, "anthropic") || !strings.Contains(message, "budget operation/ask per month allows 50 tokens in all") || !strings.Contains(message, "the call needs") || m.calls() != 0 {
 			t.Errorf("%q after %d calls; want both numbers, and no call", message, m.calls())
 		}
 	})

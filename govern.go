@@ -300,17 +300,17 @@ func (a *attempt) reserve(ctx context.Context, ask Reservation, call llm.Call) (
 			}
 			return 0, nil
 		case grant.Stop != nil:
-			return 0, a.stopped(call, grant.Stop)
+			return 0, a.stopped(grant.Stop)
 		case grant.Gate.Name == gateHeld:
-			return 0, a.shut(call, ask.Limit, llm.Blocked, grant)
+			return 0, shut(ask.Limit, llm.Blocked, grant)
 		case grant.Gate.Name == gateTooLarge:
-			return 0, a.tooLarge(call, ask.Limit, grant)
+			return 0, tooLarge(ask.Limit, grant)
 		case grant.Gate.Name == GateBudget && (over || time.Since(began) >= idlePatience) && a.leaveIdle(grant.Gate.Reason):
 			return 0, ErrParked
 		case grant.Gate.Name == GateBudget && over:
-			return 0, &llm.Error{Class: llm.Throttled, API: call.API.Name(), RetryAfter: grant.Wait, Message: grant.Gate.Reason, Err: errReserved}
+			return 0, &llm.Error{Class: llm.Throttled, RetryAfter: grant.Wait, Message: grant.Gate.Reason, Err: errReserved}
 		case over && grant.Gate.Name != GateBudget:
-			return 0, a.shut(call, ask.Limit, llm.Throttled, grant)
+			return 0, shut(ask.Limit, llm.Throttled, grant)
 		}
 		held = held || grant.Gate.Name != GateBudget
 		// The limit keeps a call's turn for two seconds.
@@ -362,9 +362,9 @@ const (
 )
 
 // tooLarge is the failure of a call that the provider would never let in.
-func (a *attempt) tooLarge(call llm.Call, through string, g Grant) error {
+func tooLarge(through string, g Grant) error {
 	return &llm.Error{
-		Class: llm.Permanent, API: call.API.Name(),
+		Class: llm.Permanent,
 		Message: fmt.Sprintf("the call needs %.0f %s and limit %s allows %.0f in all; make it smaller, or lower its maximum of output",
 			g.Gate.Need, g.Gate.Reason, cmp.Or(g.Gate.Limit, through), g.Gate.Level),
 	}
@@ -375,9 +375,9 @@ func (a *attempt) giveBack(key string) error {
 	return a.save(Save{Settle: &Settlement{Key: key, Outcome: CallNotSent}})
 }
 
-func (a *attempt) shut(call llm.Call, through string, class llm.Class, g Grant) error {
+func shut(through string, class llm.Class, g Grant) error {
 	return &llm.Error{
-		Class: class, API: call.API.Name(), RetryAfter: g.Wait,
+		Class: class, RetryAfter: g.Wait,
 		Message: fmt.Sprintf("limit %s is closed: %s %s", through, g.Gate.Name, g.Gate.Reason),
 	}
 }

@@ -259,7 +259,7 @@ func TestPatienceReleasesTheWorker(t *testing.T) {
 			t.Errorf("%d calls, used %d, took %v; want 3, 1, about 2m", m.calls(), r.Used, took)
 		}
 		for _, a := range r.Attempts[:len(r.Attempts)-1] {
-			if a.Class != llm.Throttled || a.Used || !strings.HasPrefix(a.Message, "anthropic: limit default is closed: requests") {
+			if a.Class != llm.Throttled || a.Used || !strings.HasPrefix(a.Message, "limit default is closed: requests") {
 				t.Errorf("attempt = %+v; want throttled by the limit", a)
 			}
 		}

@@ -79,6 +79,7 @@ func (w *worker) finish(o *outcome) (f Finish, ok bool) {
 		return f, true
 	}
 	if s, unmet := a.stoppedBy(); s != nil && o.isStopped(unmet) {
+		w.log.Warn("a budget blocks the task", "task", a.row.ID, "operation", a.row.Operation, "run", a.row.Run, "user", a.row.User, "why", s.Why)
 		f = s.finish(a.row.Lease())
 		a.report(&f.Attempt)
 		f.Savings = a.savings()

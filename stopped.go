@@ -14,9 +14,9 @@ import (
 var ErrBudget = errors.New("pawl: a budget is used up")
 
 // stopped is the failure of a call that a budget stops.
-func (a *attempt) stopped(call llm.Call, s *Stop) error {
+func (a *attempt) stopped(s *Stop) error {
 	if s.Never {
-		return &llm.Error{Class: llm.Permanent, API: call.API.Name(), Message: s.Why}
+		return &llm.Error{Class: llm.Permanent, Message: s.Why}
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

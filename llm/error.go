@@ -23,7 +23,7 @@ const (
 // Error is a failed model call, classified.
 type Error struct {
 	Class      Class
-	API        string        // the interface that the call was made through, such as "anthropic"
+	API        string        // the interface that the call was made through, such as "anthropic"; "" if Pawl itself did not let it go
 	Status     int           // the HTTP status; for an error event in a stream, the status that its type has elsewhere; 0 if there was no response
 	Type       string        // the provider's own type of error, "" if it gave none
 	Code       string        // the provider's own code, "" if it gave none
