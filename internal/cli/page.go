@@ -27,7 +27,7 @@ const (
 func (p *page) show(w *whole) {
 	r := w.Task
 	fmt.Fprintf(p.t.out, "%s  %s\n", p.t.palette.bold(r.ID.String()), strings.TrimSpace(string(r.State)+" "+when(r, p.now)))
-	p.facts(r, w.Usage)
+	p.facts(w)
 	p.attempts(r)
 	p.steps(w.Steps)
 	p.conversation(w.Conversation)
@@ -54,7 +54,8 @@ func (p *page) heading(title string) {
 }
 
 // facts prints what is set of a row, one fact a line.
-func (p *page) facts(r *pawl.TaskRow, usage llm.Usage) {
+func (p *page) facts(w *whole) {
+	r := w.Task
 	next := r.Next
 	if len(next) > 0 && next[0].Here {
 		next = next[1:]
@@ -83,11 +84,20 @@ func (p *page) facts(r *pawl.TaskRow, usage llm.Usage) {
 		{"worker", lease},
 		{"ended", moment(r.Ended)},
 		{"attempts", fmt.Sprintf("%d made, %d of %d used", r.Attempt, r.Used, r.MaxAttempts)},
-		{"tokens", tokens(usage)},
+		{"tokens", tokens(w.Usage)},
+		{"answered by", takenFrom(w.Taken)},
 		{"identity", r.Identity.String()},
 		{"error", trouble(r)},
 		{"fingerprint", r.Fingerprint},
 	})
+}
+
+// takenFrom names the near-duplicate whose result a task took; "" for none.
+func takenFrom(e *pawl.Entry) string {
+	if e == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s, a near-duplicate, %s alike", e.Of, percent(e.Score))
 }
 
 // facts prints labels and what they stand for, without what is "".

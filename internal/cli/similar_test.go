@@ -18,6 +18,13 @@ func TestSimilar(t *testing.T) {
 	second := w.id("ann")
 	w.well("similar report", "taken  ", " % alike  1 call, 1,100 tokens, 0.0040 USD\n", "  "+second+"  "+polite[:10], "  "+first+"  "+plain,
 		"taken        1 result saved 1 call, 1,100 tokens, 0.0040 USD")
+	w.well("show "+second, "answered by  "+first+", a near-duplicate, ", " % alike\n")
+	if taken := decoded[whole](w.ward, "show "+second).Taken; taken == nil || taken.Of.String() != first {
+		t.Errorf("show -o json: taken %+v; want the entry of the ledger, of %s", taken, first)
+	}
+	if taken := decoded[whole](w.ward, "show "+first).Taken; taken != nil {
+		t.Errorf("show -o json of the first: taken %+v; want nothing", taken)
+	}
 	got := decoded[pairs](w.ward, "similar report")
 	if len(got.Pairs) != 1 || got.Pairs[0].Text != polite || got.Pairs[0].OfText != plain || got.Pairs[0].Task.String() != second || got.Pairs[0].Of.String() != first || got.Taken.Cost["USD"] != oneCost || got.Shadow.Pairs != 0 {
 		t.Errorf("similar report -o json = %+v; want the pair, and what it saved", got)

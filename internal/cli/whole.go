@@ -45,7 +45,8 @@ func (c *showCommand) Run(ctx context.Context, t *terminal, open opener) error {
 // whole is all that is known of a task.
 type whole struct {
 	Task         *pawl.TaskRow   `json:"task"`
-	Usage        llm.Usage       `json:"usage"` // of all its attempts
+	Usage        llm.Usage       `json:"usage"`           // of all its attempts
+	Taken        *pawl.Entry     `json:"taken,omitempty"` // if it took the result of a near-duplicate
 	Steps        []step          `json:"steps"`
 	Conversation []llm.Message   `json:"conversation"`
 	Run          []*pawl.TaskRow `json:"run"` // the run's other tasks
@@ -80,6 +81,9 @@ func readWhole(ctx context.Context, c *pawl.Client, id pawl.ID) (*whole, error) 
 	if w.Conversation, err = c.Conversation(ctx, head); err != nil {
 		return nil, err
 	}
+	if w.Taken, err = takenBy(ctx, c, row); err != nil {
+		return nil, err
+	}
 	run, err := c.List(ctx, pawl.Filter{Run: row.Run})
 	for _, r := range run {
 		if r.ID != id {
@@ -87,6 +91,24 @@ func readWhole(ctx context.Context, c *pawl.Client, id pawl.ID) (*whole, error) 
 		}
 	}
 	return w, err
+}
+
+// takenBy returns the ledger's entry of the near-duplicate whose result a task took; nil
+// if it took none, or that was longer ago than the ledger goes back.
+func takenBy(ctx context.Context, c *pawl.Client, r *pawl.TaskRow) (*pawl.Entry, error) {
+	if r.State != pawl.Succeeded || r.LastAttempt().Usage.Output > 0 { // an embedding has no output
+		return nil, nil
+	}
+	ended := pawl.LedgerFilter{Run: r.Run, Kinds: []pawl.EntryKind{pawl.EntrySimilar}, Since: r.Ended, Until: r.Ended}
+	for e, err := range c.Entries(ctx, ended) {
+		if err != nil {
+			return nil, err
+		}
+		if e.Task == r.ID {
+			return &e, nil
+		}
+	}
+	return nil, nil
 }
 
 // resultOf returns a step's result as JSON: that of a call is the response's body,
