@@ -16,8 +16,10 @@ import (
 // next period begins. A call that is alone more than the budget allows fails for good.
 //
 // A run is all tasks of a flow, and what their handlers add: they spend one budget. As
-// an option of Add a Budget, without Scope, Name and Per, is one for the new run alone;
-// what a handler adds begins no run, and takes none.
+// an option of Add a Budget, without Scope, Name and Per, is one for the new run alone. A
+// task that joins an identical one, or gets a stored result, begins no run: its Budget is
+// not used, and the other one's run keeps what it has. What a handler adds begins no run
+// either, and takes none.
 type Budget struct {
 	Scope Scope  `json:"scope"`
 	Name  string `json:"name,omitempty"` // of the queue, operation, user or run; "" is a budget of its own for each that has none by name
@@ -29,7 +31,8 @@ type Budget struct {
 
 	// Repeats is for runs: how often one state of a conversation may be asked. A call that
 	// asks it once more waits for those under way, which may fail, and stops the run when
-	// so many were answered.
+	// so many were answered. A prompt that [Task.Ask] repeats finds a longer conversation,
+	// another state, each time: Calls is for that.
 	Repeats int `json:"repeats,omitempty"`
 
 	Warn float64 `json:"warn,omitempty"` // the share of a cap at which to warn, above 0 and up to 1; default 0.8
