@@ -14,7 +14,7 @@ import (
 type book struct {
 	hours  map[ledger.Hour]*hour
 	days   map[ledger.Hour]*ledger.Sums // of hours that are gone, by the day's first
-	joined []pawl.Entry                 // of tasks that were joined and, as far as is known, have not ended
+	joined map[pawl.ID][]pawl.Entry     // by run, of tasks that were joined and, as far as is known, have not ended
 	swept  ledger.Hour
 }
 
@@ -45,18 +45,32 @@ func (s *Store) keepLedger(now time.Time) {
 	b := &s.ledger
 	if at := ledger.HourOf(now); b.swept != at {
 		b.swept = at
-		s.closeJoined(pawl.ID{})
+		for run := range b.joined {
+			s.closeJoined(run, false)
+		}
 		b.sweep(now)
 	}
 }
 
-// closeJoined enters what was saved by joining tasks that have ended, and those of a run
-// that loses one.
-func (s *Store) closeJoined(removed pawl.ID) {
+// join keeps the entry of a task that was joined.
+func (b *book) join(e *pawl.Entry) {
+	if b.joined == nil {
+		b.joined = map[pawl.ID][]pawl.Entry{}
+	}
+	b.joined[e.Run] = append(b.joined[e.Run], *e)
+}
+
+// closeJoined enters what was saved by joining tasks of a run that have ended, or all of
+// them if the run loses one.
+func (s *Store) closeJoined(run pawl.ID, loses bool) {
 	b := &s.ledger
-	b.joined = slices.DeleteFunc(b.joined, func(e pawl.Entry) bool {
-		ended := ledger.Close(&e, s.rows(e.Run))
-		if !ended && e.Run != removed {
+	if len(b.joined[run]) == 0 {
+		return
+	}
+	rows := s.rows(run)
+	b.joined[run] = slices.DeleteFunc(b.joined[run], func(e pawl.Entry) bool {
+		ended := ledger.Close(&e, rows)
+		if !ended && !loses {
 			return false
 		}
 		if e.Calls > 0 {
@@ -64,6 +78,9 @@ func (s *Store) closeJoined(removed pawl.ID) {
 		}
 		return true
 	})
+	if len(b.joined[run]) == 0 {
+		delete(b.joined, run)
+	}
 }
 
 // sweep removes what is older than it is kept.
@@ -89,12 +106,12 @@ func (b *book) sweep(now time.Time) {
 // known returns the entries of joined tasks, of some hours, that have saved something by
 // now.
 func (s *Store) known(from, to ledger.Hour) (closed []pawl.Entry) {
-	for _, e := range s.ledger.joined {
-		if at := ledger.HourOf(e.At); at < from || at > to {
-			continue
-		}
-		if ledger.Close(&e, s.rows(e.Run)) && e.Calls > 0 {
-			closed = append(closed, e)
+	for run, entries := range s.ledger.joined {
+		rows := s.rows(run)
+		for _, e := range entries {
+			if at := ledger.HourOf(e.At); at >= from && at <= to && ledger.Close(&e, rows) && e.Calls > 0 {
+				closed = append(closed, e)
+			}
 		}
 	}
 	return closed

@@ -204,9 +204,7 @@ func (s *Store) change(now time.Time, t *task, c pawl.Change) bool {
 
 // delete removes a task that has ended, with what nothing else refers to.
 func (s *Store) delete(t *task) {
-	if slices.ContainsFunc(s.ledger.joined, func(e pawl.Entry) bool { return e.Run == t.row.Run }) {
-		s.closeJoined(t.row.Run)
-	}
+	s.closeJoined(t.row.Run, true)
 	delete(s.tasks, t.row.ID)
 	if l := t.row.Links; l != nil && !l.Near.IsZero() {
 		s.dropNear(l.Near, t.row.Seq)

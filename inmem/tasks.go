@@ -179,7 +179,7 @@ func (s *Store) joined(now time.Time, twin *task, n *pawl.NewTask, kind pawl.Ent
 		Operation: n.Row.Operation, Queue: n.Row.Queue, User: n.Row.User, Limit: n.Row.Limit,
 	}
 	if kind == pawl.EntryJoined {
-		s.ledger.joined = append(s.ledger.joined, *e)
+		s.ledger.join(e)
 	} else if ledger.Close(e, s.rows(e.Run)); e.Calls > 0 { // its run has ended, and may be removed at any time
 		s.ledger.enter(e)
 	}
