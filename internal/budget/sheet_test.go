@@ -29,6 +29,20 @@ func TestTakeOver(t *testing.T) {
 	}
 }
 
+// Earlier versions did not count the calls of a state that were under way.
+func TestTheEndOfANamedCallLeavesOthersUnderWay(t *testing.T) {
+	run := pawl.NewID()
+	table := configured(pawl.Budget{Scope: pawl.OfRun, Repeats: 2})
+	of := budget.Part{Budget: "run/*", Account: run.String()}
+	table.TakeOver(of, &budget.Account{Reserved: pawl.Spent{Calls: 1}})
+	ask := &budget.Ask{Run: run, State: 7 << 20, Needs: pawl.Spent{Calls: 1}}
+	table.Take(began, ask)
+	table.Settle(began, &budget.Ended{Held: budget.Held{Needs: ask.Needs, State: ask.State, Named: []budget.Part{of}}, Answered: true})
+	if v := table.Look(began, ask); v.Wait == "" {
+		t.Errorf("Look = %+v; want it wait: one was answered and one is under way, of two", v)
+	}
+}
+
 // An account that was removed and made anew has another number: the sheets of both may be
 // read in any order.
 func TestSheetsInAnyOrder(t *testing.T) {

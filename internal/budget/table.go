@@ -48,7 +48,7 @@ type Account struct {
 	Reserved pawl.Spent     `json:"reserved"`
 	Since    time.Time      `json:"since"`   // when the period began that Spent is of
 	Warned   bool           `json:"warned"`  // in that period
-	Asking   map[string]int `json:"asking"`  // how often each state is asked by calls under way
+	Asking   map[string]int `json:"-"`       // how often each state is asked by calls under way
 	States   map[string]int `json:"states"`  // how often each state was answered, the latest ones
 	Recent   []string       `json:"recent"`  // States in the order in which they were answered last
 	Stopped  string         `json:"stopped"` // why its run goes no further; "" if it does
@@ -66,7 +66,7 @@ type target struct {
 	name  string
 }
 
-// Set takes over a budget that is stored; nil removes it.
+// Set takes over a budget that is stored; nil removes it, with its accounts.
 func (t *Table) Set(name string, b *Budget) {
 	t.looked = nil
 	old := t.budgets[name]
@@ -78,7 +78,12 @@ func (t *Table) Set(name string, b *Budget) {
 		}
 	}
 	if b == nil {
-		t.unset(old)
+		if old != nil {
+			for _, a := range old.accounts {
+				t.removeAccount(a)
+			}
+		}
+		delete(t.budgets, name)
 		return
 	}
 	if t.budgets == nil {
@@ -98,17 +103,6 @@ func (t *Table) Set(name string, b *Budget) {
 	k := target{b.Scope, b.Name}
 	t.of[k] = append(t.of[k], b)
 	slices.SortFunc(t.of[k], func(a, b *Budget) int { return cmp.Compare(a.Per, b.Per) })
-}
-
-// unset removes a budget, if there is one, and its accounts.
-func (t *Table) unset(b *Budget) {
-	if b == nil {
-		return
-	}
-	for _, a := range b.accounts {
-		t.removeAccount(a)
-	}
-	delete(t.budgets, b.name)
 }
 
 // Budget returns a budget as it is stored, nil if there is none.

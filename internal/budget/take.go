@@ -241,8 +241,10 @@ func (t *Table) Settle(now time.Time, e *Ended) {
 		t.settle(now, t.account(number), e)
 	}
 	for _, p := range e.Named {
-		if b := t.budgets[p.Budget]; b != nil {
-			t.settle(now, b.accounts[p.Account], e)
+		if b := t.budgets[p.Budget]; b != nil && b.accounts[p.Account] != nil {
+			a := b.accounts[p.Account]
+			a.ask(e.State) // which earlier versions did not count before it was answered
+			t.settle(now, a, e)
 		}
 	}
 }
