@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/pawlhq/pawl/llm"
+	"github.com/pawlhq/pawl/price"
 )
 
 // exchangeHead is what of an exchange goes before its body into the store: a
@@ -18,7 +19,15 @@ import (
 type exchangeHead struct {
 	Status int         `json:"status,omitempty"`
 	Header http.Header `json:"header,omitempty"`
+	Paid   paid        `json:"paid,omitzero"` // written by earlier versions: it is the step's
 	Cut    []cut       `json:"cut,omitempty"` // what is missing in the body; the step's Head names the message that has it
+}
+
+// paid is what an answered call did cost.
+type paid struct {
+	Model    string      `json:"model"`
+	Currency string      `json:"currency"` // "" if the model has no price
+	Cost     price.Money `json:"cost"`
 }
 
 // encodeExchange returns an exchange as a step's result, without what the answer's

@@ -85,7 +85,7 @@ func (a *attempt) govern(ctx context.Context, c governed) (exchange *llm.Exchang
 		if exchange, err = decodeExchange(ctx, stored, a.shelf()); err != nil {
 			return nil, nil, fmt.Errorf("stored call %s: %w", key, err)
 		}
-		a.answered(began, func(s *tally) { s.spare(stored) })
+		a.answered(began, func(s *tally) { s.spare(stored.saving()) })
 		return exchange, stored, nil
 	}
 	if failed := a.failure(c.key); failed != nil {

@@ -1,6 +1,9 @@
 package pawl
 
 import (
+	"bytes"
+	"encoding/json"
+
 	"github.com/pawlhq/pawl/llm"
 	"github.com/pawlhq/pawl/price"
 )
@@ -34,18 +37,29 @@ func (p *pricing) cacheSaved(u llm.Usage) price.Money {
 	return p.rates.CacheSaved(u)
 }
 
+// saving returns what is saved by taking a stored answer. One without a model may be of a
+// version that stored what it did cost in the head of its result.
+func (s *StepRow) saving() Saving {
+	model, cost, currency := s.Model, s.Cost, s.Currency
+	if line, _, _ := bytes.Cut(s.Result, []byte("\n")); model == "" {
+		var head exchangeHead
+		_ = json.Unmarshal(line, &head) // it was read as an exchange
+		model, cost, currency = head.Paid.Model, head.Paid.Cost, head.Paid.Currency
+	}
+	return Saving{Kind: EntryRetried, Sum: Sum{1, s.Usage, cost}, Model: model, Currency: currency}
+}
+
 // spare counts a stored answer that was taken.
-func (t *tally) spare(of *StepRow) {
+func (t *tally) spare(of Saving) {
 	t.saved++
 	t.spared = t.spared.Add(of.Usage)
-	one := Sum{1, of.Usage, of.Cost}
 	for i := range t.sparedBy {
 		if s := &t.sparedBy[i]; s.Model == of.Model && s.Currency == of.Currency {
-			s.Sum = s.Plus(one)
+			s.Sum = s.Plus(of.Sum)
 			return
 		}
 	}
-	t.sparedBy = append(t.sparedBy, Saving{Kind: EntryRetried, Sum: one, Model: of.Model, Currency: of.Currency})
+	t.sparedBy = append(t.sparedBy, of)
 }
 
 // savings returns what the attempt did not pay because others had. One that goes on

@@ -1,6 +1,7 @@
 package pawl_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -117,6 +118,43 @@ func TestARetrySavesWhatItTakesFromTheStore(t *testing.T) {
 		}}
 		if diff := cmp.Diff(want, saved, byChance); diff != "" || m.calls() != 2 {
 			t.Errorf("%d calls; savings (-want +got):\n%s", m.calls(), diff)
+		}
+	})
+}
+
+// asBefore is a store whose steps are as earlier versions wrote them: with what a call did
+// cost in its result.
+type asBefore struct{ pawl.Store }
+
+func (b asBefore) Save(ctx context.Context, now time.Time, saves []pawl.Save) ([]error, error) {
+	for i := range saves {
+		s := *saves[i].Step
+		paid := fmt.Appendf(nil, `{"paid":{"model":%q,"currency":%q,"cost":%s}}`, s.Model, s.Currency, s.Cost)
+		s.Result = append(paid, bytes.TrimPrefix(s.Result, []byte("{}"))...)
+		s.Model, s.Currency, s.Cost = "", "", 0
+		saves[i].Step = &s
+	}
+	return b.Store.Save(ctx, now, saves)
+}
+
+func TestARetrySavesWhatAnEarlierVersionPaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(asBefore{newStore(t)}, pawl.Config{Prices: testPrices})
+		asks.Handle(c, func(ctx context.Context, t *pawl.Task[string]) (string, error) {
+			if _, err := t.Ask(ctx, &model{}, "one"); err != nil || t.Attempt > 1 {
+				return "done", err
+			}
+			return "", errors.New("the file is not there yet")
+		})
+		start(t, c)
+		result(t, add(t, c, asks, "x"))
+		saved := entries(t, c, pawl.LedgerFilter{Kinds: []pawl.EntryKind{pawl.EntryRetried}})
+		want := []pawl.Entry{{
+			Kind: pawl.EntryRetried, Attempt: 2, Operation: "ask", Queue: "default", Limit: "default", Model: "test", Calls: 1,
+			Usage: llm.Usage{Input: 10, Output: 5}, Cost: 20_000, Currency: "EUR",
+		}}
+		if diff := cmp.Diff(want, saved, byChance); diff != "" {
+			t.Errorf("savings (-want +got):\n%s", diff)
 		}
 	})
 }
