@@ -129,7 +129,8 @@ func (r *TaskRow) Usage() llm.Usage {
 func (r *TaskRow) Answered() (sum Sum, currency string) {
 	for i := range r.Attempts {
 		a := &r.Attempts[i]
-		sum = sum.Plus(Sum{int64(a.Calls - a.Failed - a.Unknown), a.Usage, a.Cost})
+		calls := max(0, a.Calls-a.Failed-a.Unknown) // below 0 if an earlier version lost it, for which the unknown were not of Calls
+		sum = sum.Plus(Sum{int64(calls), a.Usage, a.Cost})
 		currency = cmp.Or(a.Currency, currency)
 	}
 	return sum, currency

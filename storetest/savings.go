@@ -197,6 +197,19 @@ var savingRules = []rule{
 		t.tick()
 		is(t, "joined, an hour later", t.joinedSum(), pawl.Sum{Calls: 3, Usage: llm.Usage{Output: 120}, Cost: 1800})
 	}},
+	{"a task that has just been joined is removed", "who joined it may wait to be entered still when it ends and goes", func(t *trial) {
+		id := t.put(identity(1))
+		r := t.take()
+		t.joins(task(identity(1)), id)
+		t.finish(r, pawl.Succeeded, paid(40))
+		want := pawl.Sum{Calls: 1, Usage: llm.Usage{Output: 40}, Cost: 600}
+		is(t, "joined", t.joinedSum(), want)
+		t.one(pawl.Delete, id)
+		is(t, "joined, when it is removed", t.joinedSum(), want)
+		t.pass(time.Hour)
+		t.tick()
+		is(t, "joined, an hour later", t.joinedSum(), want)
+	}},
 	{"a part of what was joined is removed", "old tasks of a run are removed while it goes on: what they have used is saved, and no more is known of it", func(t *trial) {
 		id := t.put(identity(1))
 		t.joins(task(identity(1)), id)

@@ -1,7 +1,6 @@
 package durable_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +8,7 @@ import (
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/durable"
+	"github.com/pawlhq/pawl/internal/ledger"
 	"github.com/pawlhq/pawl/storetest"
 )
 
@@ -119,43 +119,65 @@ func TestNobodySpendsMoreThanThereIsWhenEveryTransactionIsDoneAgain(t *testing.T
 	}, 6)
 }
 
-// Accounts of budgets had a page each, under their names.
-func TestAccountsOfEarlierVersionsGoOn(t *testing.T) {
+// What is joined all the time is not kept apart until the hour is over: whoever looks for
+// it reads all of it.
+func TestManyJoinsAreClosedWithinTheHour(t *testing.T) {
 	m := newMemory()
-	for key, value := range map[string]string{
-		`["budget","user/* per month"]`:        `{"scope":"user","per":"month","calls":9,"version":1}`,
-		`["account","user/* per month","ann"]`: `{"spent":{"tokens":40,"calls":4},"since":"2024-02-01T00:00:00Z","warned":true}`,
-		`["account","user/* per month","bob"]`: `{"spent":{"tokens":10,"calls":1},"since":"2024-02-01T00:00:00Z"}`,
-	} {
-		m.pages[key] = durable.Page{Key: key, Version: 1, Value: []byte(value)}
-	}
-	m.version = 1
-	a, b := m.two()
-	store, other := durable.New(a), durable.New(b)
+	a, _ := m.two()
+	store := durable.New(a)
 	defer store.Close()
-	defer other.Close()
-	now := time.Date(2024, 2, 29, 20, 0, 0, 0, time.UTC)
-	check := func(s pawl.Store) {
+	now := time.Date(2024, 2, 29, 20, 10, 0, 0, time.UTC)
+	add := func(tasks int) {
 		t.Helper()
-		status, err := s.Status(t.Context(), now)
-		if err != nil || len(status.Budgets) != 1 || len(status.Budgets[0].Accounts) != 2 {
-			t.Fatalf("Status = %+v, %v; want a budget with two accounts", status.Budgets, err)
+		all := make([]pawl.NewTask, tasks)
+		for i := range all {
+			id := pawl.NewID()
+			all[i].Row = pawl.TaskRow{ID: id, Run: id, Operation: "work", Queue: "default", Limit: pawl.NoLimit, Identity: pawl.Hash{1}}
 		}
-		if ann := status.Budgets[0].Accounts[0]; ann.Name != "ann" || ann.Spent != (pawl.Spent{Tokens: 40, Calls: 4}) {
-			t.Errorf("the first account is %+v; want ann's, with 4 calls spent", ann)
-		}
-	}
-	check(store)
-	raise := pawl.Setting{Raise: true, Budget: &pawl.Budget{Scope: pawl.OfUser, Per: pawl.PerMonth, Calls: 1}}
-	for _, s := range []pawl.Store{store, other} {
-		if err := s.Configure(t.Context(), now, []pawl.Setting{raise}); err != nil {
+		if _, err := store.Add(t.Context(), now, all); err != nil {
 			t.Fatal(err)
 		}
-		check(s)
 	}
-	for key, p := range m.pages {
-		if strings.HasPrefix(key, `["account",`) && p.Value != nil {
-			t.Errorf("page %s is there still", key)
+	claim := func() []*pawl.TaskRow {
+		t.Helper()
+		claimed, err := store.Claim(t.Context(), now, pawl.Claim{Worker: "w", Operations: []string{"work"}, Max: 1, Lease: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return claimed.Tasks
+	}
+	keeps := func(want int) {
+		t.Helper()
+		claim() // it opens the book
+		got := 0
+		for _, p := range m.ledger {
+			if p.Kind != durable.LedgerJoin {
+				continue
+			}
+			packed, err := durable.Unpack(p.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range ledger.Unpack(packed) {
+				got++
+			}
+		}
+		if got != want {
+			t.Errorf("%d joins are kept apart; want %d", got, want)
 		}
 	}
+	add(1)
+	row := claim()[0]
+	add(ledger.EntriesMost - 1)
+	keeps(ledger.EntriesMost - 1)
+	f := pawl.Finish{Lease: row.Lease(), To: pawl.Succeeded, Attempt: pawl.Attempt{Calls: 1}}
+	if _, err := store.Finish(t.Context(), now, []pawl.Finish{f}); err != nil {
+		t.Fatal(err)
+	}
+	add(1) // it joins nothing: the task has ended
+	claim()
+	add(1)
+	keeps(ledger.EntriesMost)
+	add(1)
+	keeps(2) // of the task that runs
 }

@@ -18,19 +18,17 @@ import (
 //     tasks have ended. Readers do the same for themselves.
 //  3. Tasks that are removed take along what they have used. So a removal looks for
 //     entries of its runs, in the inbox and then among the pages. If there is one it comes
-//     to nothing, they are closed with what was used until then, and it is tried again.
+//     to nothing, they are closed with what was used until then, and it is tried again:
+//     twice if one was in the inbox, which is a page by the first time.
 
 // errJoined says that what was joined of runs must be closed before tasks of theirs are
 // removed.
 var errJoined = errors.New("a task of the run was joined")
 
-// ever is later than all hours.
-const ever ledger.Hour = 1 << 40
-
 // joinedEntries calls f for the stored entries of what was joined.
 func joinedEntries(v View, f func(ledger.Hour, *pawl.Entry) error) error {
-	for from := ledger.Hour(0); from <= ever; {
-		pages, next, err := v.Ledger(from, ever, LedgerJoin)
+	for from := ledger.Hour(0); from <= ledger.Ever; {
+		pages, next, err := v.Ledger(from, ledger.Ever, LedgerJoin)
 		if err != nil {
 			return err
 		}
@@ -48,6 +46,12 @@ func joinedEntries(v View, f func(ledger.Hour, *pawl.Entry) error) error {
 	return nil
 }
 
+// isOpen reports whether an entry is of what was joined, though it is among those that
+// are known: earlier versions had them together.
+func isOpen(e *pawl.Entry) bool {
+	return (e.Kind == pawl.EntryJoined || e.Kind == pawl.EntryReused) && e.Calls == 0
+}
+
 func eachEntry(h ledger.Hour, packed []byte, f func(ledger.Hour, *pawl.Entry) error) error {
 	for e, err := range ledger.Unpack(packed) {
 		if err != nil {
@@ -61,8 +65,8 @@ func eachEntry(h ledger.Hour, packed []byte, f func(ledger.Hour, *pawl.Entry) er
 }
 
 // closeJoined enters what was saved by joining tasks that have ended, or that will be
-// removed. What was joined just now is looked at only for the latter: the tasks may be new,
-// and not stored yet.
+// removed. What was joined just now is not looked at: the tasks may be new, and not stored
+// yet.
 func (a *act) closeJoined() error {
 	l := &a.book.ledger
 	known := runs{}
@@ -81,20 +85,8 @@ func (a *act) closeJoined() error {
 		return nil
 	}
 	l.page.Joined = loose{}
-	a.w.Drops = append(a.w.Drops, LedgerRange{LedgerJoin, 0, ever})
-	var fresh tails
-	if len(l.losing) > 0 {
-		fresh, l.joined = l.joined, nil
-	}
-	if err := joinedEntries(a.Tx, closing); err != nil {
-		return err
-	}
-	for h, t := range fresh {
-		if err := eachEntry(h, t.packed, closing); err != nil {
-			return err
-		}
-	}
-	return nil
+	a.w.Drops = append(a.w.Drops, LedgerRange{LedgerJoin, 0, ledger.Ever})
+	return joinedEntries(a.Tx, closing)
 }
 
 // losing returns the runs of which tasks are removed.

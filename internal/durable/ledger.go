@@ -45,8 +45,8 @@ func (a *act) forget(run pawl.ID) {
 // ledgerState is what the book knows of the ledger.
 type ledgerState struct {
 	page   ledgerPage
-	tails  tails            // that this transaction writes
-	joined tails            // likewise, of what has not ended
+	tails  entries          // that this transaction writes
+	joined entries          // likewise, of what has not ended
 	losing map[pawl.ID]bool // runs that will lose tasks
 }
 
@@ -65,30 +65,30 @@ type loose struct {
 	Entries int `json:"entries"`
 }
 
-func (l loose) plus(t *tail) loose { return loose{l.Tails + 1, l.Entries + t.entries} }
+func (l loose) plus(of *ofHour) loose { return loose{l.Tails + 1, l.Entries + of.count} }
 
 func (l loose) isMuch() bool { return l.Tails >= ledger.TailsMost || l.Entries >= ledger.EntriesMost }
 
-// tails is entries by their hours.
-type tails map[ledger.Hour]*tail
+// entries is packed entries by their hours.
+type entries map[ledger.Hour]*ofHour
 
-type tail struct {
-	packed  []byte
-	entries int
+type ofHour struct {
+	packed []byte
+	count  int // of those that are new
 }
 
 // enter adds packed entries, so many of which are new.
-func (t *tails) enter(h ledger.Hour, packed []byte, entries int) {
-	if *t == nil {
-		*t = tails{}
+func (e *entries) enter(h ledger.Hour, packed []byte, count int) {
+	if *e == nil {
+		*e = entries{}
 	}
-	of := (*t)[h]
+	of := (*e)[h]
 	if of == nil {
-		of = &tail{}
-		(*t)[h] = of
+		of = &ofHour{}
+		(*e)[h] = of
 	}
 	of.packed = append(of.packed, packed...)
-	of.entries += entries
+	of.count += count
 }
 
 // keepLedger writes what was entered. Once in an hour it closes what was joined, merges
@@ -122,16 +122,16 @@ func (a *act) keepLedger() error {
 			return err
 		}
 	}
-	for h, t := range l.tails {
+	for h, of := range l.tails {
 		if l.page.Hours == nil {
 			l.page.Hours = map[ledger.Hour]loose{}
 		}
-		l.page.Hours[h] = l.page.Hours[h].plus(t)
-		a.w.Ledger = append(a.w.Ledger, LedgerPage{LedgerTail, h, a.book.version + 1, Pack(t.packed)})
+		l.page.Hours[h] = l.page.Hours[h].plus(of)
+		a.w.Ledger = append(a.w.Ledger, LedgerPage{LedgerTail, h, a.book.version + 1, Pack(of.packed)})
 	}
-	for h, t := range l.joined {
-		l.page.Joined = l.page.Joined.plus(t)
-		a.w.Ledger = append(a.w.Ledger, LedgerPage{LedgerJoin, h, a.book.version + 1, Pack(t.packed)})
+	for h, of := range l.joined {
+		l.page.Joined = l.page.Joined.plus(of)
+		a.w.Ledger = append(a.w.Ledger, LedgerPage{LedgerJoin, h, a.book.version + 1, Pack(of.packed)})
 	}
 	if changed {
 		a.book.touch(&l.page)
@@ -152,12 +152,20 @@ func (a *act) mergeTails(h ledger.Hour) error {
 		if err != nil {
 			return err
 		}
-		add := sums.Merge
-		if pages[i].Kind == LedgerTail {
-			add = sums.AddAll
-			log = append(log, value...)
+		if pages[i].Kind == LedgerHour {
+			err = sums.Merge(value)
+		} else {
+			err = eachEntry(h, value, func(h ledger.Hour, e *pawl.Entry) error {
+				if isOpen(e) {
+					a.book.ledger.joined.enter(h, ledger.Pack(nil, e), 1)
+					return nil
+				}
+				sums.Add(e)
+				log = ledger.Pack(log, e)
+				return nil
+			})
 		}
-		if err := add(value); err != nil {
+		if err != nil {
 			return err
 		}
 	}

@@ -208,6 +208,9 @@ func (r *ledgerReader) page(p *LedgerPage) error {
 // entries reads packed entries.
 func (r *ledgerReader) entries(h ledger.Hour, packed []byte) error {
 	return eachEntry(h, packed, func(h ledger.Hour, e *pawl.Entry) error {
+		if isOpen(e) {
+			return r.joined(h, e)
+		}
 		r.entry(h, e)
 		return nil
 	})

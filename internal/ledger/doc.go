@@ -6,6 +6,9 @@
 // hour's sums. What is older than [LogTime] loses its log, and what is older than
 // [HoursTime] has its sums put together by the day. So any question but those about
 // single runs reads sums and a few tails, however many calls there were.
+//
+// The entry of a task that was joined is not known yet. A store keeps it apart until the
+// task has ended, or one of its run is removed, and [Close] has set what was saved.
 package ledger
 
 import "time"
@@ -24,6 +27,9 @@ const (
 
 // Hour is a full hour, counted from 1970 in UTC.
 type Hour int64
+
+// Ever is later than all hours.
+const Ever Hour = 1 << 40
 
 // HourOf returns the hour that t is in.
 func HourOf(t time.Time) Hour { return Hour(t.Unix() / 3600) }

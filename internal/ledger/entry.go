@@ -212,7 +212,7 @@ func Sort(entries []pawl.Entry) {
 
 // Range returns the first and the last hour that a filter is about.
 func Range(f *pawl.LedgerFilter) (from, to Hour) {
-	from, to = 0, 1<<40
+	from, to = 0, Ever
 	if !f.Since.IsZero() {
 		from = max(HourOf(f.Since), 0)
 	}

@@ -21,17 +21,6 @@ var lasting = fieldSet{fieldOperation: true, fieldQueue: true, fieldUser: true, 
 // Add adds an entry.
 func (s *Sums) Add(e *pawl.Entry) { s.cells.addEntry(0, e, &lasting) }
 
-// AddAll adds packed entries.
-func (s *Sums) AddAll(packed []byte) error {
-	for e, err := range Unpack(packed) {
-		if err != nil {
-			return err
-		}
-		s.Add(e)
-	}
-	return nil
-}
-
 // Merge adds packed sums.
 func (s *Sums) Merge(packed []byte) error {
 	return s.cells.merge(0, packed, &pawl.LedgerFilter{}, &lasting)
