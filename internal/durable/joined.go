@@ -18,8 +18,7 @@ import (
 //     tasks have ended. Readers do the same for themselves.
 //  3. Tasks that are removed take along what they have used. So a removal looks for
 //     entries of its runs, in the inbox and then among the pages. If there is one it comes
-//     to nothing, they are closed with what was used until then, and it is tried again:
-//     twice if one was in the inbox, which is a page by the first time.
+//     to nothing, they are closed with what was used until then, and it is tried again.
 
 // errJoined says that what was joined of runs must be closed before tasks of theirs are
 // removed.
@@ -64,13 +63,17 @@ func eachEntry(h ledger.Hour, packed []byte, f func(ledger.Hour, *pawl.Entry) er
 	return nil
 }
 
-// closeJoined enters what was saved by joining tasks that have ended, or that will be
-// removed. What was joined just now is not looked at: the tasks may be new, and not stored
-// yet.
-func (a *act) closeJoined() error {
+// closeJoined enters what was saved by joining tasks of runs that will lose some, and with
+// all also by joining others that have ended. What was joined just now is looked at only
+// for the former: the tasks may be new, and not stored yet.
+func (a *act) closeJoined(all bool) error {
 	l := &a.book.ledger
 	known := runs{}
 	closing := func(h ledger.Hour, e *pawl.Entry) error {
+		if !all && !l.losing[e.Run] {
+			l.joined.enter(h, ledger.Pack(nil, e), 0)
+			return nil
+		}
 		rows, err := known.of(a.Tx, e.Run)
 		if err != nil {
 			return err
@@ -84,9 +87,23 @@ func (a *act) closeJoined() error {
 		}
 		return nil
 	}
-	l.page.Joined = loose{}
+	if all {
+		l.page.Joined = loose{}
+	}
 	a.w.Drops = append(a.w.Drops, LedgerRange{LedgerJoin, 0, ledger.Ever})
-	return joinedEntries(a.Tx, closing)
+	var fresh entries
+	if len(l.losing) > 0 {
+		fresh, l.joined = l.joined, nil
+	}
+	if err := joinedEntries(a.Tx, closing); err != nil {
+		return err
+	}
+	for h, of := range fresh {
+		if err := eachEntry(h, of.packed, closing); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // losing returns the runs of which tasks are removed.

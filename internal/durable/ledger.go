@@ -102,9 +102,9 @@ func (a *act) keepLedger() error {
 		return nil
 	}
 	changed := first || len(l.tails)+len(l.joined) > 0
-	if first || l.page.Joined.isMuch() || len(l.losing) > 0 {
+	if all := first || l.page.Joined.isMuch(); all || len(l.losing) > 0 {
 		changed = true
-		if err := a.closeJoined(); err != nil {
+		if err := a.closeJoined(all); err != nil {
 			return err
 		}
 	}
