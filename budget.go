@@ -32,7 +32,8 @@ type Budget struct {
 	// Repeats is for runs: how often one state of a conversation may be asked. A call that
 	// asks it once more waits for those under way, which may fail, and stops the run when
 	// so many were answered. A prompt that [Task.Ask] repeats finds a longer conversation,
-	// another state, each time: Calls is for that.
+	// another state, each time: Calls is for
+	// that. They are counted ForGood alone.
 	Repeats int `json:"repeats,omitempty"`
 
 	Warn float64 `json:"warn,omitempty"` // the share of a cap at which to warn, above 0 and up to 1; default 0.8
@@ -136,8 +137,8 @@ func (b *Budget) checkName() error {
 		return fmt.Errorf(`name is %q; want UTF-8 without zero bytes and " per "`, b.Name)
 	}
 	if b.Scope == OfRun && b.Name != "" {
-		if _, err := ParseID(b.Name); err != nil {
-			return err
+		if id, err := ParseID(b.Name); err != nil || id.IsZero() {
+			return fmt.Errorf("name is %q; want the id of a run", b.Name)
 		}
 	}
 	return nil
@@ -157,6 +158,8 @@ func (b *Budget) Validate() error {
 		err = errors.New("nothing is capped; want tokens, money, calls or, for runs, repeats")
 	case b.Repeats > 0 && b.Scope != OfRun:
 		err = fmt.Errorf("repeats are for runs, and the scope is %s", b.Scope)
+	case b.Repeats > 0 && b.Per != ForGood:
+		err = fmt.Errorf("repeats are counted as long as the run is, and the period is %s", b.Per)
 	case !(b.Warn >= 0 && b.Warn <= 1):
 		err = fmt.Errorf("it warns at a share of %v; want above 0, up to 1, or 0 for 0.8", b.Warn)
 	}

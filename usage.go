@@ -8,8 +8,8 @@ import (
 )
 
 // Usage yields what the entries of the ledger that f selects amount to, by dimensions;
-// without any it is what all of them amount to. Rows come sorted by their key. An error
-// ends the sequence. Sums are kept by the hour for 90 days and then by the day, for
+// without any it is what all of them amount to. Of ByHour, ByDay and ByMonth it takes one.
+// Rows come sorted by their key. An error ends the sequence. Sums are kept by the hour for 90 days and then by the day, for
 // ever; what is asked by run or for a run is known for 30 days.
 func (c *Client) Usage(ctx context.Context, f LedgerFilter, by ...Dimension) iter.Seq2[UsageRow, error] {
 	return func(yield func(UsageRow, error) bool) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -14,19 +15,22 @@ import (
 // is safe for concurrent use. The nil Table prices nothing.
 type Table struct {
 	Date     string           `json:"date"`     // the day that the prices were looked up on, such as "2026-01-15"
-	Currency string           `json:"currency"` // of all its Money, such as "USD"
+	Currency string           `json:"currency"` // of all its Money, by ISO 4217: "USD"
 	Models   map[string]Rates `json:"models"`   // by the names that calls give their models
 }
 
+// currency is how ISO 4217 names currencies.
+var currency = regexp.MustCompile(`^[A-Z]{3}$`)
+
 // Validate returns an error that names the first place that makes no sense: a
-// date that is none, a missing currency, no models, a model without a name or with
+// date that is none, a currency that is not three capital letters, no models, a model without a name or with
 // white space around it, a negative price.
 func (t *Table) Validate() error {
 	if _, err := time.Parse(time.DateOnly, t.Date); err != nil {
 		return fmt.Errorf(`price: date is %s; want a day such as "2026-01-15"`, quote(t.Date))
 	}
-	if t.Currency == "" || t.Currency != strings.TrimSpace(t.Currency) {
-		return fmt.Errorf(`price: currency is %s; want one such as "USD"`, quote(t.Currency))
+	if !currency.MatchString(t.Currency) {
+		return fmt.Errorf(`price: currency is %s; want three capital letters such as "USD"`, quote(t.Currency))
 	}
 	if len(t.Models) == 0 {
 		return errors.New("price: models has none; want at least one, by its name")

@@ -70,13 +70,14 @@ func (s *schema) Close() error {
 	return s.db.Close()
 }
 
-// Applied implements [sqlkit.Database]. It creates no file.
+// Applied implements [sqlkit.Database]. It creates no file, and leaves
+// one that is empty as it is.
 func (s *schema) Applied(ctx context.Context) ([]pawl.Migration, error) {
 	path, _, err := splitPath(s.path)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(path); s.db == nil && errors.Is(err, fs.ErrNotExist) {
+	if info, err := os.Stat(path); s.db == nil && (errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0) {
 		return nil, checkPlace(path)
 	}
 	if err := s.open(ctx); err != nil {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver
@@ -28,7 +29,8 @@ type Store struct {
 
 // Open opens the file at path, creates it if it is not there, and brings its
 // schema up to date. Its folder must exist, be writable and on a disk of this
-// machine. What else is wrong with it is logged as a warning; see [Store.Check].
+// machine. A file with tables of another program's alone is refused, and left as it is.
+// What else is wrong with the file is logged as a warning; see [Store.Check].
 //
 // Parameters may stand behind the path: poll=50ms, how often to look for what
 // other processes did; busy=30s, how long to wait for one that writes; and
@@ -98,6 +100,9 @@ func (d *database) prepare(ctx context.Context) error {
 	if err := d.options.prepareWriter(ctx, d.writer); err != nil {
 		return err
 	}
+	if err := d.refuseStranger(ctx); err != nil {
+		return err
+	}
 	if err := d.useLog(ctx); err != nil {
 		return err
 	}
@@ -107,6 +112,24 @@ func (d *database) prepare(ctx context.Context) error {
 	}
 	d.file, err = os.Stat(d.path)
 	return err
+}
+
+// refuseStranger reports a file of another program's, before anything is written to it:
+// it has tables, and no migration of Pawl's.
+func (d *database) refuseStranger(ctx context.Context) error {
+	const most = 3
+	var tables []string
+	err := d.writer.queryText(ctx, statements["strangers"], nil, func(rows *sql.Rows) error {
+		tables = append(tables, "")
+		return rows.Scan(&tables[len(tables)-1])
+	})
+	if err != nil || len(tables) == 0 {
+		return err
+	}
+	if len(tables) > most {
+		tables[most] = "…"
+	}
+	return fmt.Errorf("sqlite: %s is another program's: it has tables (%s), and none of them is Pawl's; name another path, of a file that is empty or not there", d.path, strings.Join(tables, ", "))
 }
 
 // useLog has SQLite write ahead into a log. That is a property of the file, which

@@ -49,6 +49,55 @@ func TestOpenSaysWhatToDo(t *testing.T) {
 	refused(t, os.DevNull, "not a regular file")
 }
 
+// A file of another program's is left as it is, byte for byte, also by what only looks.
+func TestOpenRefusesStrangers(t *testing.T) {
+	for _, made := range []string{
+		"CREATE TABLE customers (name TEXT); CREATE VIEW names AS SELECT name FROM customers",
+		"CREATE TABLE customers (name TEXT); CREATE TABLE migration (version TEXT)",
+		"CREATE TABLE a (x); CREATE TABLE b (x); CREATE TABLE c (x); CREATE TABLE d (x)",
+	} {
+		path := filepath.Join(t.TempDir(), "other.db")
+		run(t, path, made)
+		was := read(t, path)
+		refused(t, path, path+" is another program's", "tables (", "name another path")
+		m, err := sqlite.OpenMigrator(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all, err := m.Migrations(t.Context()); err == nil || !strings.Contains(err.Error(), "another program's") {
+			t.Errorf("Migrations of a file made by %q = %v, %v; want it refused", made, all, err)
+		}
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+		if got := read(t, path); got != was {
+			t.Errorf("a file made by %q was changed", made)
+		}
+	}
+}
+
+// run runs SQL on a file as another program would.
+func run(t *testing.T, path, text string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
 func TestOpenRefusesWhatCannotBeWritten(t *testing.T) {
 	dir := openFolder(t)
 	path := filepath.Join(dir, "a.db")

@@ -27,22 +27,41 @@ func Check(url string) error {
 	return err
 }
 
-// OpenExisting is Open for a store that must be there: it creates no SQLite file
-// and returns an error that wraps fs.ErrNotExist.
+// ErrNoStore is returned by OpenExisting for a SQLite file that has no tables.
+var ErrNoStore = errors.New("the file is empty, and no store yet")
+
+// OpenExisting is Open for a store that must be there. It makes none of a SQLite file
+// that is not there or empty, and returns an error then that wraps fs.ErrNotExist or
+// ErrNoStore.
 func OpenExisting(ctx context.Context, url string) (pawl.Store, error) {
-	if err := exists(url); err != nil {
+	a, err := parse(url)
+	if err != nil {
 		return nil, err
+	}
+	if a.engine == sqliteFile {
+		if err := a.isMade(ctx); err != nil {
+			return nil, fmt.Errorf("stores: open %s: %w", url, err)
+		}
 	}
 	return Open(ctx, url)
 }
 
-func exists(url string) error {
-	a, err := parse(url)
-	if err != nil || a.engine != sqliteFile {
+// isMade reports a SQLite file that Open would make a store of. What else is wrong with
+// it Open says.
+func (a *address) isMade(ctx context.Context) error {
+	if _, err := os.Stat(a.file()); err != nil {
 		return err
 	}
-	if _, err := os.Stat(a.file()); err != nil {
-		return fmt.Errorf("stores: open %s: %w", url, err)
+	m, err := a.migrator(ctx)
+	if err != nil {
+		return err
+	}
+	all, unread := m.Migrations(ctx)
+	if err := m.Close(); err != nil {
+		return err
+	}
+	if unread == nil && all[0].Applied.IsZero() {
+		return ErrNoStore
 	}
 	return nil
 }

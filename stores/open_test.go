@@ -127,6 +127,15 @@ func TestOpenExisting(t *testing.T) {
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Stat(%s) = %v; want no file", path, err)
 	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stores.OpenExisting(t.Context(), "sqlite:"+path); !errors.Is(err, stores.ErrNoStore) || !strings.Contains(err.Error(), path) {
+		t.Errorf("OpenExisting = %v; want that %s is no store yet", err, path)
+	}
+	if info, err := os.Stat(path); err != nil || info.Size() != 0 {
+		t.Errorf("Stat(%s) = %v, %v; want the file empty as it was", path, info, err)
+	}
 	store, err := stores.OpenExisting(t.Context(), "memory:")
 	if err != nil {
 		t.Fatal(err)

@@ -314,7 +314,7 @@ var budgetRules = []rule{
 		for _, b := range []pawl.Budget{
 			{Scope: pawl.OfAll}, {Scope: "team", Calls: 1}, {Scope: pawl.OfAll, Name: "x", Calls: 1}, {Scope: pawl.OfUser, Calls: -1},
 			{Scope: pawl.OfUser, Repeats: 3}, {Scope: pawl.OfRun, Name: "x", Calls: 1}, {Scope: pawl.OfAll, Calls: 1, Per: "year"}, {Scope: pawl.OfAll, Calls: 1, Warn: 2},
-			{Scope: pawl.OfUser, Name: "*", Calls: 1},
+			{Scope: pawl.OfUser, Name: "*", Calls: 1}, {Scope: pawl.OfRun, Per: pawl.PerDay, Repeats: 3}, {Scope: pawl.OfRun, Name: pawl.ID{}.String(), Calls: 1},
 		} {
 			if err := t.store.Configure(t.ctx, t.now, []pawl.Setting{{Budget: &b}}); err == nil {
 				t.Errorf("Configure of %+v = nil; want an error", b)

@@ -285,7 +285,7 @@ func (p *pair) all() {
 		}
 	}
 	p.groups(pawl.Filter{})
-	p.ledger(pawl.LedgerFilter{}, pawl.Dimensions()...)
+	p.ledger(pawl.LedgerFilter{}, every()...)
 	_, _ = both(p, "Status", nil, func(s pawl.Store) (pawl.Status, error) { return s.Status(p.ctx, p.now) }, viewStatus(p.now))
 }
 

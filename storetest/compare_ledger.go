@@ -37,7 +37,10 @@ func (p *pair) caps(b pawl.Budget) *pawl.Budget {
 	b.Calls = oneOf[int64](p, 0, 0, 3, 20)
 	b.Warn = oneOf(p, 0, 0.5)
 	if b.Scope == pawl.OfRun || b.Scope == "" {
-		b.Tokens, b.Repeats = oneOf[int64](p, 0, 0, 0, 9000), oneOf(p, 0, 1, 1, 2)
+		b.Tokens = oneOf[int64](p, 0, 0, 0, 9000)
+		if b.Per == pawl.ForGood {
+			b.Repeats = oneOf(p, 0, 1, 1, 2)
+		}
 	}
 	return &b
 }

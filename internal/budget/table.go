@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -127,6 +128,10 @@ func (t *Table) Check(settings []pawl.Setting) error {
 			if err := old.checkRaise(s.Budget); err != nil {
 				return fmt.Errorf("pawl: raise budget %s: %w", s.Budget, err)
 			}
+			sum := raised(old, s.Budget)
+			if err := sum.Validate(); err != nil {
+				return err
+			}
 		default:
 			if err := s.Budget.Validate(); err != nil {
 				return err
@@ -183,13 +188,14 @@ func (b *Budget) checkRaise(by *pawl.Budget) error {
 	} {
 		switch {
 		case c.by < 0:
-			return fmt.Errorf("%s is below 0; want more than 0 to raise it, or 0 to leave it; SetBudget lowers", c.name)
+			return fmt.Errorf("%s is below 0; want more than 0 to raise it, or 0 to leave it; what sets a budget lowers it", c.name)
 		case c.by > 0 && c.has == 0:
-			return fmt.Errorf("it has no cap of %s; SetBudget sets one", c.name)
+			return fmt.Errorf("it has no cap of %s; set one before raising it", c.name)
+		case c.by > math.MaxInt64-c.has:
+			return fmt.Errorf("%s would be more than can be counted, with %d besides %d", c.name, c.by, c.has)
 		}
 	}
-	sum := raised(b, by)
-	return sum.Validate()
+	return nil
 }
 
 func raised(old *Budget, by *pawl.Budget) pawl.Budget {

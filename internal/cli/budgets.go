@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -17,15 +18,15 @@ type budgetsCommand struct {
 }
 
 type budgetsListCommand struct {
-	All bool `help:"List all accounts that are known of budgets for each user, run and so on, 100 of each, not the few of which most is used."`
+	All bool `help:"List budgets of single runs that have ended, too, and all accounts that are known of budgets for each user, run and so on, 100 of each, not the few of which most is used."`
 	storeFlag
 	outputFlag
 }
 
 // Help adds to the command's help.
 func (*budgetsListCommand) Help() string {
-	return `A budget of a name with * is one for each: below it stand its accounts, those first of which most is used. RESERVED is for calls under
-way. Where a budget is used up its tasks wait as blocked, with all that they have stored; pawl tasks --state blocked lists them.`
+	return `A budget of a name with * is one for each: below it stand its accounts, those first of which most is used. SPENT has calls whose
+outcome is unknown too, with what was expected of them; pawl usage tells them apart. RESERVED is for calls under way. Where a budget is used up its tasks wait as blocked, with all that they have stored; pawl tasks --state blocked lists them.`
 }
 
 // Run implements a command of kong.
@@ -51,7 +52,16 @@ func (c *budgetsListCommand) Run(ctx context.Context, t *terminal, open opener) 
 	if c.All {
 		most = math.MaxInt
 	}
-	budgetTable(views, most, time.Now()).print(t.out, t.width(), t.palette)
+	shown := views
+	if !c.All {
+		shown = slices.DeleteFunc(slices.Clone(views), func(v budgetView) bool { return v.Ended })
+	}
+	if len(shown) > 0 {
+		budgetTable(shown, most, time.Now()).print(t.out, t.width(), t.palette)
+	}
+	if ended := len(views) - len(shown); ended > 0 {
+		fmt.Fprintf(t.out, "and %s of single runs that have ended (--all)\n", plural(ended, "budget"))
+	}
 	return nil
 }
 
@@ -62,6 +72,7 @@ type budgetView struct {
 	Accounts []accountView `json:"accounts"` // those of which most is used first
 	Of       int           `json:"of"`       // how many there are
 	Blocked  int           `json:"blocked"`  // tasks that it keeps waiting
+	Ended    bool          `json:"ended"`    // it is of a single run that has ended, or is not there
 }
 
 type accountView struct {
@@ -82,9 +93,27 @@ func readBudgets(ctx context.Context, client *pawl.Client) ([]budgetView, error)
 	}
 	views := []budgetView{}
 	for i := range status.Budgets {
-		views = append(views, viewBudget(&status.Budgets[i], blocked))
+		v := viewBudget(&status.Budgets[i], blocked)
+		if v.Scope == pawl.OfRun && v.isOne() {
+			goes, err := goesOn(ctx, client, v.Budget.Name)
+			if err != nil {
+				return nil, err
+			}
+			v.Ended = !goes
+		}
+		views = append(views, v)
 	}
 	return views, nil
+}
+
+// goesOn reports whether a run has tasks that have not ended.
+func goesOn(ctx context.Context, client *pawl.Client, run string) (bool, error) {
+	id, err := pawl.ParseID(run)
+	if err != nil {
+		return false, err
+	}
+	rows, err := client.List(ctx, pawl.Filter{Run: id, States: goingOn, Max: 1})
+	return len(rows) > 0, err
 }
 
 // eachBlocked calls look for each blocked task.

@@ -57,7 +57,7 @@ func TestBudgetsAsATable(t *testing.T) {
 func TestBudgetStops(t *testing.T) {
 	w := newPurse(t)
 	close(w.began)
-	w.well("budgets set user/* --per day --calls 2 --money 5", "budget user/* per day is set: it had stopped no task")
+	w.well("budgets set user/* --per day --calls 2 --money 5", "budget user/* per day is set: no task waited for it")
 	w.well("budgets set all --per month --tokens 6000 --warn 0.7")
 	w.answered(w.asks("ann", "one"), w.asks("bob", "two"), w.asks("ann", "three"))
 	run := w.asks("ann", "four")
@@ -72,7 +72,7 @@ func TestBudgetStops(t *testing.T) {
 	if why := decoded[pawl.Why](w.ward, "why "+id); why.Gate != pawl.HinderedBudget || why.Budget != "user/* per day" || why.Until.IsZero() {
 		t.Errorf("why -o json = %+v; want the budget, and when it is whole again", why)
 	}
-	if a := w.pawl("doctor"); !strings.Contains(flat(a.out), "warning budget user/* per day: 1 task blocked by it: ann: 2 of 2 calls are spent") || !strings.Contains(flat(a.out), "→ pawl budgets raise 'user/* per day', and what it stops goes on") {
+	if a := w.pawl("doctor"); !strings.Contains(flat(a.out), "warning budget user/* per day: 1 task blocked by it: ann: 2 of 2 calls are spent") || !strings.Contains(flat(a.out), "→ pawl budgets raise 'user/* per day' --calls N, and what it stops goes on") {
 		t.Errorf("the doctor says\n%s\nwant the budget, its numbers and what to do", a.out)
 	}
 
@@ -117,6 +117,30 @@ func TestBudgetsTellWhatGoesOn(t *testing.T) {
 	}
 }
 
+// What a run that has ended had left is nobody's business any more.
+func TestBudgetsOfEndedRuns(t *testing.T) {
+	w := newPurse(t)
+	close(w.began)
+	w.well("budgets set run/* --tokens 1200")
+	w.answered(w.asks("ann", "one", pawl.Budget{Calls: 1}))
+	ended := "run/" + w.id("ann")
+	w.well("budgets", "run/*", "and 1 budget of single runs that have ended (--all)\n")
+	if a := w.pawl("budgets"); strings.Contains(a.out, ended) {
+		t.Errorf("budgets prints\n%s\nwant no line of %s", a.out, ended)
+	}
+	w.well("budgets --all", ended)
+	w.well("doctor", "nothing is stopped by 2 budgets, and none is near its end")
+
+	if views := decoded[struct{ Budgets []budgetView }](w.ward, "budgets").Budgets; len(views) != 2 || views[0].Ended || !views[1].Ended {
+		t.Errorf("budgets -o json = %+v; want that of each run, and the one of the run that has ended", views)
+	}
+	w.well("budgets set queue/desk --calls 1")
+	w.answered(w.asks("cid", "two"))
+	w.asks("bob", "three", pawl.Budget{Calls: 1})
+	w.until("bob", pawl.Blocked)
+	w.well("budgets", "run/"+w.id("bob"), "and 1 budget of single runs")
+}
+
 // budget returns a budget of the ward.
 func (w *ward) budget(name string) pawl.Budget {
 	w.Helper()
@@ -143,6 +167,7 @@ func TestBudgetsSet(t *testing.T) {
 		set   func()
 	}{
 		{"--tokens 1000", func() { want.Tokens = 1000 }},
+		{"--tokens 1.25M --calls 2k", func() { want.Tokens, want.Calls = 1_250_000, 2000 }},
 		{"--money 2.50", func() { want.Money = 2_500_000_000 }},
 		{"--calls 3", func() { want.Calls = 3 }},
 		{"--repeats 4", func() { want.Repeats = 4 }},
@@ -162,7 +187,7 @@ func TestBudgetsSet(t *testing.T) {
 	}
 	for _, name := range []string{"all --per day", "queue/desk", "operation/* --per month", "user/a/b", "run/" + pawl.NewID().String()} {
 		w.well("budgets set " + name + " --tokens 1")
-		w.well("budgets remove "+name, "is removed: it had stopped no task")
+		w.well("budgets remove "+name, "is removed: no task waited for it")
 	}
 	w.well("budgets remove run/*")
 	w.well("budgets", "no budgets")
@@ -174,29 +199,35 @@ func TestBudgetsRefuse(t *testing.T) {
 	w.well("budgets set user/* --per day --tokens 10")
 	before := w.budget("user/* per day")
 	for command, says := range map[string]string{
-		"set":                                 "<name>",
-		"set user/* --per day":                "nothing is capped: give --tokens, --money, --calls or, for runs, --repeats",
-		"set everybody --tokens 1":            `budget "everybody": want all, queue/NAME, operation/NAME, user/NAME or run/ID`,
-		"set run/12 --tokens 1":               `budget "run/12": want all`,
-		"set user/* --per week --tokens 1":    `--per is "week"; want day or month`,
-		"set user/* --per day --tokens -1":    "--tokens is -1; want 0 for none, or more",
-		"set user/* --per day --calls -2":     "--calls is -2; want 0 for none, or more",
-		"set user/* --per day --repeats 2":    "--repeats are for runs, and user/* per day is none; want run/* or run/ID",
-		"set run/* --repeats -3":              "--repeats is -3; want 0 for none, or more",
-		"set user/* --per day --money -4":     "--money is -4; want 0 for none, or more",
-		"set user/* --per day --money 5USD":   `--money: "5USD" is no amount of money; want digits such as 5 or 12.50`,
-		"set user/* --per day --warn 0":       "--warn is 0; want a share above 0, up to 1",
-		"set user/* --per day --warn 80":      "--warn is 80; want a share above 0, up to 1",
-		"set user/* --per day --tokens 0":     "nothing would be capped; give --tokens",
-		"raise user/* --per day":              "nothing is raised: give what to add",
-		"raise user/* --per day --warn 0.5":   "nothing is raised: give what to add",
-		"raise user/* --per month --tokens 1": `there is no budget "user/* per month"; the store has: user/* per day`,
-		"remove user/*":                       `there is no budget "user/*"; the store has: user/* per day`,
-		"remove all/x":                        `budget "all/x": want all`,
+		"set":                                               "<name>",
+		"set user/* --per day":                              "nothing is capped: give --tokens, --money, --calls or, for runs, --repeats",
+		"set everybody --tokens 1":                          `budget "everybody": want all, queue/NAME, operation/NAME, user/NAME or run/ID`,
+		"set run/12 --tokens 1":                             `budget "run/12": want all`,
+		"set user/* --per week --tokens 1":                  `--per is "week"; want day or month`,
+		"set user/* --per day --tokens -1":                  `--tokens: "-1" is no count; want 0 for none, or a number such as 500, 20k or 1.5M`,
+		"set user/* --per day --calls -2":                   `--calls: "-2" is no count`,
+		"set user/* --per day --repeats 2":                  "--repeats are for runs, and user/* per day is none; want run/* or run/ID",
+		"set run/* --repeats -3":                            "--repeats is -3; want 0 for none, or more",
+		"set user/* --per day --money -4":                   `--money is "-4"; want an amount such as 5 or 12.50, 0 for none`,
+		"set user/* --per day --money 5USD":                 `--money is "5USD"; want an amount such as 5 or 12.50`,
+		"set user/* --per day --money 1,5":                  `--money is "1,5"; want an amount such as 5 or 12.50`,
+		"set user/* --per day --calls 1.5":                  `--calls: "1.5" is no whole number`,
+		"set user/* --per day --calls 9.3e18":               `--calls: "9.3e18" is no count`,
+		"set run/* --per day --repeats 2":                   "--repeats are counted as long as a run is, and run/* per day is for a time",
+		"set run/task_00000000000000000000000000 --calls 2": "want all, queue/NAME",
+		"set user/* --per day --warn 0":                     "--warn is 0; want a share above 0, up to 1",
+		"set user/* --per day --warn 80":                    "--warn is 80; want a share above 0, up to 1",
+		"set user/* --per day --tokens 0":                   "nothing would be capped; give --tokens",
+		"raise user/* --per day":                            "nothing is raised: give what to add",
+		"raise user/* --per day --warn 0.5":                 "nothing is raised: give what to add",
+		"raise user/* --per month --tokens 1":               `there is no budget "user/* per month"; the store has: user/* per day`,
+		"remove user/*":                                     `there is no budget "user/*"; the store has: user/* per day`,
+		"remove all/x":                                      `budget "all/x": want all`,
 	} {
 		w.refused("budgets "+command, exitUsage, says)
 	}
-	w.refused("budgets raise user/* --per day --calls 1", exitFailed, "it has no cap of calls")
+	w.refused("budgets raise user/* --per day --calls 1", exitFailed, "it has no cap of calls; set one before raising it")
+	w.refused("budgets raise user/* --per day --tokens 9223372036854775807", exitFailed, "pawl: raise budget user/* per day: tokens would be more than can be counted, with 9223372036854775807 besides 10\n")
 	a := w.pawl("budgets", "set", "user/* per day", "--per", "month", "--tokens", "1")
 	if a.code != exitUsage || !strings.Contains(a.err, `the budget is named "user/* per day", and --per is month; want one of them`) {
 		t.Errorf("exit code %d, stderr %q; want both periods", a.code, a.err)

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"math/big"
+	"regexp"
 	"strings"
 
 	"github.com/pawlhq/pawl"
@@ -37,11 +40,31 @@ func (n budgetName) parse() (pawl.Budget, error) {
 
 // capFlags are what a budget caps; nil is not given.
 type capFlags struct {
-	Tokens  *int64   `help:"Most tokens, of all kinds." placeholder:"N"`
+	Tokens  *number  `help:"Most tokens, of all kinds, such as 20000, 20k or 1.5M." placeholder:"N"`
 	Money   *string  `help:"Most money, in the currency of the workers' prices; models without a price are not let in." placeholder:"X"`
-	Calls   *int64   `help:"Most calls that are sent." placeholder:"N"`
+	Calls   *number  `help:"Most calls that are sent." placeholder:"N"`
 	Repeats *int     `help:"Of runs: how often one state of a conversation may be asked, before the run is stopped as going round in circles." placeholder:"N"`
 	Warn    *float64 `help:"The share of a cap at which to warn, above 0 and up to 1. Default: 0.8." placeholder:"X"`
+}
+
+// number is a number of tokens or calls: 20000, or 20k, or 1.5M, as tables write it.
+type number int64
+
+var countable = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)([kM]?)$`)
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (n *number) UnmarshalText(b []byte) error {
+	parts := countable.FindSubmatch(b)
+	if parts == nil {
+		return fmt.Errorf("%q is no count; want 0 for none, or a number such as 500, 20k or 1.5M", b)
+	}
+	r, _ := new(big.Rat).SetString(string(parts[1])) // it matches
+	r.Mul(r, new(big.Rat).SetInt64(map[string]int64{"": 1, "k": 1e3, "M": 1e6}[string(parts[2])]))
+	if !r.IsInt() || !r.Num().IsInt64() {
+		return fmt.Errorf("%q is no whole number up to %d", b, math.MaxInt64)
+	}
+	*n = number(r.Num().Int64())
+	return nil
 }
 
 // errNoCaps is returned where no flag says what to cap.
@@ -49,35 +72,27 @@ var errNoCaps = usagef("nothing is capped: give --tokens, --money, --calls or, f
 
 // apply gives a budget the caps that are given.
 func (f capFlags) apply(b *pawl.Budget) error {
-	for _, n := range []struct {
-		flag string
-		n    *int64
-	}{{"tokens", f.Tokens}, {"calls", f.Calls}} {
-		if n.n != nil && *n.n < 0 {
-			return usagef("--%s is %d; want 0 for none, or more", n.flag, *n.n)
-		}
-	}
 	if f.Repeats != nil && *f.Repeats < 0 {
 		return usagef("--repeats is %d; want 0 for none, or more", *f.Repeats)
 	}
 	if f.Repeats != nil && *f.Repeats > 0 && b.Scope != pawl.OfRun {
 		return usagef("--repeats are for runs, and %s is none; want run/* or run/ID", b)
 	}
+	if f.Repeats != nil && *f.Repeats > 0 && b.Per != pawl.ForGood {
+		return usagef("--repeats are counted as long as a run is, and %s is for a time; want it without --per", b)
+	}
 	if f.Warn != nil && !(*f.Warn > 0 && *f.Warn <= 1) {
 		return usagef("--warn is %v; want a share above 0, up to 1", *f.Warn)
 	}
 	if f.Money != nil {
 		m, err := price.ParseMoney(*f.Money)
-		if err != nil {
-			return usagef("--money: %s", strings.TrimPrefix(err.Error(), "price: "))
-		}
-		if m < 0 {
-			return usagef("--money is %s; want 0 for none, or more", *f.Money)
+		if err != nil || m < 0 {
+			return usagef("--money is %q; want an amount such as 5 or 12.50, 0 for none, and %s at most", *f.Money, price.Money(math.MaxInt64))
 		}
 		b.Money = m
 	}
-	give(&b.Tokens, f.Tokens)
-	give(&b.Calls, f.Calls)
+	give(&b.Tokens, (*int64)(f.Tokens))
+	give(&b.Calls, (*int64)(f.Calls))
 	give(&b.Repeats, f.Repeats)
 	give(&b.Warn, f.Warn)
 	return nil
@@ -227,7 +242,7 @@ func (c budgetChange) run(ctx context.Context, t *terminal, client *pawl.Client)
 func wentOn(went, of int) string {
 	switch {
 	case of == 0:
-		return "it had stopped no task"
+		return "no task waited for it"
 	case went == of && of == 1:
 		return "the task that it had stopped goes on"
 	case went == of:

@@ -115,6 +115,9 @@ type capRow struct {
 	show, cap             func(int64) string
 }
 
+// share is how much of it is used and reserved, 1 for all.
+func (r capRow) share() float64 { return float64(r.spent+r.reserved) / float64(r.most) }
+
 func (v *budgetView) capsOf(a *pawl.Account) (rows []capRow) {
 	count := func(n int64) string { return compact(float64(n)) }
 	for _, r := range []capRow{
@@ -141,8 +144,7 @@ func (v *budgetView) account(tab *table, name string, a *pawl.Account) {
 		if r.reserved != 0 {
 			reserved = r.show(r.reserved)
 		}
-		used := floorShare(float64(r.spent+r.reserved) / float64(r.most))
-		tab.add("", name, r.name, r.show(r.spent), reserved, r.cap(r.most), percent(used))
+		tab.add("", name, r.name, r.show(r.spent), reserved, r.cap(r.most), percent(floorShare(r.share())))
 		name = ""
 	}
 	switch {

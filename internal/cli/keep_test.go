@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bufio"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"os"
@@ -120,6 +121,29 @@ func TestMigrate(t *testing.T) {
 	say(0, "tasks", "no tasks")
 	say(2, "migrate up --store memory:", "there is nothing to migrate")
 	say(2, "migrate up --store agent.db", "--store", "sqlite:agent.db")
+
+	file := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file("empty.db", "")
+	for _, command := range []string{"usage", "tasks", "budgets", "doctor", "queues pause a", "budgets set all --calls 1"} {
+		say(1, command+" --store sqlite:empty.db", "the file is empty, and no")
+	}
+	say(0, "migrate up --store sqlite:empty.db", "applied 1, ")
+	say(0, "usage --store sqlite:empty.db", "The ledger is empty")
+	other, err := sql.Open("sqlite", filepath.Join(dir, "other.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := other.ExecContext(t.Context(), "CREATE TABLE customers (name TEXT)"); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"usage", "migrate status", "migrate up", "worker", "demo"} {
+		say(1, command+" --store sqlite:other.db", "other.db is another program's: it has tables (customers)")
+	}
 
 	var got struct{ Migrations []queue.Migration }
 	r := in(t, dir, "migrate", "status", "-o", "json")

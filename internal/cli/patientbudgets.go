@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -27,7 +28,12 @@ func (p *patient) budgets(ctx context.Context) ([]pawl.Finding, error) {
 	}
 	var found []pawl.Finding
 	for i := range status.Budgets {
-		found = append(found, judgeBudget(&status.Budgets[i], stopped[status.Budgets[i].String()], p.now)...)
+		b := &status.Budgets[i]
+		near, err := p.near(ctx, b)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, judgeBudget(b, near, stopped[b.String()], p.now)...)
 	}
 	if len(found) == 0 {
 		found = append(found, fine("budgets", "nothing is stopped by "+plural(len(status.Budgets), "budget")+", and none is near its end"))
@@ -35,8 +41,27 @@ func (p *patient) budgets(ctx context.Context) ([]pawl.Finding, error) {
 	return found, nil
 }
 
-// judgeBudget says what is to be said of a budget and the tasks that it has stopped.
-func judgeBudget(b *pawl.BudgetStatus, rows []*pawl.TaskRow, now time.Time) []pawl.Finding {
+// near returns the account of which most is used, if that is so much that workers warn;
+// nil if there is none. A run that has ended needs no warning.
+func (p *patient) near(ctx context.Context, b *pawl.BudgetStatus) (*pawl.Account, error) {
+	for i := range b.Accounts {
+		a := &b.Accounts[i]
+		if a.Share(&b.Budget) < cmp.Or(b.Warn, defaultWarn) {
+			return nil, nil
+		}
+		if b.Scope != pawl.OfRun {
+			return a, nil
+		}
+		if goes, err := goesOn(ctx, p.client, a.Name); goes || err != nil {
+			return a, err
+		}
+	}
+	return nil, nil
+}
+
+// judgeBudget says what is to be said of a budget, the account of which so much is used
+// that workers warn, and the tasks that it has stopped.
+func judgeBudget(b *pawl.BudgetStatus, near *pawl.Account, rows []*pawl.TaskRow, now time.Time) []pawl.Finding {
 	what, raise := "budget "+b.String(), "pawl budgets raise "+shellWord(b.String())
 	if len(rows) > 0 {
 		why := strings.TrimLeft(strings.TrimPrefix(rows[0].LastAttempt().Message, what), ": ")
@@ -44,20 +69,27 @@ func judgeBudget(b *pawl.BudgetStatus, rows []*pawl.TaskRow, now time.Time) []pa
 		if due := rows[0].Due; !due.IsZero() {
 			text += fmt.Sprintf("; its next period begins at %s", starting(due, now))
 		}
-		return []pawl.Finding{odd(what, text, raise+", and what it stops goes on")}
+		return []pawl.Finding{odd(what, text, raise+" "+capFlag(why)+", and what it stops goes on")}
 	}
-	warn := b.Warn
-	if warn == 0 {
-		warn = defaultWarn
-	}
-	near := slices.IndexFunc(b.Accounts, func(a pawl.Account) bool { return a.Share(&b.Budget) >= warn })
-	if near < 0 {
+	if near == nil {
 		return nil
 	}
-	a := &b.Accounts[near] // of which most is used
-	text := fmt.Sprintf("%s of it are used", percent(floorShare(a.Share(&b.Budget))))
+	text := fmt.Sprintf("%s of it are used", percent(floorShare(near.Share(&b.Budget))))
 	if b.Scope != pawl.OfAll && b.Name == "" {
-		text += " by " + a.Name
+		text += " by " + near.Name
 	}
-	return []pawl.Finding{odd(what, text, "where it is used up its tasks are blocked; "+raise+" in time, if that is not wanted")}
+	return []pawl.Finding{odd(what, text, "where it is used up its tasks are blocked; "+raise+" "+nearestCap(b, near)+" in time, if that is not wanted")}
+}
+
+// nearestCap returns the flag for the cap of which an account has used most.
+func nearestCap(b *pawl.BudgetStatus, a *pawl.Account) string {
+	if a.Stopped != "" {
+		return capFlag(a.Stopped)
+	}
+	v := budgetView{Budget: b.Budget}
+	most := slices.MaxFunc(v.capsOf(a), func(x, y capRow) int { return cmp.Compare(x.share(), y.share()) })
+	if most.name == "money" {
+		return "--money X"
+	}
+	return "--" + most.name + " N"
 }

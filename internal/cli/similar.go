@@ -57,6 +57,10 @@ func (c *similarReportCommand) Run(ctx context.Context, t *terminal, open opener
 	if c.json() {
 		return printJSON(t.out, report)
 	}
+	if len(report.Pairs) == 0 && isNarrow(filter) {
+		fmt.Fprintln(t.out, "there are no near-duplicates of what was asked for")
+		return nil
+	}
 	report.print(t, c.Full)
 	return nil
 }
@@ -265,6 +269,7 @@ func (s *pairsSum) words(did string) string {
 type similarForgetCommand struct {
 	ID string `arg:"" name:"task" help:"The task's id."`
 	storeFlag
+	outputFlag
 }
 
 // Run implements a command of kong.
@@ -280,6 +285,9 @@ func (c *similarForgetCommand) Run(ctx context.Context, t *terminal, open opener
 	if err := client.ForgetSimilar(ctx, id); err != nil {
 		return unlike(err, id)
 	}
+	if c.json() {
+		return printTasks(t, id)
+	}
 	fmt.Fprintf(t.out, "the result of %s answers no near-duplicate any more\n", id)
 	return nil
 }
@@ -288,6 +296,7 @@ type similarApartCommand struct {
 	A string `arg:"" name:"task" help:"A task's id."`
 	B string `arg:"" name:"other" help:"The other task's."`
 	storeFlag
+	outputFlag
 }
 
 // Help adds to the command's help.
@@ -317,8 +326,18 @@ func (c *similarApartCommand) Run(ctx context.Context, t *terminal, open opener)
 	if err := client.KeepApart(ctx, a, b); err != nil {
 		return unlike(err, a)
 	}
+	if c.json() {
+		return printTasks(t, a, b)
+	}
 	fmt.Fprintf(t.out, "kept apart from now on: the texts of\n  %s\n  %s\n", a, b)
 	return nil
+}
+
+// printTasks prints which tasks it was done to, as JSON.
+func printTasks(t *terminal, ids ...pawl.ID) error {
+	return printJSON(t.out, struct {
+		Tasks []pawl.ID `json:"tasks"`
+	}{ids})
 }
 
 // unlike says why a task could not be told from others.

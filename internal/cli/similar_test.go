@@ -42,6 +42,13 @@ func TestSimilar(t *testing.T) {
 		t.Errorf("%d results were taken; want no more than before", got.Taken.Pairs)
 	}
 	w.well("similar forget "+w.id("ann"), "the result of "+w.id("ann")+" answers no near-duplicate any more")
+	if got := decoded[struct{ Tasks []pawl.ID }](w.ward, "similar apart "+first+" "+second); len(got.Tasks) != 2 || got.Tasks[1].String() != second {
+		t.Errorf("similar apart -o json = %+v; want both tasks", got)
+	}
+	if got := decoded[struct{ Tasks []pawl.ID }](w.ward, "similar forget "+w.id("ann")); len(got.Tasks) != 1 || got.Tasks[0].String() != w.id("ann") {
+		t.Errorf("similar forget -o json = %+v; want the task", got)
+	}
+	w.well("similar report --user nobody", "there are no near-duplicates of what was asked for")
 
 	w.answered(w.asks("ann", "1"))
 	numbers := w.id("ann")

@@ -25,8 +25,8 @@ func openStore(ctx context.Context, url string, create bool) (pawl.Store, error)
 		return stores.Open(ctx, url)
 	}
 	store, err := stores.OpenExisting(ctx, url)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w; name the store with --store or PAWL_STORE (pawl demo makes sqlite:pawl-demo.db)", err)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, stores.ErrNoStore) {
+		err = fmt.Errorf("%w; name the store with --store or PAWL_STORE (pawl demo makes sqlite:pawl-demo.db, pawl migrate up an empty one)", err)
 	}
 	return store, err
 }

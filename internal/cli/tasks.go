@@ -71,8 +71,8 @@ func idFlag(name, value string) (pawl.ID, error) {
 		return pawl.ID{}, nil
 	}
 	id, err := pawl.ParseID(value)
-	if err != nil {
-		return id, usagef(`%s is %q; want the id of a task: "task_" and 26 characters`, name, value)
+	if err != nil || id.IsZero() {
+		return id, usagef(`%s is %q; want the id of a task: "task_" and 26 characters, not all of them 0`, name, value)
 	}
 	return id, nil
 }

@@ -40,6 +40,9 @@ Hours, days and months are those of UTC.`
 // Run implements a command of kong.
 func (c *usageCommand) Run(ctx context.Context, t *terminal, open opener) error {
 	if c.Prices {
+		if c.ledgerFlags != (ledgerFlags{}) || !slices.Equal(c.By, []string{string(pawl.ByModel)}) {
+			return usagef("--prices lists prices, and nothing of the ledger: want it alone, or with -o")
+		}
 		return c.listPrices(t)
 	}
 	filter, by, err := c.asked(time.Now())

@@ -128,13 +128,16 @@ func TestUsageOfAnEmptyLedger(t *testing.T) {
 func TestUsageRefuses(t *testing.T) {
 	w := emptyWard(t)
 	for flags, says := range map[string]string{
-		"--by colour":           `--by is "colour"; want one of hour, day, month, operation, queue, user, limit, model, run`,
-		"--by hour,day":         "--by has two of hour, day and month; want one",
-		"--since later":         `--since is "later"; want a time ago such as 24h or 7d`,
-		"--until 12":            `--until is "12"; want a time ago`,
-		"--run 12":              `--run is "12"; want the id of a task`,
-		"-o xml":                `must be one of "table","json","csv"`,
-		"--since 1h --until 2h": "--until 2h is not after --since 1h",
+		"--by colour":                           `--by is "colour"; want one of hour, day, month, operation, queue, user, limit, model, run`,
+		"--by hour,day":                         "--by has two of hour, day and month; want one",
+		"--since later":                         `--since is "later"; want a time ago such as 24h or 7d`,
+		"--until 12":                            `--until is "12"; want a time ago`,
+		"--run 12":                              `--run is "12"; want the id of a task`,
+		"--prices --by user":                    "--prices lists prices, and nothing of the ledger",
+		"--prices --user ann":                   "--prices lists prices, and nothing of the ledger",
+		"--run task_00000000000000000000000000": "not all of them 0",
+		"-o xml":                                `must be one of "table","json","csv"`,
+		"--since 1h --until 2h":                 "--until 2h is not after --since 1h",
 	} {
 		w.refused("usage "+flags, exitUsage, says)
 	}
@@ -201,7 +204,7 @@ func TestPricesSayWhatIsWrong(t *testing.T) {
 	w := emptyWard(t)
 	for text, says := range map[string]string{
 		"":                               "want one, with date, currency and models",
-		"date: 2026-05-04\n":             "currency is \"\"; want one such as",
+		"date: 2026-05-04\n":             "currency is \"\"; want three capital letters",
 		"date: 2026-05-04\ndate: x\n":    "line 2: ",
 		"models: [1\n":                   "line 1: ",
 		"- a\n":                          "line 1: sequence is not of a table of prices",

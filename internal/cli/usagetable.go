@@ -291,7 +291,7 @@ func (s *spending) below(t *terminal, label, text string) {
 	}
 }
 
-// savings are the ways to save calls, in words.
+// savings are the ways to save calls, in words; last what would have been saved.
 var savings = []struct {
 	kind pawl.EntryKind
 	what string
@@ -300,6 +300,7 @@ var savings = []struct {
 	{pawl.EntryJoined, "joins of identical tasks under way"},
 	{pawl.EntryReused, "results of identical tasks"},
 	{pawl.EntrySimilar, "results of near-duplicates"},
+	{pawl.EntryShadow, "near-duplicates in shadow: not saved"},
 }
 
 // printSavings prints what was saved, if anything was.

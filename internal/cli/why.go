@@ -54,7 +54,7 @@ func (p *page) whyRun(ctx context.Context, client *pawl.Client, w *pawl.Why) err
 		return nil
 	}
 	const most = 5
-	rest, err := client.List(ctx, pawl.Filter{Run: w.Task, States: []pawl.State{pawl.Blocked, pawl.Scheduled, pawl.Pending, pawl.Running}, Max: most})
+	rest, err := client.List(ctx, pawl.Filter{Run: w.Task, States: goingOn, Max: most})
 	if err != nil || len(rest) == 0 {
 		return err
 	}

@@ -224,10 +224,19 @@ func Range(f *pawl.LedgerFilter) (from, to Hour) {
 
 // Check returns what is wrong with what is asked for.
 func Check(f *pawl.LedgerFilter, by []pawl.Dimension) error {
+	var time pawl.Dimension
 	for _, d := range by {
-		if !slices.Contains(pawl.Dimensions(), d) {
+		switch {
+		case !slices.Contains(pawl.Dimensions(), d):
 			return fmt.Errorf("pawl: the ledger is not summed by %q; want one of %v", d, pawl.Dimensions())
+		case isTime(d) && time != "" && time != d:
+			return fmt.Errorf("pawl: the ledger is not summed by %s and by %s at once; want one of them", time, d)
+		case isTime(d):
+			time = d
 		}
+	}
+	if !f.Until.IsZero() && f.Until.Before(f.Since) {
+		return fmt.Errorf("pawl: of the ledger is asked what was until %s and since %s; want Until no earlier than Since", f.Until, f.Since)
 	}
 	for _, k := range f.Kinds {
 		if kinds[k] == 0 {
@@ -236,3 +245,5 @@ func Check(f *pawl.LedgerFilter, by []pawl.Dimension) error {
 	}
 	return nil
 }
+
+func isTime(d pawl.Dimension) bool { return d == pawl.ByHour || d == pawl.ByDay || d == pawl.ByMonth }
