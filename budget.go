@@ -31,9 +31,8 @@ type Budget struct {
 
 	// Repeats is for runs: how often one state of a conversation may be asked. A call that
 	// asks it once more waits for those under way, which may fail, and stops the run when
-	// so many were answered. A prompt that [Task.Ask] repeats finds a longer conversation,
-	// another state, each time: Calls is for
-	// that. They are counted ForGood alone.
+	// so many were answered. They are counted ForGood alone. A prompt that [Task.Ask]
+	// repeats finds a longer conversation, another state, each time: Calls is for that.
 	Repeats int `json:"repeats,omitempty"`
 
 	Warn float64 `json:"warn,omitempty"` // the share of a cap at which to warn, above 0 and up to 1; default 0.8
