@@ -1,5 +1,5 @@
 GO      ?= go
-TIMEOUT ?= 10m
+TIMEOUT ?= 15m
 # How long each fuzz target runs: a duration, or a count such as 20000x.
 FUZZTIME ?= 60s
 # How many seeds each random run has in a soak, and which tests these are.
