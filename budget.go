@@ -188,8 +188,8 @@ func (s Spent) Minus(t Spent) Spent {
 // BudgetStatus is a budget and how much of it is used.
 type BudgetStatus struct {
 	Budget
-	Accounts []Account `json:"accounts"` // those of which most is used first, at most 100
-	Of       int       `json:"of"`       // how many accounts there are
+	Accounts []Account `json:"accounts"` // those of which most is used first, at most 100; none of which nothing is
+	Of       int       `json:"of"`       // how many accounts something is used of
 }
 
 // Account is how much of a budget one queue, operation, user or run has used in the

@@ -288,6 +288,18 @@ var budgetRules = []rule{
 		t.tick()
 		t.holds("all per day", "", pawl.Spent{Tokens: 500, Money: 7500, Calls: 2}, pawl.Spent{})
 	}},
+	{"over with its day", "what nobody has used today is not listed, whether or not somebody has claimed since midnight", func(t *trial) {
+		t.budget(pawl.Budget{Scope: pawl.OfRun, Per: pawl.PerDay, Tokens: 1000})
+		t.put()
+		r := t.keep()
+		t.call(r, "a", 100)
+		t.answer(r, "a", 100)
+		is(t, "accounts", t.budgetOf("run/* per day").Of, 1)
+		t.pass(24 * time.Hour)
+		is(t, "accounts on the next day", t.budgetOf("run/* per day").Of, 0)
+		t.claim(1)
+		is(t, "accounts after a claim", t.budgetOf("run/* per day").Of, 0)
+	}},
 	{"raise", "to raise a budget is to add to what it has at that moment, so that two who do so both have done it", func(t *trial) {
 		b := pawl.Budget{Scope: pawl.OfUser, Name: "ann", Tokens: 1000, Calls: 5, Warn: 0.5}
 		t.budget(b)

@@ -249,7 +249,9 @@ func (t *Table) Knows(run pawl.ID) bool {
 		slices.ContainsFunc(t.of[target{pawl.OfRun, ""}], func(b *Budget) bool { return b.accounts[id] != nil })
 }
 
-// Sweep removes, once in a day, accounts of which nothing is spent in the present period.
+// Sweep removes, once in a day, accounts of earlier periods that hold nothing any more. A
+// new one in place of such an account is the same; so no answer tells whether somebody has
+// swept.
 func (t *Table) Sweep(now time.Time) {
 	day := pawl.PerDay.Start(now)
 	if !t.Any() || t.swept.Equal(day) {
@@ -257,11 +259,9 @@ func (t *Table) Sweep(now time.Time) {
 	}
 	t.swept = day
 	for _, b := range t.budgets {
-		if b.Per == pawl.ForGood || b.Removed {
-			continue
-		}
+		start := b.Per.Start(now)
 		for _, a := range b.accounts {
-			if a.Reserved == (pawl.Spent{}) && (a.Spent == (pawl.Spent{}) || !a.Since.Equal(b.Per.Start(now))) {
+			if a.Since.Before(start) && a.Reserved == (pawl.Spent{}) && a.Stopped == "" && len(a.States) == 0 {
 				t.drop(a)
 			}
 		}
@@ -287,7 +287,7 @@ func (t *Table) Forget(run pawl.ID) {
 // accountsMost is how many accounts of a budget a status lists.
 const accountsMost = 100
 
-// Status returns the budgets by name, with their accounts as of now.
+// Status returns the budgets by name, with their accounts as of now that are not empty.
 func (t *Table) Status(now time.Time) []pawl.BudgetStatus {
 	all := make([]pawl.BudgetStatus, 0, len(t.budgets))
 	for _, name := range slices.Sorted(maps.Keys(t.budgets)) {
@@ -295,10 +295,13 @@ func (t *Table) Status(now time.Time) []pawl.BudgetStatus {
 		if b == nil {
 			continue
 		}
-		s := pawl.BudgetStatus{Budget: b.Budget, Accounts: make([]pawl.Account, 0, len(b.accounts)), Of: len(b.accounts)}
+		s := pawl.BudgetStatus{Budget: b.Budget, Accounts: make([]pawl.Account, 0, len(b.accounts))}
 		for _, a := range b.accounts {
-			s.Accounts = append(s.Accounts, a.status(now))
+			if of := a.status(now); of.Spent != (pawl.Spent{}) || of.Reserved != (pawl.Spent{}) || of.Stopped != "" {
+				s.Accounts = append(s.Accounts, of)
+			}
 		}
+		s.Of = len(s.Accounts)
 		slices.SortFunc(s.Accounts, func(x, y pawl.Account) int {
 			return cmp.Or(cmp.Compare(y.Share(&b.Budget), x.Share(&b.Budget)), cmp.Compare(x.Name, y.Name))
 		})

@@ -195,6 +195,9 @@ func (m *model) pass(t *rapid.T) {
 	m.now = m.now.Add(time.Duration(rapid.IntRange(0, 20).Draw(t, "hours")) * time.Hour)
 }
 
+// sweep changes nothing on the paper.
+func (m *model) sweep(*rapid.T) { m.table.Sweep(m.now) }
+
 // check compares the status with the paper.
 func (m *model) check(t *rapid.T) {
 	status := m.table.Status(m.now)
@@ -221,8 +224,8 @@ func (m *model) check(t *rapid.T) {
 				t.Fatalf("%s has no account %q, though a call of it is under way", &s.Budget, account)
 			}
 		}
-		for account, spent := range b.spent {
-			if spent != (pawl.Spent{}) && !known[account] {
+		for account := range b.spent {
+			if spent := m.spent(b, account); spent != (pawl.Spent{}) && !known[account] {
 				t.Fatalf("%s has no account %q; want %+v", &s.Budget, account, spent)
 			}
 		}
@@ -235,7 +238,7 @@ func TestBudgetsAsOnPaper(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &model{now: began, budgets: map[string]*paper{}}
 		t.Repeat(map[string]func(*rapid.T){
-			"configure": m.configure, "send": m.send, "send more": m.send, "settle": m.settle, "pass": m.pass, "": m.check,
+			"configure": m.configure, "send": m.send, "send more": m.send, "settle": m.settle, "pass": m.pass, "sweep": m.sweep, "": m.check,
 		})
 	})
 }
@@ -248,7 +251,7 @@ func TestTouchedTellsAllChanges(t *testing.T) {
 		touched := map[budget.Key]bool{}
 		m.table.Touched = func(k budget.Key) { touched[k] = true }
 		t.Repeat(map[string]func(*rapid.T){
-			"configure": m.configure, "send": m.send, "send more": m.send, "settle": m.settle, "pass": m.pass,
+			"configure": m.configure, "send": m.send, "send more": m.send, "settle": m.settle, "pass": m.pass, "sweep": m.sweep,
 			"": func(t *rapid.T) {
 				follow(t, &told, &m.table, touched)
 				if got, want := fmt.Sprintf("%+v", told.Status(m.now)), fmt.Sprintf("%+v", m.table.Status(m.now)); got != want {
