@@ -191,25 +191,6 @@ var stopRules = []rule{
 		t.put()
 		is(t, "OK in another run", t.call(t.take(), "x", 10, func(v *pawl.Reservation) { v.State = 1 << 40 }).OK, true)
 	}},
-	{"repeats on the next day", "what goes round is not let go at midnight: its states are counted for all of the run", func(t *trial) {
-		t.budget(pawl.Budget{Scope: pawl.OfRun, Per: pawl.PerDay, Repeats: 2})
-		t.put()
-		r := t.keep()
-		asks := func(key string, state uint64) pawl.Grant {
-			return t.call(r, key, 10, func(v *pawl.Reservation) { v.State = state })
-		}
-		for _, key := range []string{"a", "b"} {
-			is(t, "OK", asks(key, 1<<40).OK, true)
-			t.answer(r, key, 10)
-		}
-		t.pass(24 * time.Hour)
-		t.claim(1)
-		s := t.stopped(asks("c", 1<<40))
-		t.pass(24 * time.Hour)
-		t.claim(1)
-		is(t, "Why", t.stopped(asks("d", 2<<40)).Why, s.Why)
-		is(t, "Stopped", t.budgetOf("run/* per day").Accounts[0].Stopped, s.Why)
-	}},
 	{"repeats of calls under way", "those who ask the same at the same time are not let past the guard because none of them has its answer yet", func(t *trial) {
 		t.budget(pawl.Budget{Scope: pawl.OfRun, Repeats: 2})
 		run := t.put()
