@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"slices"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -15,7 +14,7 @@ type Query struct {
 	cells  cells
 }
 
-// NewQuery returns a query to which nothing was added.
+// NewQuery returns a query to which nothing was added. [Check] allows what it is asked.
 func NewQuery(f pawl.LedgerFilter, by []pawl.Dimension) *Query {
 	q := &Query{filter: f, by: fieldSet{fieldCurrency: true}}
 	for _, d := range by {
@@ -32,10 +31,7 @@ func NewQuery(f pawl.LedgerFilter, by []pawl.Dimension) *Query {
 			q.by[fieldModel] = true
 		case pawl.ByRun:
 			q.by[fieldRun] = true
-		}
-	}
-	for _, d := range [...]pawl.Dimension{pawl.ByMonth, pawl.ByDay, pawl.ByHour} {
-		if slices.Contains(by, d) {
+		case pawl.ByHour, pawl.ByDay, pawl.ByMonth:
 			q.time = d
 		}
 	}
