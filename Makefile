@@ -59,7 +59,7 @@ soak: ## the random runs in virtual time, SEEDS of each (500)
 	PAWL_SEEDS=$(SEEDS) $(GO) test -v -run '$(RANDOM_RUNS)' -timeout 0 .
 
 # The order is that of docs/reliability.md. The small disk takes root.
-campaign: bin/campaign campaign-loops campaign-ledger ## real processes and kill -9: workers, servers, agent loops, the ledger, a full disk, fsync; about 40 minutes
+campaign: bin/campaign campaign-loops campaign-ledger ## real processes and kill -9: workers, servers, agent loops, the ledger, a full disk, fsync; about half an hour
 	@set -ex; \
 	for store in sqlite postgres redis cluster; do bin/campaign -store $$store -kills 25; done; \
 	for store in postgres redis cluster; do bin/campaign -store $$store -kills 5 -server-kills 5; done; \
