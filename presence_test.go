@@ -259,13 +259,14 @@ func TestAClaimWhoseAnswerIsLostBeforeTheWorkerIsFull(t *testing.T) {
 			return "", nil
 		})
 		add(t, c, asks, "0s", pawl.Delay(2*time.Second)) // which has the full worker look
-		start(t, c)
+		stop := start(t, c)
 		result(t, add(t, c, parent, "x"))
 		child := <-children
 		result(t, child)
 		if r := row(t, c, child.ID); r.Attempt != 1 || r.Deaths != 0 {
 			t.Errorf("the child has had %d claims and %d deaths; want one and none", r.Attempt, r.Deaths)
 		}
+		stop() // so that nobody claims any more
 		if !slices.Contains(asked, 0) {
 			t.Errorf("claims were for %v tasks; want one for none", asked)
 		}
