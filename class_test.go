@@ -28,10 +28,10 @@ var classTests = []struct {
 	{"throttled, without", llm.Error{Class: llm.Throttled, Status: 529}, pawl.Pending, false, 0, time.Second, 0},
 	{"blocked", llm.Error{Class: llm.Blocked, Status: 401}, pawl.Pending, false, 0, 0, 0},
 	{"blocked, with a time", llm.Error{Class: llm.Blocked, Status: 429, RetryAfter: 2 * time.Hour}, pawl.Pending, false, 0, 2 * time.Hour, 0},
-	{"transient", llm.Error{Class: llm.Transient, Status: 409}, pawl.Scheduled, true, 0, 0, 8 * time.Second},
+	{"transient", llm.Error{Class: llm.Transient, Status: 409}, pawl.Scheduled, true, 0, 0, time.Hour},
 	{"transient, with a time", llm.Error{Class: llm.Transient, Status: 409, RetryAfter: time.Minute}, pawl.Scheduled, true, 0, time.Minute, 0},
-	{"ambiguous", llm.Error{Class: llm.Ambiguous, Status: 500}, pawl.Scheduled, true, 1, 0, 8 * time.Second},
-	{"not sent", llm.Error{Class: llm.NotSent}, pawl.Scheduled, false, 0, 0, 8 * time.Second},
+	{"ambiguous", llm.Error{Class: llm.Ambiguous, Status: 500}, pawl.Scheduled, true, 1, 0, time.Hour},
+	{"not sent", llm.Error{Class: llm.NotSent}, pawl.Scheduled, false, 0, 0, time.Hour},
 	{"permanent", llm.Error{Class: llm.Permanent, Status: 400}, pawl.Dead, false, 0, 0, 0},
 }
 
@@ -48,7 +48,7 @@ func TestTheClassDecides(t *testing.T) {
 			t.Run(test.name+", "+wrapping, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					o := asks
-					o.Backoff = pawl.Backoff{Base: 8 * time.Second}
+					o.Backoff = pawl.Backoff{Base: time.Hour} // so that no second attempt comes before the test has seen the first
 					m := &model{answer: failFirst(1, &test.failure)}
 					c := one(t, o, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
 						reply, err := task.Ask(ctx, m, task.Input)

@@ -115,7 +115,9 @@ func TestAtOnceBoundsTheElements(t *testing.T) {
 		c := newClient(newStore(t), pawl.Config{})
 		var now, most atomic.Int64
 		double.Handle(c, func(ctx context.Context, t *pawl.Task[int]) (int, error) {
-			most.Store(max(most.Load(), now.Add(1)))
+			n := now.Add(1)
+			for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+			}
 			defer now.Add(-1)
 			time.Sleep(time.Second)
 			return 2 * t.Input, nil

@@ -119,12 +119,13 @@ func TestRetentionWorksInBatches(t *testing.T) {
 		asks.Handle(c, ending)
 		runs, err := asks.AddMany(t.Context(), c, make([]string, 1200), pawl.Keep)
 		must(t, err)
-		start(t, c)
+		stop := start(t, c)
 		for _, run := range runs {
 			result(t, run)
 		}
 		time.Sleep(2 * time.Minute)
 		idle()
+		stop() // so that nobody removes any more
 		if got := fmt.Sprint(batches); got != "[500 500 200]" {
 			t.Errorf("removed in batches of %s; want [500 500 200]", got)
 		}

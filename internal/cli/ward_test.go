@@ -32,7 +32,7 @@ var (
 	asked   = pawl.Operation[string, string]{Name: "ask", Queue: "agents", Limit: "claude"}
 	teller  = pawl.Operation[string, string]{Name: "tell", Queue: "agents", Limit: "claude"}
 	counts  = pawl.Operation[map[string]int, int]{Name: "count", Attempts: 1, Limit: pawl.NoLimit}
-	flaky   = pawl.Operation[int, int]{Name: "flaky", Backoff: pawl.Backoff{Base: time.Hour, Max: 2 * time.Hour}, Limit: pawl.NoLimit}
+	flaky   = pawl.Operation[int, int]{Name: "flaky", Limit: pawl.NoLimit}
 	nightly = pawl.Operation[string, string]{Name: "report", Queue: "nightly", Limit: "batch"}
 )
 
@@ -87,7 +87,9 @@ func (w *ward) work() {
 		}
 		return t.Input["n"], nil
 	})
-	flaky.Handle(w.client, func(context.Context, *pawl.Task[int]) (int, error) { return 0, errors.New("not yet") })
+	flaky.Handle(w.client, func(context.Context, *pawl.Task[int]) (int, error) {
+		return 0, pawl.RetryAfter(errors.New("not yet"), time.Hour)
+	})
 
 	ctx, stop := context.WithCancel(w.Context())
 	var worker sync.WaitGroup
