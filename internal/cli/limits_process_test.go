@@ -32,8 +32,8 @@ func (s started) one(t *testing.T, why string) {
 	t.Helper()
 	select {
 	case <-s:
-	case <-time.After(30 * time.Second):
-		t.Fatalf("no task has started in 30 s; want one, as %s", why)
+	case <-time.After(bound):
+		t.Fatalf("no task has started in %v; want one, as %s", bound, why)
 	}
 }
 
@@ -48,17 +48,19 @@ func (s started) none(t *testing.T, why string) {
 	}
 }
 
-// awaitWorker waits until a worker has asked for tasks.
-func awaitWorker(t *testing.T, c *queue.Client) {
+// awaitWorkers waits until so many workers have asked for tasks.
+func awaitWorkers(t *testing.T, c *queue.Client, n int) {
 	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), bound)
 	defer stop()
-	for {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for ; ; <-tick.C {
 		status, err := c.Status(ctx)
 		if err != nil {
-			t.Fatalf("no worker has asked for tasks: %v", err)
+			t.Fatalf("waited until %d workers ask for tasks: %v", n, err)
 		}
-		if len(status.Workers) > 0 {
+		if len(status.Workers) >= n {
 			return
 		}
 	}
@@ -85,7 +87,7 @@ func TestLimitsActOnLiveWorkers(t *testing.T) {
 	worker, _, out := start(t, "worker", "--store", url, "--provider", "anthropic", "--base-url", at)
 
 	client := queue.New(store, queue.Config{})
-	awaitWorker(t, client)
+	awaitWorkers(t, client, 1)
 	starts := watchStarts(t, client)
 	analyze := queue.Operation[map[string]string, []string]{Name: "analyze", Queue: "demo", Limit: "demo"}
 	if _, err := analyze.AddMany(t.Context(), client, []map[string]string{{"Text": "Bees dance."}, {"Text": "Wheels turn."}}); err != nil {

@@ -8,7 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	queue "github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/services"
+	"github.com/pawlhq/pawl/stores"
 )
 
 // start starts a command and returns it with its first line of output and the rest.
@@ -54,9 +56,15 @@ func TestWorkersShareTheAccount(t *testing.T) {
 			t.Parallel()
 			account := []string{"--requests", "120", "--tokens", "60000"}
 			sim, at, ledger := start(t, append([]string{"simulate", "--first-token", "50ms", "--tokens-per-second", "2000", "--context", "2000"}, account...)...)
-			flags := append([]string{"--store", url, "--provider", "anthropic", "--base-url", at}, account...)
-			one, _, oneOut := start(t, append([]string{"worker"}, flags...)...)
-			two, _, twoOut := start(t, append([]string{"worker"}, flags...)...)
+			flags := append([]string{"worker", "--workers", "2", "--store", url, "--provider", "anthropic", "--base-url", at}, account...)
+			one, _, oneOut := start(t, flags...)
+			two, _, twoOut := start(t, flags...)
+			store, err := stores.Open(t.Context(), url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer store.Close()
+			awaitWorkers(t, queue.New(store, queue.Config{}), 2) // so that there is work left for both
 			r := pawl(t, nil, "demo", "--workers", "0", "--store", url)
 			first, second := interrupt(t, one, oneOut), interrupt(t, two, twoOut)
 			books := interrupt(t, sim, ledger)

@@ -133,6 +133,7 @@ func TestWorkers(t *testing.T) {
 			}
 		})
 	}
+	w.awaitWorkers(2) // so that there is work left for both
 	a := w.pawl("demo", "--workers", "0")
 	stop(errInterrupted)
 	workers.Wait()

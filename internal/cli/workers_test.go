@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,6 +16,29 @@ func (w *ward) claim(c pawl.Claim) {
 	w.Helper()
 	if _, err := w.store.Claim(w.Context(), time.Time{}, c); err != nil {
 		w.Fatal(err)
+	}
+}
+
+// awaitWorkers waits until so many workers have asked for tasks.
+func (w *ward) awaitWorkers(n int) {
+	w.Helper()
+	ctx, stop := context.WithTimeout(w.Context(), 2*time.Minute)
+	defer stop()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		status, err := w.client.Status(ctx)
+		if err != nil {
+			w.Fatal(err)
+		}
+		if len(status.Workers) >= n {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			w.Fatalf("%d workers have asked for tasks; want %d", len(status.Workers), n)
+		}
 	}
 }
 
