@@ -12,19 +12,19 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/pawlhq/pawl/llm"
 )
 
+// nobody is an address at which nobody can listen. A port that was free a moment ago may
+// be another program's by now.
+const nobody = "127.0.0.1:0"
+
 func TestNotSentWhenNobodyListens(t *testing.T) {
 	each(t, func(t *testing.T, p provider) {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = l.Close()
-		failed := sendFails(t, t.Context(), p.model("http://"+l.Addr().String(), newClient(t), 0, nil))
+		failed := sendFails(t, t.Context(), p.model("http://"+nobody, newClient(t), 0, nil))
 		if failed.Class != llm.NotSent || failed.Status != 0 || failed.Err == nil {
 			t.Errorf("Send = %v; want it not sent", failed)
 		}
@@ -196,22 +196,33 @@ func TestCancelledAfterTheRequestWasSent(t *testing.T) {
 	})
 }
 
+// In virtual time: a machine that is busy may take longer than a short silence to send
+// the request.
 func TestSilence(t *testing.T) {
 	each(t, func(t *testing.T, p provider) {
-		for _, begin := range []string{"", p.stream[:len(p.stream)/2]} {
-			server := serve(t, func(w http.ResponseWriter, r *http.Request) {
-				_, _ = io.Copy(io.Discard, r.Body)
-				if begin != "" {
-					w.Header().Set("Content-Type", "text/event-stream")
-					fmt.Fprint(w, begin)
-					w.(http.Flusher).Flush()
+		for _, begin := range []string{"", "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + p.stream[:len(p.stream)/2]} {
+			synctest.Test(t, func(t *testing.T) {
+				ours, theirs := net.Pipe()
+				client := newClient(t)
+				client.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) { return ours, nil }
+				hungUp := make(chan error, 1)
+				go func() {
+					err := swallow(theirs)
+					if err == nil && begin != "" {
+						_, err = io.WriteString(theirs, begin)
+					}
+					_, _ = theirs.Read(make([]byte, 1)) // nothing more is said until the caller hangs up
+					hungUp <- errors.Join(err, theirs.Close())
+				}()
+				began := time.Now()
+				failed := sendFails(t, t.Context(), p.model("http://localhost", client, time.Minute, nil))
+				if failed.Class != llm.Ambiguous || !strings.Contains(failed.Error(), "said nothing for 1m0s") || time.Since(began) != time.Minute {
+					t.Errorf("Send = %v after %v; want an ambiguous error of a provider that was silent for a minute", failed, time.Since(began))
 				}
-				<-r.Context().Done()
+				if err := <-hungUp; err != nil {
+					t.Error(err)
+				}
 			})
-			failed := sendFails(t, t.Context(), p.model(server.URL, newClient(t), 50*time.Millisecond, nil))
-			if failed.Class != llm.Ambiguous || !strings.Contains(failed.Error(), "said nothing for 50ms") {
-				t.Errorf("Send = %v; want an ambiguous error of a silent provider", failed)
-			}
 		}
 	})
 }
