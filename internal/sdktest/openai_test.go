@@ -147,7 +147,7 @@ func TestOpenAIRedirect(t *testing.T) {
 
 func TestOpenAINotSent(t *testing.T) {
 	g := &memory{}
-	c := openaiSDK(t, nobody(t))
+	c := openaiSDK(t, nobody)
 	_, err := c.Chat.Completions.New(llm.WithGovernor(t.Context(), g), openaiParams("hi"), option.WithMaxRetries(0))
 	if failed, ok := errors.AsType[*llm.Error](err); !ok || failed.Class != llm.NotSent {
 		t.Errorf("New = %v; want an *llm.Error that is not sent", err)
