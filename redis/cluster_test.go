@@ -45,15 +45,18 @@ type flow struct {
 	client *pawl.Client
 
 	mu       sync.Mutex
-	accepted map[pawl.ID]time.Time // when Add returned
+	accepted map[pawl.ID]span
 	refused  int
 }
+
+// span is when an Add was called, and when it returned.
+type span struct{ from, to time.Time }
 
 const flowEvery = 2 * time.Millisecond
 
 // run adds and handles tasks until stop is called, which waits for the end.
 func run(t *testing.T, s pawl.Store) (f *flow, stop func()) {
-	f = &flow{op: pawl.Operation[int, int]{Name: "double"}, client: pawl.New(s, pawl.Config{Workers: 8}), accepted: map[pawl.ID]time.Time{}}
+	f = &flow{op: pawl.Operation[int, int]{Name: "double"}, client: pawl.New(s, pawl.Config{Workers: 8}), accepted: map[pawl.ID]span{}}
 	f.op.Handle(f.client, func(_ context.Context, task *pawl.Task[int]) (int, error) { return 2 * task.Input, nil })
 	ctx, cancel := context.WithCancel(t.Context())
 	var all sync.WaitGroup
@@ -70,12 +73,13 @@ func (f *flow) add(ctx context.Context) {
 	tick := time.NewTicker(flowEvery)
 	defer tick.Stop()
 	for i := 0; ctx.Err() == nil; i++ {
+		began := time.Now()
 		run, err := f.op.Add(ctx, f.client, i)
 		f.mu.Lock()
 		if err != nil {
 			f.refused++
 		} else {
-			f.accepted[run.ID] = time.Now()
+			f.accepted[run.ID] = span{began, time.Now()}
 		}
 		f.mu.Unlock()
 		select {
@@ -115,7 +119,7 @@ func eventually[V any](t *testing.T, what string, ask func() (V, bool)) V {
 	}
 }
 
-// ends checks that all accepted tasks succeed, but for those that were accepted
+// ends checks that all accepted tasks succeed, but for those that may have been accepted
 // between two times.
 func (f *flow) ends(t *testing.T, s pawl.Store, from, to time.Time) {
 	t.Helper()
@@ -146,7 +150,7 @@ func (f *flow) ends(t *testing.T, s pawl.Store, from, to time.Time) {
 	for id, at := range f.accepted {
 		r := found[id]
 		switch {
-		case r == nil && at.After(from) && at.Before(to):
+		case r == nil && at.to.After(from) && at.from.Before(to):
 			lost++
 		case r == nil:
 			t.Errorf("%s was accepted, and is gone", id)
@@ -168,16 +172,37 @@ func TestFailover(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	died := time.Now()
+	from := time.Now()
+	replicated(t, master)
 	if err := master.Kill(); err != nil {
 		t.Fatal(err)
 	}
+	killed := time.Now()
 	if err := c.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	f.moreThan(t, n+400)
 	stop()
-	f.ends(t, s, died.Add(-time.Second), died.Add(time.Second))
+	f.ends(t, s, from, killed)
+}
+
+// replicated waits until the replica of a store's master has all that was written until now.
+func replicated(t *testing.T, master *services.Server) {
+	t.Helper()
+	c := client(t, master.URL())
+	eventually(t, "the replica has what was written", func() (int, bool) {
+		p := c.Pipeline()
+		p.Set(t.Context(), "{pawl}written", 1, 0)
+		replicas := p.Do(t.Context(), "wait", 1, 1000)
+		if _, err := p.Exec(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		n, err := replicas.Int()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n, n > 0
+	})
 }
 
 // The slot of a store moves to another master, with its keys, while tasks flow:

@@ -47,8 +47,18 @@ func TestClusterFailsOverAndMovesSlots(t *testing.T) {
 
 	old, err := c.Master(ctx, slot)
 	must(t, err)
-	replica := redisClient(t, old.URL())
-	must(t, replica.Do(ctx, "wait", 1, 10_000).Err())
+	master := redisClient(t, old.URL())
+	eventually(t, func() string {
+		p := master.Pipeline()
+		p.Set(ctx, "{foo}written", 1, 0)
+		replicas := p.Do(ctx, "wait", 1, 1000) // for what this connection has written, and so for all before
+		_, err := p.Exec(ctx)
+		must(t, err)
+		if n, err := replicas.Int(); err != nil || n == 0 {
+			return fmt.Sprintf("%d replicas have what was written, %v; want one", n, err)
+		}
+		return ""
+	})
 	must(t, old.Kill())
 	must(t, c.Wait(ctx))
 	now, err := c.Master(ctx, slot)
