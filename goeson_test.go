@@ -108,6 +108,46 @@ func TestAnotherInputTakesNoResultsOfTheOld(t *testing.T) {
 	})
 }
 
+// What failed with the old input fails nobody who waits for what comes of the new one:
+// neither while that is worked on, nor while the run waits for something that comes later.
+func TestAnotherInputIsNotFailedByTheOld(t *testing.T) {
+	type both struct{ Tenfold, More int }
+	for name, flow := range map[string]pawl.Flow[int, both]{
+		"under way": pawl.All(
+			pawl.Into(func(b *both) *int { return &b.Tenfold }, tenfold),
+			pawl.Into(func(b *both) *int { return &b.More }, plusOne),
+		),
+		"later": pawl.Then(pawl.All(pawl.Into(func(b *both) *int { return &b.More }, plusOne)), pawl.Operation[both, both]{Name: "later", Limit: pawl.NoLimit}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := going(t, 10*time.Minute)
+				pawl.Operation[both, both]{Name: "later"}.Handle(c, func(ctx context.Context, t *pawl.Task[both]) (both, error) {
+					more, err := pawl.Await[int](ctx, "tenfold", pawl.Within(10*time.Minute))
+					if errors.Is(err, pawl.ErrNoSignal) {
+						more, err = 20, nil
+					}
+					return both{more, t.Input.More}, err
+				})
+				start(t, c)
+				run, err := flow.Add(t.Context(), c, 1)
+				must(t, err)
+				dead(t, run)
+				_, err = c.Cancel(t.Context(), pawl.Filter{IDs: []pawl.ID{run.ID}})
+				must(t, err)
+				must(t, c.RetryWith(t.Context(), run.ID, 2))
+				time.Sleep(time.Minute)
+				if got := tree(t, c, run.ID); got.State.Ended() || !got.Failed.IsZero() {
+					t.Errorf("the run is %s by %s; want it to go on", got.State, got.Failed)
+				}
+				if got := result(t, run); got != (both{20, 3}) {
+					t.Errorf("Wait = %v; want {20 3}", got)
+				}
+			})
+		})
+	}
+}
+
 func TestWhatWasCancelledTogetherIsRetriedTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := going(t, time.Minute)

@@ -183,7 +183,8 @@ func (c *Client) find(ctx context.Context, l *line, tail *TaskRow) error {
 	return err
 }
 
-// failed returns a task of a run whose failure is the run's; nil if there is none.
+// failed returns a task of a run whose failure is the run's; nil if there is none. It is
+// one that its parent waits to see retried.
 func (c *Client) failed(ctx context.Context, run ID) (*TaskRow, error) {
 	f := Filter{Run: run, States: []State{Dead, Cancelled}, Max: 100}
 	for {
@@ -191,8 +192,13 @@ func (c *Client) failed(ctx context.Context, run ID) (*TaskRow, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range rows {
-			if !r.Caught() {
+		uncaught := slices.DeleteFunc(slices.Clone(rows), (*TaskRow).Caught)
+		parents, err := c.byID(ctx, parentsOf(uncaught), false)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range uncaught {
+			if p := parents[r.Parent()]; p == nil || p.hopesFor(r.Links.Key) {
 				return r, nil
 			}
 		}
@@ -201,6 +207,17 @@ func (c *Client) failed(ctx context.Context, run ID) (*TaskRow, error) {
 		}
 		f.After = rows[len(rows)-1].ID
 	}
+}
+
+// parentsOf returns the ids of the tasks that have rows in their branches, each once.
+func parentsOf(rows []*TaskRow) []ID {
+	var ids []ID
+	for _, r := range rows {
+		if p := r.Parent(); !p.IsZero() && !slices.Contains(ids, p) {
+			ids = append(ids, p)
+		}
+	}
+	return ids
 }
 
 // listMost is how many tasks are read by their ids at a time.

@@ -6,39 +6,42 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/pawlhq/pawl/llm"
 	"github.com/pawlhq/pawl/llmsim"
 )
 
 func TestLedger(t *testing.T) {
-	s := llmsim.New(llmsim.Config{Limits: llmsim.Limits{Requests: 6}})
-	_ = s.Inject(llmsim.None, llmsim.None, llmsim.None, llmsim.ResetAfter, llmsim.ServerError, llmsim.None)
-	a := anthropic.read(t, anthropic.post(s, ask{text: "once"}).must(t, 200).body)
-	b := anthropic.read(t, anthropic.post(s, ask{text: "twice"}).must(t, 200).body)
-	anthropic.post(s, ask{text: "twice"}).must(t, 200)
-	if r := anthropic.post(s, ask{text: "lost"}); r.err == nil {
-		t.Fatal("the reset did not reach the client")
-	}
-	anthropic.post(s, ask{text: "lost"}).must(t, 500)
-	c := anthropic.read(t, anthropic.post(s, ask{text: "lost"}).must(t, 200).body)
-	anthropic.post(s, ask{text: "late"}).must(t, 429)
-	anthropic.post(s, ask{extra: "?"}).must(t, 400)
+	synctest.Test(t, func(t *testing.T) {
+		s := llmsim.New(llmsim.Config{Limits: llmsim.Limits{Requests: 6}})
+		_ = s.Inject(llmsim.None, llmsim.None, llmsim.None, llmsim.ResetAfter, llmsim.ServerError, llmsim.None)
+		a := anthropic.read(t, anthropic.post(s, ask{text: "once"}).must(t, 200).body)
+		b := anthropic.read(t, anthropic.post(s, ask{text: "twice"}).must(t, 200).body)
+		anthropic.post(s, ask{text: "twice"}).must(t, 200)
+		if r := anthropic.post(s, ask{text: "lost"}); r.err == nil {
+			t.Fatal("the reset did not reach the client")
+		}
+		anthropic.post(s, ask{text: "lost"}).must(t, 500)
+		c := anthropic.read(t, anthropic.post(s, ask{text: "lost"}).must(t, 200).body)
+		anthropic.post(s, ask{text: "late"}).must(t, 429)
+		anthropic.post(s, ask{extra: "?"}).must(t, 400)
 
-	st := s.Stats()
-	faults := map[llmsim.Fault]int64{llmsim.ResetAfter: 1, llmsim.ServerError: 1}
-	if !maps.Equal(st.Faults, faults) {
-		t.Errorf("Faults = %v; want %v", st.Faults, faults)
-	}
-	st.Faults = nil
-	want := llmsim.Stats{
-		Requests: 8, Answered: 4, Invalid: 1, Limited: 1, Undelivered: 1, UndeliveredTokens: c.input + c.output,
-		Billed:    llm.Usage{Input: a.input + 2*b.input + 2*c.input, Output: a.output + 2*b.output + 2*c.output},
-		PaidTwice: 1, PaidTwiceTokens: b.input + b.output,
-	}
-	if fmt.Sprint(st) != fmt.Sprint(want) {
-		t.Errorf("Stats = %+v; want %+v", st, want)
-	}
+		st := s.Stats()
+		faults := map[llmsim.Fault]int64{llmsim.ResetAfter: 1, llmsim.ServerError: 1}
+		if !maps.Equal(st.Faults, faults) {
+			t.Errorf("Faults = %v; want %v", st.Faults, faults)
+		}
+		st.Faults = nil
+		want := llmsim.Stats{
+			Requests: 8, Answered: 4, Invalid: 1, Limited: 1, Undelivered: 1, UndeliveredTokens: c.input + c.output,
+			Billed:    llm.Usage{Input: a.input + 2*b.input + 2*c.input, Output: a.output + 2*b.output + 2*c.output},
+			PaidTwice: 1, PaidTwiceTokens: b.input + b.output,
+		}
+		if fmt.Sprint(st) != fmt.Sprint(want) {
+			t.Errorf("Stats = %+v; want %+v", st, want)
+		}
+	})
 }
 
 func TestCallsAreBounded(t *testing.T) {
