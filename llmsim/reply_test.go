@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/pawlhq/pawl/llmsim"
 )
@@ -138,22 +137,19 @@ func TestOddTexts(t *testing.T) {
 	}
 }
 
-// A long book must be answered in well under a second. Newton's Opticks comes
-// with Go's sources; where it does not, the prose is repeated to its length.
+// A long book is answered as a page is; that it takes well under a second is for
+// BenchmarkLongDocument to show.
 func TestLongDocument(t *testing.T) {
 	text := book(t)
-	start := time.Now()
 	got := reply("Extract the five most important points.\n\n" + text)
-	took := time.Since(start)
 	if strings.Count(got, "\n") != 4 {
 		t.Errorf("the answer is\n%s\nwant five points", got)
 	}
-	t.Logf("%d bytes, %d tokens: %v", len(text), llmsim.CountTokens(text), took)
-	if limit := 5 * time.Second; took > limit { // generous: with -race, on a busy machine
-		t.Errorf("took %v; want less than %v", took, limit)
-	}
+	t.Logf("%d bytes, %d tokens", len(text), llmsim.CountTokens(text))
 }
 
+// book returns Newton's Opticks, which comes with Go's sources; where it does not, the
+// prose is repeated to its length.
 func book(t testing.TB) string {
 	//lint:ignore SA1019 a root that is gone since the build is a file that is not there
 	name := filepath.Join(runtime.GOROOT(), "src", "testdata", "Isaac.Newton-Opticks.txt")

@@ -90,7 +90,7 @@ func newFlowWard(t *testing.T) *ward {
 // until waits until a run of the ward is in a state, and nothing of it is under way.
 func (w *ward) until(user string, state pawl.State) *pawl.Tree {
 	w.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	events := w.client.Events(w.Context(), pawl.EventEnded, pawl.EventRetried, pawl.EventStarted)
 	for {
 		tree, err := w.client.Tree(w.Context(), w.tasks[user])
@@ -190,7 +190,7 @@ func TestRunWithManyBranches(t *testing.T) {
 	}
 	parts[17], parts[500] = 1, 3
 	add(w, study, topic{"many", parts}, "many")
-	deadline := time.Now().Add(60 * time.Second)
+	deadline := time.Now().Add(patience)
 	for tree := w.until("many", pawl.Dead); tree.Counts[pawl.Succeeded] < 999 || tree.Counts[pawl.Dead] < 2; tree = w.until("many", pawl.Dead) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the run's tasks are %v; want 999 succeeded and 2 dead", tree.Counts)

@@ -20,6 +20,9 @@ import (
 	"github.com/pawlhq/pawl/stores"
 )
 
+// patience is far more than anything in a ward takes.
+const patience = 2 * time.Minute
+
 // ward is a store with tasks in it, and the commands that look after it.
 type ward struct {
 	*testing.T

@@ -22,7 +22,7 @@ func (w *ward) claim(c pawl.Claim) {
 // awaitWorkers waits until so many workers have asked for tasks.
 func (w *ward) awaitWorkers(n int) {
 	w.Helper()
-	ctx, stop := context.WithTimeout(w.Context(), 2*time.Minute)
+	ctx, stop := context.WithTimeout(w.Context(), patience)
 	defer stop()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
