@@ -37,6 +37,33 @@ func (v *view) Ledger(from, to ledger.Hour, kinds ...durable.LedgerKind) ([]dura
 	return pages, next, nil
 }
 
+// LedgerAt implements [durable.MomentView].
+func (v *view) LedgerAt(h ledger.Hour, kinds ...durable.LedgerKind) ([]durable.LedgerPage, []durable.Post, error) {
+	kinds = slices.Sorted(slices.Values(kinds))
+	c := &commands{}
+	for _, kind := range kinds {
+		c.once("HGETALL", v.keys.ledger(kind, h))
+	}
+	c.once("LRANGE", v.keys.posts, "0", "-1")
+	_, answers, err := v.read(v.ctx, c)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read an hour of the ledger: %w", err)
+	}
+	var pages []durable.LedgerPage
+	for i, kind := range kinds {
+		if pages, err = appendLedger(pages, kind, h, answers[i]); err != nil {
+			return nil, nil, fmt.Errorf("read an hour of the ledger: %w", err)
+		}
+	}
+	letters, err := texts(answers[len(kinds)])
+	if err != nil {
+		return nil, nil, fmt.Errorf("read what waits for the ledger: %w", err)
+	}
+	var o opened
+	err = o.letter(letters)
+	return pages, o.read.Posts, err
+}
+
 // hours returns the hours that may have pages of some kinds; a single one always, without
 // a look. Where the sums of days are asked for these are also the first ones of days: there
 // is what becomes of the others, should that be before they are read.

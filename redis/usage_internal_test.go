@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,17 +16,32 @@ import (
 // meddled is a database in which something happens between two reads of a view.
 type meddled struct {
 	*database
-	before func(read int) // is called before each read of the ledger, the first of which is 1
+	options options
+	before  func(read int) // is called before each read of the ledger, the first of which is 1
+	plain   bool           // its views read one thing after the other
 }
 
 func (m *meddled) View(ctx context.Context, f func(durable.View) error) error {
-	return m.database.View(ctx, func(v durable.View) error { return f(&meddledView{v, m, 0}) })
+	return m.database.View(ctx, func(v durable.View) error {
+		meddled := &meddledView{v, m, 0}
+		if m.plain {
+			return f(plainView{meddled})
+		}
+		return f(meddled)
+	})
 }
 
 type meddledView struct {
 	durable.View
 	*meddled
 	reads int
+}
+
+// plainView is a view that reads nothing together, as of a caller's transaction.
+type plainView struct{ durable.View }
+
+func (v *meddledView) LedgerAt(h ledger.Hour, kinds ...durable.LedgerKind) ([]durable.LedgerPage, []durable.Post, error) {
+	return v.View.(durable.MomentView).LedgerAt(h, kinds...)
 }
 
 func (v *meddledView) Ledger(from, to ledger.Hour, kinds ...durable.LedgerKind) ([]durable.LedgerPage, ledger.Hour, error) {
@@ -48,7 +64,7 @@ func callers(t *testing.T, at time.Time) (*meddled, *durable.Store, *caller) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &meddled{database: newDatabase(o), before: func(int) {}}
+	m := &meddled{database: newDatabase(o), options: o, before: func(int) {}}
 	reader, c := durable.New(m), &caller{t: t, store: durable.New(newDatabase(o))}
 	t.Cleanup(func() {
 		for _, s := range []*durable.Store{reader, c.store} {
@@ -73,15 +89,24 @@ func callers(t *testing.T, at time.Time) (*meddled, *durable.Store, *caller) {
 // call reserves a call and settles it, which is left in the inbox.
 func (c *caller) call(at time.Time) {
 	c.t.Helper()
+	c.reserve(at)()
+}
+
+// reserve reserves a call, and returns what settles it.
+func (c *caller) reserve(at time.Time) (settle func()) {
+	c.t.Helper()
 	c.calls++
 	key := fmt.Sprint(c.calls)
 	grants, err := c.store.Reserve(c.t.Context(), at, []pawl.Reservation{{Lease: c.lease, Key: key, Limit: pawl.NoLimit, Patience: time.Hour}})
 	if err != nil || !grants[0].OK {
 		c.t.Fatalf("Reserve = %+v, %v; want a grant", grants, err)
 	}
-	saved, err := c.store.Save(c.t.Context(), at, []pawl.Save{{Lease: c.lease, Settle: &pawl.Settlement{Key: key, Outcome: pawl.CallAnswered}}})
-	if err != nil || saved[0] != nil {
-		c.t.Fatalf("Save = %v, %v", saved, err)
+	return func() {
+		c.t.Helper()
+		saved, err := c.store.Save(c.t.Context(), at, []pawl.Save{{Lease: c.lease, Settle: &pawl.Settlement{Key: key, Outcome: pawl.CallAnswered}}})
+		if err != nil || saved[0] != nil {
+			c.t.Fatalf("Save = %v, %v", saved, err)
+		}
 	}
 }
 
@@ -155,6 +180,57 @@ func TestUsageWhileTheInboxIsEntered(t *testing.T) {
 				}
 				if n := ask(t, c.store, pawl.LedgerFilter{Until: at.Add(time.Minute)}); n != 3 {
 					t.Errorf("%d calls afterwards; want 3", n)
+				}
+			})
+		}
+	}
+}
+
+// slow is a database whose book is open for long.
+type slow struct {
+	*database
+	opened func() // is called when the book is open, and what waits has been read
+}
+
+func (s *slow) Update(ctx context.Context, book bool, f func(durable.Tx) (*durable.Writes, error)) error {
+	return s.database.Update(ctx, book, func(tx durable.Tx) (*durable.Writes, error) {
+		if book {
+			s.opened()
+		}
+		return f(tx)
+	})
+}
+
+// Of what waits when a view begins, what came after somebody had opened the book is not
+// entered with the rest: it waits on, and counts all the same.
+func TestUsageWhileSomeOfTheInboxIsEntered(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC)
+	for question, ask := range questions {
+		for name, plain := range map[string]bool{"at one moment": false, "one after the other": true} {
+			t.Run(question+"/"+name, func(t *testing.T) {
+				m, reader, c := callers(t, at)
+				m.plain = plain
+				first, second := c.reserve(at), c.reserve(at)
+				first()
+				opened, enter, entered := make(chan struct{}), make(chan struct{}), make(chan error)
+				s := durable.New(&slow{newDatabase(m.options), sync.OnceFunc(func() { close(opened); <-enter })})
+				defer s.Close()
+				go func() {
+					_, err := s.Claim(t.Context(), at, pawl.Claim{Worker: "v", Operations: []string{"nothing"}, Max: 1, Lease: time.Minute})
+					entered <- err
+				}()
+				<-opened
+				second()
+				m.before = func(read int) {
+					if read == 1 {
+						close(enter)
+						if err := <-entered; err != nil {
+							t.Error(err)
+						}
+					}
+				}
+				if n := ask(t, reader, pawl.LedgerFilter{Until: at.Add(time.Minute)}); n != 2 {
+					t.Errorf("%d calls; want 2, the second of which waits", n)
 				}
 			})
 		}

@@ -102,6 +102,13 @@ type View interface {
 	Ledger(from, to ledger.Hour, kinds ...LedgerKind) (pages []LedgerPage, next ledger.Hour, err error)
 }
 
+// MomentView is a View of a database that has no one state for several reads.
+type MomentView interface {
+	// LedgerAt returns the pages of some kinds of an hour, and the posts that wait, all
+	// of one moment.
+	LedgerAt(h ledger.Hour, kinds ...LedgerKind) ([]LedgerPage, []Post, error)
+}
+
 // Tx is a transaction. Its reads come before its Writes.
 type Tx interface {
 	View

@@ -24,6 +24,9 @@ type Post struct {
 	Joined  []byte            `json:"joined,omitempty"`  // likewise, of tasks that were joined and have not ended
 }
 
+// hasEntries reports whether anything of a post comes into the ledger.
+func (p *Post) hasEntries() bool { return len(p.Entries)+len(p.Joined) > 0 }
+
 // Bin names where a task waits: tasks of one bin start in the order of Seq.
 type Bin struct {
 	Queue     string        `json:"queue"`

@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math"
@@ -79,8 +80,10 @@ func (s *Store) Entries(ctx context.Context, _ time.Time, f pawl.LedgerFilter) (
 // ledgerReader reads the ledger, with what waits in the inbox to be entered. A database
 // that has no one state for several reads may change between them:
 //
-//   - Posts that waited are entered, all in one transaction, and their tails perhaps merged.
-//     An hour with a page that was written since the inbox was read has its posts.
+//   - Posts that waited are entered, all in one transaction or, if some had come after that
+//     had read the inbox, in several; and their tails are perhaps merged. An hour with a
+//     page that was written since the inbox was read has some of its posts: it is read
+//     anew, together with what waits.
 //   - The hours of a day are put together. If some of them were read before that and others
 //     were not, those are lost, and all is read again.
 type ledgerReader struct {
@@ -121,17 +124,72 @@ func (r *ledgerReader) read() error {
 	if err := r.sameDay(); err != nil {
 		return err
 	}
-	entered := map[ledger.Hour]bool{}
+	r.next = next
+	if pages, err = r.settle(pages); err != nil {
+		return err
+	}
 	for i := range pages {
-		if pages[i].Number > r.version {
-			entered[pages[i].Hour] = true
-		}
 		if err := r.page(&pages[i]); err != nil {
 			return err
 		}
 	}
-	r.next = next
-	return r.waiting(entered)
+	return r.waiting()
+}
+
+// settle returns pages that were read, of which no post that waits is in any: those of
+// hours with posts that have been entered since are as they are now, and so is what waits.
+func (r *ledgerReader) settle(pages []LedgerPage) ([]LedgerPage, error) {
+	for _, h := range r.changed(pages) {
+		anew, posts, err := r.moment(h)
+		if err != nil {
+			return nil, err
+		}
+		pages = append(slices.DeleteFunc(pages, func(p LedgerPage) bool { return p.Hour == h }), anew...)
+		r.posts = slices.DeleteFunc(r.posts, func(p Post) bool { return ledger.HourOf(p.At) == h })
+		for _, p := range posts {
+			if p.hasEntries() && ledger.HourOf(p.At) == h {
+				r.posts = append(r.posts, p)
+			}
+		}
+	}
+	return pages, nil
+}
+
+// changed returns the hours of posts that have pages, among those that were read, which
+// were written since the inbox was.
+func (r *ledgerReader) changed(pages []LedgerPage) []ledger.Hour {
+	var hours []ledger.Hour
+	for _, p := range r.posts {
+		h := ledger.HourOf(p.At)
+		written := func(p LedgerPage) bool { return p.Hour == h && p.Number > r.version }
+		if !slices.Contains(hours, h) && slices.ContainsFunc(pages, written) {
+			hours = append(hours, h)
+		}
+	}
+	return hours
+}
+
+// moment returns the pages of an hour, and the posts that wait at the same time.
+func (r *ledgerReader) moment(h ledger.Hour) ([]LedgerPage, []Post, error) {
+	if v, ok := r.View.(MomentView); ok {
+		return v.LedgerAt(h, r.kinds...)
+	}
+	pages, _, err := r.Ledger(h, h, r.kinds...)
+	for err == nil {
+		var read Pages
+		if read, err = r.Pages(math.MaxInt64); err != nil {
+			break
+		}
+		was := pages
+		if pages, _, err = r.Ledger(h, h, r.kinds...); slices.EqualFunc(was, pages, samePage) {
+			return pages, read.Posts, err
+		}
+	}
+	return nil, nil, err
+}
+
+func samePage(a, b LedgerPage) bool {
+	return a.Kind == b.Kind && a.Hour == b.Hour && a.Number == b.Number && bytes.Equal(a.Value, b.Value)
 }
 
 // sameDay returns ErrConflict if the read that was made went on within a day, and the
@@ -150,9 +208,9 @@ func (r *ledgerReader) sameDay() error {
 	return err
 }
 
-// waiting reads the posts of the hours that were read, but for those of hours that have
-// them. No page of theirs is still to come that could have them too.
-func (r *ledgerReader) waiting(entered map[ledger.Hour]bool) error {
+// waiting reads the posts of the hours that were read. No page is still to come that could
+// have them too.
+func (r *ledgerReader) waiting() error {
 	left := r.posts[:0]
 	for _, p := range r.posts {
 		h := ledger.HourOf(p.At)
@@ -160,7 +218,7 @@ func (r *ledgerReader) waiting(entered map[ledger.Hour]bool) error {
 			left = append(left, p)
 			continue
 		}
-		if h < r.from || h > r.to || entered[h] {
+		if h < r.from || h > r.to {
 			continue
 		}
 		if err := r.entries(h, p.Entries); err != nil {
@@ -181,7 +239,7 @@ func (r *ledgerReader) inbox() error {
 	}
 	r.version = read.Version
 	for _, p := range read.Posts {
-		if len(p.Entries)+len(p.Joined) > 0 {
+		if p.hasEntries() {
 			r.posts = append(r.posts, p)
 		}
 	}
