@@ -122,11 +122,12 @@ func (r *TaskRow) Caught() bool { return r.Links != nil && r.Links.Caught }
 // Awaited reports whether r's parent is blocked until r's branch ends.
 func (r *TaskRow) Awaited() bool { return r.Links != nil && r.Links.Awaited }
 
-// PassOn makes a new row that follows r in its branch awaited, if r is.
-func (r *TaskRow) PassOn(next *TaskRow) {
-	if r.Awaited() && next.ID == FollowID(r.ID) {
-		next.BeAwaited(true)
+// PassOn has last, the last task so far of the line that r stands in, be awaited in
+// r's place, if r is.
+func (r *TaskRow) PassOn(last *TaskRow) {
+	if r.Awaited() && last != r {
 		r.BeAwaited(false)
+		last.BeAwaited(true)
 	}
 }
 

@@ -49,6 +49,19 @@ func (s *Store) over(now time.Time, t *task, follows bool) {
 	}
 }
 
+// passOn has what stands behind t in its line by now be awaited in t's place. That is
+// what was added to follow it; where something was there already, it may have ended.
+func (s *Store) passOn(t *task) {
+	if !t.row.Awaited() {
+		return
+	}
+	last := s.tail(t.row.ID)
+	t.row.PassOn(&last.row)
+	if last.row.State.Ended() {
+		s.ends = append(s.ends, last)
+	}
+}
+
 // countEnds counts the branches that have ended in this call, and releases what has waited
 // for the last of its own.
 func (s *Store) countEnds(now time.Time) {

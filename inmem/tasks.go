@@ -319,8 +319,10 @@ func (s *Store) finish(now time.Time, f *pawl.Finish) error {
 	}
 	for i := range f.Follow {
 		next := f.Follow[i] // the caller's may be used again
-		t.row.PassOn(&next.Row)
 		s.add(now, &task{}, &next)
+	}
+	if state == pawl.Succeeded && len(f.Follow) > 0 {
+		s.passOn(t)
 	}
 	if t.row.State == pawl.Blocked && f.Park != nil {
 		s.park(now, t, f.Park)

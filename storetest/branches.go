@@ -47,6 +47,53 @@ var branchRules = []rule{
 		t.end("a", pawl.Succeeded)
 		t.resumes(r.ID)
 	}},
+	{"a branch is what stands in its line", "tasks that an outcome adds beside its line are nobody's next: whoever waits for the line must not wait for them", func(t *trial) {
+		r := t.parent([]string{"a", "b"})
+		t.end("a", pawl.Succeeded, func(f *pawl.Finish) { f.Follow = []pawl.NewTask{task(inRun(r.ID), operation("beside"))} })
+		t.awaited(pawl.ChildID(r.ID, "a"), false)
+		t.waits(r.ID, 1)
+		b := t.begin("b")
+		t.finish(b, pawl.Succeeded, func(f *pawl.Finish) {
+			f.Follow = []pawl.NewTask{task(inRun(r.ID), operation("beside")), task(behind(b), operation("next"))}
+		})
+		t.waits(r.ID, 1)
+		t.end("next", pawl.Succeeded)
+		t.resumes(r.ID)
+	}},
+	{"what follows is there already", "a line whose first task was removed and added again leads to what was there: that stands for the branch as it is", func(t *trial) {
+		for _, to := range []pawl.State{pawl.Succeeded, pawl.Dead, pawl.Cancelled, pawl.Running} {
+			r := t.parent([]string{"a"})
+			a := t.begin("a")
+			next := task(behind(a), operation("next"))
+			t.add(next)
+			there := t.begin("next")
+			if to != pawl.Running {
+				t.finish(there, to)
+			}
+			t.finish(a, pawl.Succeeded, func(f *pawl.Finish) { f.Follow = []pawl.NewTask{next} })
+			t.awaited(a.ID, false)
+			if to == pawl.Running {
+				t.awaited(there.ID, true)
+				t.waits(r.ID, 1)
+				t.finish(there, pawl.Succeeded)
+			}
+			t.awaited(there.ID, false)
+			t.finish(t.resumes(r.ID), pawl.Succeeded)
+		}
+	}},
+	{"what follows is there already, and has failed", "if every branch must succeed, the failure at the end of such a line is waited for like any other", func(t *trial) {
+		r := t.parent([]string{"a"}, all)
+		a := t.begin("a")
+		next := task(behind(a), operation("next"))
+		t.add(next)
+		dead := t.end("next", pawl.Dead)
+		t.finish(a, pawl.Succeeded, func(f *pawl.Finish) { f.Follow = []pawl.NewTask{next} })
+		t.awaited(dead.ID, true)
+		t.waits(r.ID, 1)
+		t.one(pawl.Retry, dead.ID)
+		t.end("next", pawl.Succeeded)
+		t.resumes(r.ID)
+	}},
 	{"however a branch ends", "a branch that fails has ended like one that succeeds, unless all must succeed", func(t *trial) {
 		for name, fail := range failures {
 			r := t.parent([]string{"a", "b"})

@@ -93,6 +93,25 @@ func (a *act) over(r *Record, follows bool) {
 	}
 }
 
+// passOn has what stands behind r in its line by now be awaited in r's place. That is
+// what was added to follow it; where something was there already, it may have ended.
+func (a *act) passOn(r *Record) error {
+	if !r.Awaited() {
+		return nil
+	}
+	tails, err := a.tails([]pawl.ID{r.ID})
+	if err != nil {
+		return err
+	}
+	last := tails[0]
+	a.touch(last)
+	r.PassOn(&last.TaskRow)
+	if last.State.Ended() {
+		a.ends = append(a.ends, last)
+	}
+	return nil
+}
+
 // join counts the branches that have ended in this act, and releases what has waited
 // for the last of its own.
 func (a *act) join() error {

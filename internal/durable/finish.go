@@ -87,13 +87,15 @@ func (a *act) finish(r *Record, f *pawl.Finish, follow *adder) (lost, err error)
 	}
 	for i := range f.Follow {
 		next := f.Follow[i] // the caller's may be used again
-		r.PassOn(&next.Row)
 		if _, err := follow.add(&next); err != nil {
 			return nil, err
 		}
 	}
-	if r.State == pawl.Blocked && f.Park != nil {
+	switch {
+	case r.State == pawl.Blocked && f.Park != nil:
 		return nil, a.park(r, f.Park)
+	case r.State == pawl.Succeeded && len(f.Follow) > 0:
+		return nil, a.passOn(r)
 	}
 	return nil, nil
 }
