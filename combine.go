@@ -33,7 +33,8 @@ func Each[In, Out any](part Part[In, Out], opts ...EachOption) Flow[[]In, []Out]
 type EachOption func(*node)
 
 // AtOnce bounds how many elements are worked on at a time. An element that failed
-// keeps its place until it is retried, unless its failure is tried for.
+// keeps its place until it is retried, unless its failure is tried for: then one that is
+// retried while the list goes on waits for its turn, and the list for its result.
 func AtOnce(n int) EachOption {
 	return func(e *node) {
 		if e.atOnce = n; n < 1 {

@@ -13,8 +13,11 @@ import (
 func (c *Client) retry(ctx context.Context, f Filter, change Change) ([]ID, error) {
 	var all []ID
 	if change.Input == nil { // else what is below did the work of the old input
-		var err error
-		if all, err = c.retryBelow(ctx, f); err != nil {
+		rows, err := c.givenUp(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		if all, err = c.retryBelow(ctx, rows); err != nil {
 			return nil, err
 		}
 	}
@@ -22,43 +25,69 @@ func (c *Client) retry(ctx context.Context, f Filter, change Change) ([]ID, erro
 	if err != nil {
 		return nil, err
 	}
-	all = append(all, changed...)
-	with := c.brokenWith
-	if change.Input != nil {
-		with = c.brokenAbove
-	}
-	more, err := c.spread(ctx, changed, Change{Do: Retry}, with)
-	return append(all, more...), err
+	more, err := c.retryAbove(ctx, changed)
+	return append(append(all, changed...), more...), err
 }
 
-// retryBelow retries what the tasks died of that f selects, or what ended with them,
-// the lowest first.
-func (c *Client) retryBelow(ctx context.Context, f Filter) ([]ID, error) {
-	rows, err := c.givenUp(ctx, f)
-	if err != nil {
-		return nil, err
-	}
-	var levels [][]ID
+// retryBelow retries what the tasks of rows died of, or what ended with them, the lowest
+// first. Elements of a list are in line until that goes on: it says how many start.
+func (c *Client) retryBelow(ctx context.Context, rows []*TaskRow) ([]ID, error) {
+	type level struct{ elements, others []ID }
+	var levels []level
 	for len(rows) > 0 {
-		ids, err := c.below(ctx, rows, []State{Dead, Cancelled}, isGivenUp)
-		if err != nil {
+		parents := map[ID]*TaskRow{}
+		for _, r := range rows {
+			parents[r.ID] = r
+		}
+		var err error
+		if rows, err = c.below(ctx, rows, []State{Dead, Cancelled}, isGivenUp); err != nil {
 			return nil, err
 		}
-		if rows, err = c.rows(ctx, ids); err != nil {
-			return nil, err
+		var l level
+		for _, r := range rows {
+			if parents[r.Parent()].Operation == opEach {
+				l.elements = append(l.elements, r.ID)
+			} else {
+				l.others = append(l.others, r.ID)
+			}
 		}
-		levels = append(levels, ids)
+		levels = append(levels, l)
 	}
 	var all []ID
-	for _, ids := range slices.Backward(levels) {
-		if len(ids) == 0 {
-			continue
+	for _, l := range slices.Backward(levels) {
+		for _, part := range []struct {
+			ids    []ID
+			inLine bool
+		}{{l.elements, true}, {l.others, false}} {
+			if len(part.ids) == 0 {
+				continue
+			}
+			changed, err := c.store.Change(ctx, c.now, Filter{IDs: part.ids}, Change{Do: Retry, InLine: part.inLine})
+			if err != nil {
+				return all, err
+			}
+			all = append(all, changed...)
 		}
-		changed, err := c.store.Change(ctx, c.now, Filter{IDs: ids}, Change{Do: Retry})
-		if err != nil {
+	}
+	return all, nil
+}
+
+// retryAbove retries the dead tasks above those of ids that died of them, each with what
+// else it died of, or what ended with it.
+func (c *Client) retryAbove(ctx context.Context, ids []ID) (all []ID, err error) {
+	for len(ids) > 0 {
+		above, err := c.brokenAbove(ctx, ids)
+		if err != nil || len(above) == 0 {
 			return all, err
 		}
-		all = append(all, changed...)
+		below, err := c.retryBelow(ctx, above)
+		if all = append(all, below...); err != nil {
+			return all, err
+		}
+		if ids, err = c.store.Change(ctx, c.now, Filter{IDs: idsOf(above)}, Change{Do: Retry}); err != nil {
+			return all, err
+		}
+		all = append(all, ids...)
 	}
 	return all, nil
 }
@@ -96,68 +125,66 @@ func (c *Client) rows(ctx context.Context, ids []ID) ([]*TaskRow, error) {
 	return slices.Collect(maps.Values(found)), err
 }
 
+func idsOf(rows []*TaskRow) []ID {
+	ids := make([]ID, len(rows))
+	for i, r := range rows {
+		ids[i] = r.ID
+	}
+	return ids
+}
+
 func isBroken(r *TaskRow) bool { return r.LastAttempt().Class == Broken }
 
-// spread applies a change to what goes with changed tasks, and to what goes with that
-// in turn. It returns the ids of these.
-func (c *Client) spread(ctx context.Context, changed []ID, change Change, with func(context.Context, []*TaskRow) ([]ID, error)) ([]ID, error) {
-	var all []ID
-	for len(changed) > 0 {
-		rows, err := c.rows(ctx, changed)
+// cancelBelow cancels what has not ended of the branches of the tasks of ids, and what is
+// below that in turn. It returns the ids of these.
+func (c *Client) cancelBelow(ctx context.Context, ids []ID) (all []ID, err error) {
+	for len(ids) > 0 {
+		rows, err := c.rows(ctx, ids)
 		if err != nil {
 			return all, err
 		}
-		ids, err := with(ctx, rows)
-		if err != nil || len(ids) == 0 {
+		// What never ran has no branches, unless it was forked with them.
+		below, err := c.below(ctx, rows, []State{Blocked, Scheduled, Pending, Running}, func(r *TaskRow) bool {
+			return r.Attempt > 0 || r.Links != nil && r.Links.Origin != nil
+		})
+		if err != nil || len(below) == 0 {
 			return all, err
 		}
-		if changed, err = c.store.Change(ctx, c.now, Filter{IDs: ids}, change); err != nil {
+		if ids, err = c.store.Change(ctx, c.now, Filter{IDs: idsOf(below)}, Change{Do: Cancel}); err != nil {
 			return all, err
 		}
-		all = append(all, changed...)
+		all = append(all, ids...)
 	}
 	return all, nil
 }
 
-// unfinishedBelow returns the tasks of the branches of rows that have not ended. What
-// never ran has no branches, unless it was forked with them.
-func (c *Client) unfinishedBelow(ctx context.Context, rows []*TaskRow) ([]ID, error) {
-	return c.below(ctx, rows, []State{Blocked, Scheduled, Pending, Running}, func(r *TaskRow) bool { return r.Attempt > 0 || r.Links != nil && r.Links.Origin != nil })
-}
-
-// brokenWith returns what failed together with rows: the dead tasks above that died of
-// them, and the failures in the branches of those that died of these.
-func (c *Client) brokenWith(ctx context.Context, rows []*TaskRow) ([]ID, error) {
-	ids, err := c.below(ctx, rows, []State{Dead, Cancelled}, isBroken)
+// brokenAbove returns the dead tasks above those of ids that died of them.
+func (c *Client) brokenAbove(ctx context.Context, ids []ID) (above []*TaskRow, err error) {
+	rows, err := c.rows(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	above, err := c.brokenAbove(ctx, rows)
-	return append(ids, above...), err
-}
-
-// brokenAbove returns the dead tasks above rows that died of them.
-func (c *Client) brokenAbove(ctx context.Context, rows []*TaskRow) (ids []ID, err error) {
-	var above []ID
+	var parents []ID
 	for _, r := range rows {
 		if p := r.Parent(); !p.IsZero() {
+			parents = append(parents, p)
+		}
+	}
+	found, err := c.byID(ctx, parents, true)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range found {
+		if p.State == Dead && isBroken(p) {
 			above = append(above, p)
 		}
 	}
-	parents, err := c.byID(ctx, above, true)
-	if err != nil {
-		return nil, err
-	}
-	for id, p := range parents {
-		if p.State == Dead && isBroken(p) {
-			ids = append(ids, id)
-		}
-	}
-	return ids, nil
+	return above, nil
 }
 
-// below returns the tasks in some states in the branches of those rows that are wanted.
-func (c *Client) below(ctx context.Context, rows []*TaskRow, states []State, want func(*TaskRow) bool) ([]ID, error) {
+// below returns the tasks in some states in the branches of those rows that are wanted,
+// as bare rows.
+func (c *Client) below(ctx context.Context, rows []*TaskRow, states []State, want func(*TaskRow) bool) ([]*TaskRow, error) {
 	parents := map[ID]bool{}
 	runs := map[ID]bool{}
 	for _, r := range rows {
@@ -165,7 +192,7 @@ func (c *Client) below(ctx context.Context, rows []*TaskRow, states []State, wan
 			parents[r.ID], runs[r.Run] = true, true
 		}
 	}
-	var ids []ID
+	var below []*TaskRow
 	for run := range runs {
 		tasks, err := c.store.List(ctx, c.now, Filter{Run: run, States: states, Bare: true})
 		if err != nil {
@@ -173,9 +200,9 @@ func (c *Client) below(ctx context.Context, rows []*TaskRow, states []State, wan
 		}
 		for _, t := range tasks {
 			if parents[t.Parent()] {
-				ids = append(ids, t.ID)
+				below = append(below, t)
 			}
 		}
 	}
-	return ids, nil
+	return below, nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pawlhq/pawl/llm"
@@ -32,7 +33,7 @@ type Links struct {
 	Key     string `json:"key,omitempty"`     // of the branch
 	Awaited bool   `json:"awaited,omitempty"` // its parent is blocked until the branch ends
 	Caught  bool   `json:"caught,omitempty"`  // a failure of the branch is its parent's business: the run has not failed
-	InLine  bool   `json:"in_line,omitempty"` // it has not started: it waits for its turn among its parent's branches
+	InLine  bool   `json:"in_line,omitempty"` // it waits for its turn among its parent's branches, or did when it ended
 
 	Wait    *Wait          `json:"wait,omitempty"`    // what it waits for; nil unless it is blocked by that
 	Signals map[string]int `json:"signals,omitempty"` // how many signals of each name have come
@@ -57,11 +58,14 @@ type Wait struct {
 	Account  string `json:"account,omitempty"`  // whose part of it
 }
 
-// Line is the branches of a task that start when others of it end.
+// Line is the branches of a task that start when others of it end. Each branch that is
+// under way has a place, of which there are [Park].AtOnce; one that failed keeps it where
+// all must succeed.
 type Line struct {
-	Prefix string `json:"prefix"` // of their keys, before their numbers
-	Next   int    `json:"next"`   // the number of the first that has not started
-	Of     int    `json:"of"`     // how many there are in all
+	Prefix string `json:"prefix"`         // of their keys, before their numbers
+	Next   int    `json:"next"`           // the number of the first that may be in line
+	Of     int    `json:"of"`             // how many there are in all
+	Free   int    `json:"free,omitempty"` // places that no branch has, and none is in line for; below 0, branches beyond the places there are
 }
 
 // Park is what the attempt of a task waits for that ends as Blocked.
@@ -238,7 +242,8 @@ func (s *Signal) Step() StepRow {
 
 const signalPrefix = "signal:"
 
-// BeInLine makes a new row wait for its turn among its parent's branches.
+// BeInLine makes a row that is new, or is retried, wait for its turn among its parent's
+// branches.
 func (r *TaskRow) BeInLine() {
 	r.State, r.Due = Blocked, time.Time{}
 	r.link(func(l *Links) { l.InLine = true })
@@ -276,8 +281,8 @@ func (r *TaskRow) endWait() {
 	}
 }
 
-// IsInLine reports whether r is the first of a branch that has not started and waits
-// for its turn among its parent's.
+// IsInLine reports whether r is a task of a branch that is not under way and waits for its
+// turn among its parent's.
 func (r *TaskRow) IsInLine() bool { return r.State == Blocked && r.Links != nil && r.Links.InLine }
 
 // BeParked makes a row, which is blocked, wait as p says. tails are the last tasks of
@@ -288,7 +293,7 @@ func (r *TaskRow) BeParked(p *Park, tails []*TaskRow) (await, start []*TaskRow) 
 	if p.Stop != nil {
 		w.Budget, w.Account = p.Stop.Budget, p.Stop.Account
 	}
-	failed, underWay := false, 0
+	failed, places := false, 0 // of the branches that have one
 	for _, t := range tails {
 		if t == nil || t.State.Ended() && (t.State == Succeeded || !p.All || r.Caught()) {
 			failed = failed || t != nil && t.State != Succeeded
@@ -296,27 +301,28 @@ func (r *TaskRow) BeParked(p *Park, tails []*TaskRow) (await, start []*TaskRow) 
 		}
 		w.Branches++
 		await = append(await, t)
-		if !t.IsInLine() && !t.State.Ended() {
-			underWay++
+		if !t.Links.InLine {
+			places++
 		}
 	}
 	if w.Branches == 0 && !r.isOut(p) || p.All && failed {
 		r.BeReleased()
 		return nil, nil
 	}
-	if p.AtOnce > 0 {
-		w.Line = &Line{Prefix: p.Prefix, Next: len(tails), Of: len(tails)}
-		for i, t := range tails {
-			if t == nil || !t.IsInLine() {
-				continue
-			}
-			if underWay >= p.AtOnce {
-				w.Line.Next = i
-				break
-			}
-			underWay++
-			start = append(start, t)
+	next := len(tails)
+	for i, t := range tails {
+		if t == nil || !t.IsInLine() {
+			continue
 		}
+		if p.AtOnce > 0 && places >= p.AtOnce {
+			next = i
+			break
+		}
+		places++
+		start = append(start, t)
+	}
+	if p.AtOnce > 0 {
+		w.Line = &Line{Prefix: p.Prefix, Next: next, Of: len(tails), Free: p.AtOnce - places}
 	}
 	r.link(func(l *Links) { l.Wait = &w })
 	return await, start
@@ -349,20 +355,68 @@ func (r *TaskRow) BranchHasEnded(last *TaskRow) (counts, start bool) {
 	return true, w.Line != nil && !last.Links.InLine
 }
 
-// NextInLine takes the first one out of the line of r's branches, and returns its id;
-// zero if there is none. If that has ended, is not there or is not Awaited, the next one
-// may start in its place; if it is under way already, it has the place.
+// NextInLine takes the first one out of the line of r's branches for a place that is
+// free, and returns the id of its first task. If the last one of that is not IsInLine, the
+// next one may start in its place. It returns zero if none may start: the place stays free.
 func (r *TaskRow) NextInLine() ID {
-	if r.Links == nil || r.Links.Wait == nil || r.Links.Wait.Line == nil {
+	line := r.line()
+	if line == nil {
 		return ID{}
 	}
-	w, line := *r.Links.Wait, *r.Links.Wait.Line
-	if line.Next == line.Of {
-		return ID{}
+	start := ID{}
+	if line.Free < 0 || line.Next == line.Of {
+		line.Free++
+	} else {
+		start = ChildID(r.ID, line.Prefix+strconv.Itoa(line.Next))
+		line.Next++
 	}
-	start := ChildID(r.ID, line.Prefix+strconv.Itoa(line.Next))
-	line.Next++
-	w.Line = &line
-	r.link(func(l *Links) { l.Wait = &w })
+	r.setLine(line)
 	return start
+}
+
+// takeBack has b, a branch of r's that was retried and is pending, take a place of r's, or
+// wait for one in line, if r is blocked by a line in which b stands. It is waited for then.
+// had says that b kept its place when it ended.
+func (r *TaskRow) takeBack(b *TaskRow, had bool) {
+	line := r.line()
+	if line == nil || had {
+		return
+	}
+	number, ok := strings.CutPrefix(b.Links.Key, line.Prefix)
+	n, err := strconv.Atoi(number)
+	if !ok || err != nil || n < 0 || n >= line.Of {
+		return
+	}
+	if line.Free > 0 {
+		line.Free--
+	} else {
+		line.Next = min(line.Next, n)
+		b.BeInLine()
+	}
+	r.setLine(line)
+	if !b.Awaited() {
+		b.BeAwaited(true)
+		r.link(func(l *Links) {
+			w := *l.Wait
+			w.Branches++
+			l.Wait = &w
+		})
+	}
+}
+
+// line returns a copy of the line of r's branches, nil if r is not blocked by one.
+func (r *TaskRow) line() *Line {
+	if r.State != Blocked || r.Links == nil || r.Links.Wait == nil || r.Links.Wait.Line == nil {
+		return nil
+	}
+	line := *r.Links.Wait.Line
+	return &line
+}
+
+func (r *TaskRow) setLine(line *Line) {
+	r.link(func(l *Links) {
+		w := *l.Wait
+		w.Line = line
+		l.Wait = &w
+	})
 }

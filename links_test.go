@@ -16,8 +16,8 @@ type family struct {
 	parent  *pawl.TaskRow
 	rows    []*pawl.TaskRow
 	park    pawl.Park
-	retried map[pawl.ID]bool // tried again since the parent has parked
-	again   bool             // whether any was, ever: an operator may have more under way than the task said
+	retried map[pawl.ID]bool // tried again since the parent has parked, and not waited for
+	most    int              // branches that may have a place
 }
 
 // Whatever ends, is cancelled and tried again in whatever order: a task waits for what
@@ -67,6 +67,18 @@ func (f *family) parks() {
 	for _, r := range start {
 		r.BeReleased()
 	}
+	// What was tried again while nobody waited is under way, however much it is.
+	f.most = max(f.park.AtOnce, f.places())
+}
+
+// places returns how many branches have a place.
+func (f *family) places() (n int) {
+	for _, r := range f.rows {
+		if r.Awaited() && !r.Links.InLine {
+			n++
+		}
+	}
+	return n
 }
 
 // drawn draws some of the branches that are as said, at least one.
@@ -119,13 +131,10 @@ func (f *family) end(t *rapid.T) {
 func (f *family) startNext() {
 	for id := f.parent.NextInLine(); !id.IsZero(); id = f.parent.NextInLine() {
 		for _, r := range f.rows {
-			switch {
-			case r.ID != id || r.State.Ended() || !r.Awaited():
-				continue
-			case r.IsInLine():
+			if r.ID == id && r.IsInLine() && r.Awaited() {
 				r.BeReleased()
+				return
 			}
-			return
 		}
 	}
 }
@@ -150,8 +159,8 @@ func (f *family) released(t *rapid.T) {
 
 func (f *family) retry(t *rapid.T) {
 	for _, r := range f.drawn(t, func(r *pawl.TaskRow) bool { return r.State == pawl.Dead || r.State == pawl.Cancelled }) {
-		r.BeRetried(pawl.Change{Do: pawl.Retry})
-		f.retried[r.ID], f.again = true, true
+		r.BeRetried(pawl.Change{Do: pawl.Retry}, f.parent)
+		f.retried[r.ID] = !r.Awaited()
 	}
 }
 
@@ -201,7 +210,10 @@ func (f *family) check(t *rapid.T) {
 	if underWay == 0 && !failed {
 		t.Fatalf("it waits for %d branches, none of which is under way", awaited)
 	}
-	if f.park.AtOnce > 0 && !f.again && underWay > f.park.AtOnce {
-		t.Fatalf("%d branches are under way; want no more than %d", underWay, f.park.AtOnce)
+	if n := f.places(); f.park.AtOnce > 0 && n > f.most {
+		t.Fatalf("%d branches have a place; want no more than %d", n, f.most)
+	}
+	if line := f.parent.Links.Wait.Line; line != nil && f.places()+line.Free != f.park.AtOnce {
+		t.Fatalf("%d branches have a place, and %d are free; want %d in all", f.places(), line.Free, f.park.AtOnce)
 	}
 }

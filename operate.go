@@ -42,19 +42,19 @@ func (c *Client) Groups(ctx context.Context, f Filter) ([]Group, error) {
 // contexts end. What follows a cancelled task in a flow is never added, so the
 // Filter of a run cancels what is left of it.
 func (c *Client) Cancel(ctx context.Context, f Filter) ([]ID, error) {
-	cancel := Change{Do: Cancel}
-	changed, err := c.store.Change(ctx, c.now, f, cancel)
+	changed, err := c.store.Change(ctx, c.now, f, Change{Do: Cancel})
 	if err != nil {
 		return nil, err
 	}
-	more, err := c.spread(ctx, changed, cancel, c.unfinishedBelow)
+	more, err := c.cancelBelow(ctx, changed)
 	return append(changed, more...), err
 }
 
 // Retry makes the dead and cancelled tasks that f selects pending again, in
 // their old places and with all their attempts, and returns their ids. Their
 // stored steps are kept: nothing that was answered is asked again. A deadline is
-// dropped.
+// dropped. An element of a list that bounds how many are worked on ([AtOnce]) is blocked
+// until it is its turn; where the list has been cancelled, until that is retried too.
 //
 // A task that died because one of its branches did ([Broken]) and that branch are
 // retried together, whichever of them f selects: so the run goes on from there.

@@ -52,7 +52,9 @@ var transitions = []Transition{
 	{Running, Pending, "throttled, given back, handed over to a fallback, or its worker died"},
 	{Running, Dead, "failed for good, poisoned, or deadline passed"},
 	{Running, Cancelled, "cancelled"},
+	{Dead, Blocked, "retried on request, and waits for its turn among others of its parent"},
 	{Dead, Pending, "retried on request"},
+	{Cancelled, Blocked, "retried on request, and waits for its turn among others of its parent"},
 	{Cancelled, Pending, "retried on request"},
 }
 

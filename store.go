@@ -348,6 +348,7 @@ type Change struct {
 	Input json.RawMessage // for Retry: the input in place of the old one; nil keeps it. Stored steps are dropped with the old input.
 	// Identity goes with Input.
 	Identity Hash
+	InLine   bool   // for Retry: branches of a parent that has ended without success, and is to be retried, wait for their turn
 	Signal   Signal // for Signalled
 	Budget   string // for Resume: the budget's name
 }
@@ -358,7 +359,9 @@ type ChangeKind string
 // The ways to change tasks.
 const (
 	Cancel ChangeKind = "cancel" // what waits is cancelled, what runs is asked to stop
-	Retry  ChangeKind = "retry"  // what is dead or cancelled is pending again, with all its attempts
+	// Retry makes what is dead or cancelled pending again, with all its attempts, or
+	// blocked where only so many branches may be under way; see [TaskRow.BeRetried].
+	Retry ChangeKind = "retry"
 	// Delete removes what has ended, with its steps and the messages that nothing
 	// refers to any more. A result that a parent has not read yet is kept. With a
 	// failure that a parent waits for in hope of a retry, the parent is cancelled.

@@ -189,7 +189,15 @@ func (r *TaskRow) BeCancelled(now time.Time) {
 
 // BeRetried makes a dead or cancelled row pending again, in its old place. With
 // an input in c it starts anew, without the old one's steps.
-func (r *TaskRow) BeRetried(c Change) {
+//
+// parent has r in one of its branches; nil if none has, or it is not there any more. If
+// that waits for branches of which only so many may be under way, r takes a place of
+// these, or is blocked until it gets one, and parent is changed. If that has ended
+// without success, r is in line again if it was there when it ended, or if c says so,
+// until parent is retried.
+func (r *TaskRow) BeRetried(c Change, parent *TaskRow) {
+	kept := r.Awaited() && !r.Links.InLine // its place
+	back := c.InLine || r.Links != nil && r.Links.InLine
 	r.State, r.Ended, r.Fingerprint = Pending, time.Time{}, ""
 	r.Used, r.Deaths, r.NotSent, r.Deadline = 0, 0, 0, time.Time{}
 	if r.Links != nil {
@@ -204,6 +212,15 @@ func (r *TaskRow) BeRetried(c Change) {
 		r.Size.Chars += len(c.Input) - len(r.Input)
 		r.Input, r.Identity = c.Input, c.Identity
 		r.Steps, r.Head = nil, Hash{}
+	}
+	switch {
+	case parent == nil:
+	case parent.State == Dead || parent.State == Cancelled:
+		if back {
+			r.BeInLine()
+		}
+	default:
+		parent.takeBack(r, kept)
 	}
 }
 

@@ -89,14 +89,10 @@ func (s *Store) countEnds(now time.Time) {
 // startNext starts the next branch in the line of a parent.
 func (s *Store) startNext(now time.Time, parent *task) {
 	for id := parent.row.NextInLine(); !id.IsZero(); id = parent.row.NextInLine() {
-		next := s.tasks[id]
-		if next == nil || next.row.State.Ended() || !next.row.Awaited() {
-			continue
-		}
-		if next.row.IsInLine() {
+		if next := s.tail(id); next != nil && next.row.IsInLine() && next.row.Awaited() {
 			s.update(now, next, (*pawl.TaskRow).BeReleased)
+			return
 		}
-		return
 	}
 }
 

@@ -176,7 +176,11 @@ func (s *Store) change(now time.Time, t *task, c pawl.Change) bool {
 			return false
 		}
 		dropped := t.row.Steps
-		s.update(now, t, func(r *pawl.TaskRow) { r.BeRetried(c) })
+		var parent *pawl.TaskRow
+		if p := s.tasks[t.row.Parent()]; p != nil {
+			parent = &p.row
+		}
+		s.update(now, t, func(r *pawl.TaskRow) { r.BeRetried(c, parent) })
 		if t.row.Steps == nil {
 			s.talks.drop(dropped)
 		}

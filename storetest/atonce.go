@@ -138,35 +138,113 @@ var atOnceRules = []rule{
 		t.end("b0", pawl.Succeeded)
 		t.underWay(r, 1)
 	}},
-	{"one in line is cancelled and tried again", "who retries it wants it now, and when it is done the others are not forgotten", func(t *trial) {
-		r := t.parent(numbered(4), atOnce(1), all)
-		second := pawl.ChildID(r.ID, "b2")
-		t.one(pawl.Cancel, second)
-		t.waits(r.ID, 4)
-		t.one(pawl.Retry, second)
-		t.underWay(r, 0, 2)
+	{"one in line is cancelled and tried again", "it is in line as it was: no more are under way than allowed, and it is not forgotten", func(t *trial) {
+		for _, with := range [][]func(*pawl.Finish){{atOnce(1)}, {atOnce(1), all}} {
+			r := t.parent(numbered(4), with...)
+			second := pawl.ChildID(r.ID, "b2")
+			t.one(pawl.Cancel, second)
+			t.one(pawl.Retry, second)
+			t.in(second, pawl.Blocked)
+			t.awaited(second, true)
+			t.waits(r.ID, 4)
+			for n, key := range numbered(4) {
+				t.underWay(r, n)
+				t.end(key, pawl.Succeeded)
+			}
+			t.finish(t.resumes(r.ID), pawl.Succeeded)
+		}
+	}},
+	{"one that was passed over is tried again", "its turn comes before that of those behind it", func(t *trial) {
+		r := t.parent(numbered(5), atOnce(1))
+		first := pawl.ChildID(r.ID, "b1")
+		t.one(pawl.Cancel, first)
 		t.end("b0", pawl.Succeeded)
-		t.underWay(r, 1, 2)
-		t.end("b1", pawl.Succeeded)
-		t.underWay(r, 2) // which has the place that was free for it
-		t.end("b2", pawl.Succeeded)
-		t.underWay(r, 3)
-		t.end("b3", pawl.Succeeded)
+		t.underWay(r, 2)
+		t.one(pawl.Retry, first)
+		t.underWay(r, 2)
+		for _, n := range []int{2, 1, 3, 4} {
+			t.underWay(r, n)
+			t.end("b"+strconv.Itoa(n), pawl.Succeeded)
+		}
 		t.resumes(r.ID)
 	}},
-	{"one that was counted is tried again", "a branch that nobody waits for any more holds up no other", func(t *trial) {
-		r := t.parent(numbered(4), atOnce(1))
-		second := pawl.ChildID(r.ID, "b2")
-		t.one(pawl.Cancel, second)
-		t.one(pawl.Retry, second)
-		t.underWay(r, 0, 2)
-		t.end("b0", pawl.Succeeded)
-		t.underWay(r, 1, 2)
-		t.end("b1", pawl.Succeeded)
-		t.underWay(r, 2, 3)
-		t.waits(r.ID, 1)
-		t.end("b3", pawl.Succeeded)
+	{"one that failed is tried again", "where failures make room others have its place: it waits for the next one, and is waited for", func(t *trial) {
+		r := t.parent(numbered(3), atOnce(1))
+		dead := t.end("b0", pawl.Dead)
+		t.underWay(r, 1)
+		t.one(pawl.Retry, dead.ID)
+		t.underWay(r, 1)
+		t.waits(r.ID, 3)
+		for _, n := range []int{1, 0, 2} {
+			t.underWay(r, n)
+			t.end("b"+strconv.Itoa(n), pawl.Succeeded)
+		}
 		t.resumes(r.ID)
+	}},
+	{"one is tried again when there is room", "a place that nobody waits for is free for whatever comes, and taken once", func(t *trial) {
+		r := t.parent(numbered(4), atOnce(2))
+		a, b := t.end("b0", pawl.Dead), t.end("b1", pawl.Dead)
+		t.end("b2", pawl.Succeeded)
+		t.underWay(r, 3)
+		is(t, "retried", len(t.change(pawl.Retry, pawl.Filter{IDs: []pawl.ID{a.ID, b.ID}})), 2)
+		t.underWay(r, 0, 3)
+		t.waits(r.ID, 3)
+		t.end("b3", pawl.Succeeded)
+		t.underWay(r, 0, 1)
+		t.end("b1", pawl.Succeeded)
+		t.end("b0", pawl.Succeeded)
+		t.resumes(r.ID)
+	}},
+	{"a later task of a branch is tried again", "a branch waits in line where it stands, and not from its beginning", func(t *trial) {
+		r := t.parent(numbered(3), atOnce(1))
+		first := t.begin("b0")
+		t.finish(first, pawl.Succeeded, func(f *pawl.Finish) { f.Follow = []pawl.NewTask{task(behind(first), operation("next"))} })
+		dead := t.end("next", pawl.Dead)
+		t.one(pawl.Retry, dead.ID)
+		t.underWay(r, 1)
+		t.end("b1", pawl.Succeeded)
+		t.idle("b2")
+		t.end("next", pawl.Succeeded)
+		t.end("b2", pawl.Succeeded)
+		t.resumes(r.ID)
+	}},
+	{"one is tried again under another line", "a branch of an earlier wait is nobody's business in this one", func(t *trial) {
+		r := t.parent(numbered(1), atOnce(1))
+		dead := t.end("b0", pawl.Dead)
+		again := t.resumes(r.ID)
+		t.park(again, branches(again, "c0", "c1"), atOnce(1), func(f *pawl.Finish) { f.Park.Prefix = "c" })
+		t.one(pawl.Retry, dead.ID)
+		t.in(dead.ID, pawl.Pending)
+		t.awaited(dead.ID, false)
+		t.waits(r.ID, 2)
+		t.end("b0", pawl.Succeeded)
+		t.waits(r.ID, 2)
+		t.idle("c1")
+	}},
+	{"tried again before their parent", "what is to be done again with its parent starts when that has come to wait for it", func(t *trial) {
+		r := t.parent(numbered(4), atOnce(2))
+		t.end("b0", pawl.Dead)
+		t.change(pawl.Cancel, pawl.Filter{Run: r.ID})
+		own := pawl.Filter{Run: r.ID, Operation: "b0"}
+		is(t, "retried", len(t.changeWith(pawl.Change{Do: pawl.Retry, InLine: true}, own)), 1)
+		for _, key := range numbered(4)[1:] { // b3 was in line, and needs no word
+			t.changeWith(pawl.Change{Do: pawl.Retry, InLine: key != "b3"}, pawl.Filter{Run: r.ID, Operation: key})
+		}
+		t.underWay(r)
+		t.one(pawl.Retry, r.ID)
+		again := t.resumes(r.ID)
+		t.underWay(r)
+		t.park(again, branches(again, numbered(4)...), atOnce(2))
+		t.underWay(r, 0, 1)
+		for _, key := range numbered(4) {
+			t.end(key, pawl.Succeeded)
+		}
+		t.resumes(r.ID)
+	}},
+	{"in line without a bound", "a parent that bounds nothing starts all, whatever they were added as", func(t *trial) {
+		r := t.parent(numbered(3), atOnce(1), func(f *pawl.Finish) { f.Park.AtOnce = 0 })
+		t.underWay(r, 0, 1, 2)
+		t.waits(r.ID, 3)
 	}},
 	{"parked again", "a handler that comes back in the middle goes on where it was", func(t *trial) {
 		r := t.parent(numbered(6), atOnce(2), func(f *pawl.Finish) { f.Delay = time.Second })

@@ -31,7 +31,9 @@ var moves = map[move]func(*trial, pawl.ID){
 	{pawl.Running, pawl.Pending}:     func(t *trial, id pawl.ID) { t.finish(t.row(id), pawl.Pending) },
 	{pawl.Running, pawl.Dead}:        func(t *trial, id pawl.ID) { t.finish(t.row(id), pawl.Dead) },
 	{pawl.Running, pawl.Cancelled}:   func(t *trial, id pawl.ID) { t.finish(t.row(id), pawl.Cancelled) },
+	{pawl.Dead, pawl.Blocked}:        (*trial).queueUp,
 	{pawl.Dead, pawl.Pending}:        func(t *trial, id pawl.ID) { t.one(pawl.Retry, id) },
+	{pawl.Cancelled, pawl.Blocked}:   (*trial).queueUp,
 	{pawl.Cancelled, pawl.Pending}:   func(t *trial, id pawl.ID) { t.one(pawl.Retry, id) },
 }
 
@@ -64,6 +66,8 @@ func (m move) run(t *trial) {
 		id = t.put(kept)
 	case m.from == "":
 		id = t.put()
+	case m.to == pawl.Blocked && m.from.Ended():
+		id = t.reach(m.from, branch(t.row(t.reach(pawl.Dead)), "work"))
 	case m.to == pawl.Dead && m.from != pawl.Running:
 		id = t.reach(m.from, deadline(t.now.Add(time.Hour)))
 	default:
@@ -86,6 +90,13 @@ func (t *trial) one(do pawl.ChangeKind, id pawl.ID) {
 	if changed := t.change(do, pawl.Filter{IDs: []pawl.ID{id}}); len(changed) != 1 || changed[0] != id {
 		t.Fatalf("Change %s = %v; want %s", do, changed, id)
 	}
+}
+
+// queueUp retries a branch of a parent that has ended, to wait for its turn.
+func (t *trial) queueUp(id pawl.ID) {
+	t.Helper()
+	retry := pawl.Change{Do: pawl.Retry, InLine: true}
+	is(t, "changed", len(t.changeWith(retry, pawl.Filter{IDs: []pawl.ID{id}})), 1)
 }
 
 // reach adds a task and brings it into a state, in an otherwise idle store.

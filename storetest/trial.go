@@ -221,7 +221,12 @@ func (t *trial) configure(settings ...pawl.Setting) {
 // change is one call of Change; it returns what was changed.
 func (t *trial) change(do pawl.ChangeKind, f pawl.Filter) []pawl.ID {
 	t.Helper()
-	changed, err := t.store.Change(t.ctx, t.now, f, pawl.Change{Do: do})
+	return t.changeWith(pawl.Change{Do: do}, f)
+}
+
+func (t *trial) changeWith(c pawl.Change, f pawl.Filter) []pawl.ID {
+	t.Helper()
+	changed, err := t.store.Change(t.ctx, t.now, f, c)
 	t.must("Change", err)
 	return changed
 }

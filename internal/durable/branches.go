@@ -158,7 +158,7 @@ func (a *act) start(parents []*Record) error {
 		for i, p := range parents {
 			a.update(p, func(row *pawl.TaskRow) { ids[i] = row.NextInLine() })
 		}
-		next, err := a.knownOrHeld(ids)
+		next, err := a.tails(ids)
 		if err != nil {
 			return err
 		}
@@ -166,10 +166,10 @@ func (a *act) start(parents []*Record) error {
 		for i, r := range next {
 			switch {
 			case ids[i].IsZero():
-			case r == nil || r.State.Ended() || !r.Awaited():
-				left = append(left, parents[i])
-			case r.IsInLine():
+			case r != nil && r.IsInLine() && r.Awaited():
 				a.update(r, (*pawl.TaskRow).BeReleased)
+			default:
+				left = append(left, parents[i])
 			}
 		}
 		parents = left

@@ -429,7 +429,7 @@ func (m *memory) change(r *durable.Record, w *durable.Writes) {
 	if !slices.Contains(w.End, r) {
 		now.Output = old.Output
 	}
-	if w.Input {
+	if w.Input && slices.Contains(w.Revive, r) {
 		now.Input, now.Identity, now.Steps = r.Input, r.Identity, nil
 	}
 	m.records[r.ID] = now

@@ -88,7 +88,7 @@ func (s *Store) changePart(ctx context.Context, now time.Time, f pawl.Filter, c 
 // them it may be applied to; nil for all.
 func (a *act) changing(records []*Record, c pawl.Change) (may []bool, err error) {
 	switch c.Do {
-	case pawl.Delete:
+	case pawl.Retry, pawl.Delete:
 		parents := make([]pawl.ID, 0, len(records))
 		for _, r := range records {
 			if id := r.Parent(); !id.IsZero() {
@@ -127,9 +127,7 @@ func (a *act) change(r *Record, c pawl.Change) (bool, error) {
 		if r.State != pawl.Dead && r.State != pawl.Cancelled {
 			return false, nil
 		}
-		a.w.Input = c.Input != nil
-		a.update(r, func(row *pawl.TaskRow) { row.BeRetried(c) }).revived = true
-		a.emit(pawl.EventRetried, &r.TaskRow)
+		a.retry(r, c)
 	case pawl.Delete:
 		return a.delete(r)
 	case pawl.Signalled:
@@ -144,6 +142,20 @@ func (a *act) change(r *Record, c pawl.Change) (bool, error) {
 		a.update(r, (*pawl.TaskRow).BeReleased)
 	}
 	return true, nil
+}
+
+// retry brings a dead or cancelled task back.
+func (a *act) retry(r *Record, c pawl.Change) {
+	a.w.Input = c.Input != nil
+	var parent *pawl.TaskRow
+	if p := a.known[r.Parent()]; p != nil {
+		parent = &p.TaskRow
+		if p.State == pawl.Blocked {
+			a.touch(p)
+		}
+	}
+	a.update(r, func(row *pawl.TaskRow) { row.BeRetried(c, parent) }).revived = true
+	a.emit(pawl.EventRetried, &r.TaskRow)
 }
 
 // delete removes a task that has ended, if nobody is to read its result.
