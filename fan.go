@@ -9,7 +9,6 @@ import (
 	"hash/crc32"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // maxBranches is how many branches one task may have: they are added in one
@@ -124,11 +123,16 @@ func (a *attempt) giveUp(ctx context.Context, failed *TaskRow, tails []tail) err
 	return broken(failed)
 }
 
-// fanOut returns the branches of a stage, and what their keys begin with. The keys of
-// another input are others, so that a task that gets a new one does not take the
-// results of the old one for its own.
+// branchPrefix returns what the keys of the branches for an input begin with. Those for
+// another input are others, so that a task that gets a new one does not take the results
+// of the old one for its own.
+func branchPrefix(input json.RawMessage) string {
+	return fmt.Sprintf("%08x.", crc32.Checksum(input, castagnoli))
+}
+
+// fanOut returns the branches of a stage, and what their keys begin with.
 func (a *attempt) fanOut(s *Stage) (all []branch, prefix string, err error) {
-	prefix = fanPrefix(a.row.Input)
+	prefix = branchPrefix(a.row.Input)
 	switch {
 	case s.Try != nil:
 		return []branch{{prefix + "try", s.Try, a.row.Input}}, prefix, nil
@@ -150,16 +154,6 @@ func (a *attempt) fanOut(s *Stage) (all []branch, prefix string, err error) {
 		all[i] = branch{prefix + strconv.Itoa(i), s.Each.Stages, e}
 	}
 	return all, prefix, nil
-}
-
-func fanPrefix(input json.RawMessage) string {
-	return fmt.Sprintf("%08x.", crc32.Checksum(input, castagnoli))
-}
-
-// hopesFor reports whether r waits until a branch that failed is tried again. One of an
-// input that r had before has nothing to do with r any more.
-func (r *TaskRow) hopesFor(key string) bool {
-	return r.State == Blocked && !r.Caught() && r.Links != nil && r.Links.Wait != nil && r.Links.Wait.All && strings.HasPrefix(key, fanPrefix(r.Input))
 }
 
 // branch returns the first task of a branch of the attempt's task.

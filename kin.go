@@ -2,6 +2,8 @@ package pawl
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -27,6 +29,50 @@ func (c *Client) retry(ctx context.Context, f Filter, change Change) ([]ID, erro
 	}
 	more, err := c.retryAbove(ctx, changed)
 	return append(append(all, changed...), more...), err
+}
+
+// retryWith retries a task with an input.
+func (c *Client) retryWith(ctx context.Context, id ID, input json.RawMessage) error {
+	found, err := c.byID(ctx, []ID{id}, false)
+	if err != nil {
+		return err
+	}
+	r := found[id]
+	if r == nil {
+		return ErrNotFound
+	}
+	if r.State != Dead && r.State != Cancelled {
+		return c.whyNotRetried(ctx, r)
+	}
+	if isOwnName(r.Operation) {
+		if branchPrefix(r.Input) == branchPrefix(input) {
+			_, err = c.retryBelow(ctx, []*TaskRow{r})
+		} else {
+			_, err = c.cancelBelow(ctx, []ID{id})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	changed, err := c.retry(ctx, Filter{IDs: []ID{id}}, Change{Do: Retry, Input: input})
+	if err == nil && !slices.Contains(changed, id) {
+		err = fmt.Errorf("it is not dead or cancelled any more: %w", ErrNotFound)
+	}
+	return err
+}
+
+// whyNotRetried says why a task that has not failed cannot be retried.
+func (c *Client) whyNotRetried(ctx context.Context, r *TaskRow) error {
+	if r.State == Blocked {
+		failed, err := c.failed(ctx, r.Run)
+		if err != nil {
+			return err
+		}
+		if failed != nil {
+			return fmt.Errorf("it waits for %s, which is %s; retry that, or cancel this one first: %w", failed.ID, failed.State, ErrNotFound)
+		}
+	}
+	return fmt.Errorf("it is %s; want a dead or cancelled task: %w", r.State, ErrNotFound)
 }
 
 // retryBelow retries what the tasks of rows died of, or what ended with them, the lowest

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/pawlhq/pawl/limit"
 )
@@ -65,16 +64,19 @@ func (c *Client) Retry(ctx context.Context, f Filter) ([]ID, error) {
 // RetryWith makes one dead or cancelled task pending again with another input.
 // Its stored steps are dropped, and it is nobody's duplicate. It returns
 // ErrNotFound if no such task is dead or cancelled.
+//
+// What is above it goes on as after Retry. If it is the task of an [Each], [All] or [Try],
+// what it had under way for the old input is cancelled, and failures there are nothing to
+// the run any more; with the input that it has, what failed there is retried.
 func (c *Client) RetryWith(ctx context.Context, id ID, input any) error {
 	encoded, err := marshal(input)
 	if err != nil {
 		return fmt.Errorf("pawl: input for %s: %w", id, err)
 	}
-	changed, err := c.retry(ctx, Filter{IDs: []ID{id}}, Change{Do: Retry, Input: encoded})
-	if err == nil && !slices.Contains(changed, id) {
-		err = fmt.Errorf("retry %s: no dead or cancelled task: %w", id, ErrNotFound)
+	if err := c.retryWith(ctx, id, encoded); err != nil {
+		return fmt.Errorf("retry %s: %w", id, err)
 	}
-	return err
+	return nil
 }
 
 // Delete removes the tasks that f selects and that have ended, and returns

@@ -360,7 +360,8 @@ type ChangeKind string
 const (
 	Cancel ChangeKind = "cancel" // what waits is cancelled, what runs is asked to stop
 	// Retry makes what is dead or cancelled pending again, with all its attempts, or
-	// blocked where only so many branches may be under way; see [TaskRow.BeRetried].
+	// blocked where only so many branches may be under way; see [TaskRow.BeRetried]. With
+	// an Input, none of its branches is Awaited any more.
 	Retry ChangeKind = "retry"
 	// Delete removes what has ended, with its steps and the messages that nothing
 	// refers to any more. A result that a parent has not read yet is kept. With a

@@ -114,9 +114,13 @@ func (l *TreeLine) close() {
 // retry; t itself if there is none.
 func (t *TreeTask) failure() *TaskRow {
 	r := t.Task
+	if r.State != Blocked || r.Caught() || r.Links == nil || r.Links.Wait == nil || !r.Links.Wait.All {
+		return r
+	}
 	var found *TaskRow
 	for _, b := range t.Branches {
-		if b.State != Dead && (b.State != Cancelled || found != nil) || !r.hopesFor(b.Key) {
+		waited := b.Tasks[len(b.Tasks)-1].Task.Awaited()
+		if !waited || b.State != Dead && (b.State != Cancelled || found != nil) {
 			continue
 		}
 		found = b.Tasks[len(b.Tasks)-1].failure()

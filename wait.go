@@ -183,8 +183,8 @@ func (c *Client) find(ctx context.Context, l *line, tail *TaskRow) error {
 	return err
 }
 
-// failed returns a task of a run whose failure is the run's; nil if there is none. It is
-// one that its parent waits to see retried.
+// failed returns a task of a run that waits, whose failure is the run's; nil if there is
+// none.
 func (c *Client) failed(ctx context.Context, run ID) (*TaskRow, error) {
 	f := Filter{Run: run, States: []State{Dead, Cancelled}, Max: 100}
 	for {
@@ -192,13 +192,12 @@ func (c *Client) failed(ctx context.Context, run ID) (*TaskRow, error) {
 		if err != nil {
 			return nil, err
 		}
-		uncaught := slices.DeleteFunc(slices.Clone(rows), (*TaskRow).Caught)
-		parents, err := c.byID(ctx, parentsOf(uncaught), false)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range uncaught {
-			if p := parents[r.Parent()]; p == nil || p.hopesFor(r.Links.Key) {
+		for _, r := range rows {
+			waited, err := c.isWaitedFor(ctx, r)
+			if err != nil {
+				return nil, err
+			}
+			if waited {
 				return r, nil
 			}
 		}
@@ -209,15 +208,20 @@ func (c *Client) failed(ctx context.Context, run ID) (*TaskRow, error) {
 	}
 }
 
-// parentsOf returns the ids of the tasks that have rows in their branches, each once.
-func parentsOf(rows []*TaskRow) []ID {
-	var ids []ID
-	for _, r := range rows {
-		if p := r.Parent(); !p.IsZero() && !slices.Contains(ids, p) {
-			ids = append(ids, p)
+// isWaitedFor reports whether a run waits, for want of r, which has failed: whether all
+// tasks above r are blocked by what is below them, and nobody catches its failure. A task
+// that begins anew, with another input, leaves failures behind that are nothing to it.
+func (c *Client) isWaitedFor(ctx context.Context, r *TaskRow) (bool, error) {
+	for !r.Caught() && r.Awaited() {
+		above, err := c.rows(ctx, []ID{r.Parent()})
+		if err != nil || len(above) == 0 || above[0].State != Blocked {
+			return false, err
+		}
+		if r = above[0]; r.Parent().IsZero() {
+			return true, nil
 		}
 	}
-	return ids
+	return false, nil
 }
 
 // listMost is how many tasks are read by their ids at a time.

@@ -96,6 +96,16 @@ func (s *Store) startNext(now time.Time, parent *task) {
 	}
 }
 
+// disown has the branches of a task that begins anew with another input be nobody's: if it
+// waits for one of them again, it says so.
+func (s *Store) disown(parent *task) {
+	for _, t := range s.run(parent.row.Run) {
+		if t.row.Parent() == parent.row.ID {
+			t.row.BeAwaited(false)
+		}
+	}
+}
+
 // mayDelete reports whether nobody is to read the result of a task that has ended.
 func (s *Store) mayDelete(t *task) bool {
 	parent := s.tasks[t.row.Parent()]

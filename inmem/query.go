@@ -175,6 +175,9 @@ func (s *Store) change(now time.Time, t *task, c pawl.Change) bool {
 		if t.row.State != pawl.Dead && t.row.State != pawl.Cancelled {
 			return false
 		}
+		if c.Input != nil {
+			s.disown(t)
+		}
 		dropped := t.row.Steps
 		var parent *pawl.TaskRow
 		if p := s.tasks[t.row.Parent()]; p != nil {

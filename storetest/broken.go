@@ -179,6 +179,27 @@ var brokenRules = []rule{
 			t.sane(r.ID)
 		}
 	}},
+	{"begun anew", "with another input a task waits for other branches: what becomes of the old ones is nothing to it", func(t *trial) {
+		r := t.parent([]string{"a", "b"}, all)
+		dead := t.end("a", pawl.Dead)
+		t.one(pawl.Cancel, r.ID)
+		is(t, "changed", len(t.changeWith(pawl.Change{Do: pawl.Retry, Input: []byte(`{"n":2}`)}, pawl.Filter{IDs: []pawl.ID{r.ID}})), 1)
+		for _, key := range []string{"a", "b"} {
+			t.awaited(pawl.ChildID(r.ID, key), false)
+		}
+		again := t.resumes(r.ID)
+		t.park(again, branches(again, "c", "d"), all)
+		is(t, "deleted", len(t.change(pawl.Delete, pawl.Filter{IDs: []pawl.ID{dead.ID}})), 0)
+		t.waits(r.ID, 2)
+		t.one(pawl.Retry, dead.ID)
+		t.end("a", pawl.Succeeded)
+		t.end("b", pawl.Dead)
+		t.waits(r.ID, 2)
+		t.end("c", pawl.Succeeded)
+		t.waits(r.ID, 1)
+		t.end("d", pawl.Succeeded)
+		t.resumes(r.ID)
+	}},
 	{"asked to stop before it waits", "what is to stop adds nothing and waits for nothing", func(t *trial) {
 		id := t.put(operation("parent"))
 		r := t.begin("parent")

@@ -127,7 +127,7 @@ func (a *act) change(r *Record, c pawl.Change) (bool, error) {
 		if r.State != pawl.Dead && r.State != pawl.Cancelled {
 			return false, nil
 		}
-		a.retry(r, c)
+		return true, a.retry(r, c)
 	case pawl.Delete:
 		return a.delete(r)
 	case pawl.Signalled:
@@ -145,8 +145,12 @@ func (a *act) change(r *Record, c pawl.Change) (bool, error) {
 }
 
 // retry brings a dead or cancelled task back.
-func (a *act) retry(r *Record, c pawl.Change) {
-	a.w.Input = c.Input != nil
+func (a *act) retry(r *Record, c pawl.Change) error {
+	if a.w.Input = c.Input != nil; a.w.Input {
+		if err := a.disown(r); err != nil {
+			return err
+		}
+	}
 	var parent *pawl.TaskRow
 	if p := a.known[r.Parent()]; p != nil {
 		parent = &p.TaskRow
@@ -156,6 +160,23 @@ func (a *act) retry(r *Record, c pawl.Change) {
 	}
 	a.update(r, func(row *pawl.TaskRow) { row.BeRetried(c, parent) }).revived = true
 	a.emit(pawl.EventRetried, &r.TaskRow)
+	return nil
+}
+
+// disown has the branches of a task that begins anew with another input be nobody's: if it
+// waits for one of them again, it says so.
+func (a *act) disown(parent *Record) error {
+	run, err := a.Run([]pawl.ID{parent.Run})
+	if err != nil {
+		return err
+	}
+	for _, r := range a.own(run) {
+		if r.Awaited() && r.Parent() == parent.ID {
+			a.touch(r)
+			r.BeAwaited(false)
+		}
+	}
+	return nil
 }
 
 // delete removes a task that has ended, if nobody is to read its result.
