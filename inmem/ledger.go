@@ -122,11 +122,14 @@ func (s *Store) Usage(ctx context.Context, now time.Time, f pawl.LedgerFilter, b
 	if err := ledger.Check(&f, by); err != nil {
 		return nil, err
 	}
-	_, err := s.enter(ctx, now)
-	if err != nil {
+	if _, err := s.enter(ctx, now); err != nil {
 		return nil, err
 	}
 	defer s.mu.Unlock()
+	return s.usage(f, by)
+}
+
+func (s *Store) usage(f pawl.LedgerFilter, by []pawl.Dimension) (rows []pawl.UsageRow, err error) {
 	q := ledger.NewQuery(f, by)
 	from, to := ledger.Range(&f)
 	for _, e := range s.known(from, to) {

@@ -161,13 +161,14 @@ func (s *Store) settle(now time.Time, t *task, st pawl.Settlement) {
 
 // end settles a call: with its limit, its budgets and the ledger.
 func (s *Store) end(now time.Time, t *task, c *call, st pawl.Settlement) {
-	if spent := c.worth.Spend(&st); spent != nil {
-		s.budgets.Settle(now, spent)
-	}
+	var entry *pawl.Entry
 	if c.key != "" {
-		if e := c.worth.Entry(now, &t.row, c.key, c.limit, &st); e != nil {
-			s.ledger.enter(e)
+		if entry = c.worth.Entry(now, &t.row, c.key, c.limit, &st); entry != nil {
+			s.ledger.enter(entry)
 		}
+	}
+	if spent := c.worth.Spend(&st); spent != nil || entry != nil {
+		s.budgets.Settle(now, spent, entry)
 	}
 	if c.limit == pawl.NoLimit {
 		return
@@ -227,12 +228,32 @@ func (s *Store) Configure(ctx context.Context, now time.Time, settings []pawl.Se
 		case set.Similar != nil:
 			s.unlike(set.Similar)
 		case set.Budget != nil:
-			s.budgets.Configure(now, set)
+			if err := s.setBudget(now, set); err != nil {
+				return err
+			}
 		default:
 			s.table.Configure(now, set)
 		}
 	}
 	s.ready(now)
+	return nil
+}
+
+// setBudget makes a setting of a budget; accounts that open by it begin with what the
+// ledger has.
+func (s *Store) setBudget(now time.Time, set *pawl.Setting) error {
+	o := s.budgets.Configure(now, set)
+	if o == nil {
+		return nil
+	}
+	f, by := o.Asks()
+	rows, err := s.usage(f, by)
+	if err != nil {
+		return err
+	}
+	spent := map[string]pawl.Spent{}
+	o.Sum(spent, rows)
+	s.budgets.Open(now, o, spent)
 	return nil
 }
 

@@ -200,6 +200,9 @@ var budgetRules = []rule{
 		others := map[pawl.Scope]string{pawl.OfQueue: "slow", pawl.OfOperation: "other", pawl.OfUser: "bob", pawl.OfRun: pawl.NewID().String()}
 		for i, scope := range pawl.Scopes() {
 			b := pawl.Budget{Scope: scope, Name: mine[scope], Calls: 1}
+			if scope == pawl.OfRun {
+				b.Calls += int64(i) // it has begun
+			}
 			t.budget(b)
 			if other := others[scope]; other != "" {
 				t.budget(pawl.Budget{Scope: scope, Name: other, Calls: 1, Tokens: 1})
@@ -344,7 +347,7 @@ var budgetRules = []rule{
 		t.stopped(t.call(r, "b", 100))
 		is(t, "OK", t.call(r, "c", 50).OK, true)
 	}},
-	{"removed", "a budget that is removed stops nobody, and one of the same name has spent nothing", func(t *trial) {
+	{"removed", "a budget that is removed stops nobody, and one for good of the same name begins with nothing but what is under way", func(t *trial) {
 		b := pawl.Budget{Scope: pawl.OfAll, Tokens: 1000}
 		t.configure(pawl.Setting{Budget: &b, Remove: true}) // which is not there
 		t.budget(b)
@@ -358,7 +361,7 @@ var budgetRules = []rule{
 		t.budget(b)
 		is(t, "OK", t.call(r, "c", 1000).OK, true)
 		t.answer(r, "b", 500)
-		t.holds("all", "", pawl.Spent{}, pawl.Spent{Tokens: 1000, Calls: 1})
+		t.holds("all", "", pawl.Spent{Tokens: 500, Money: 7500, Calls: 1}, pawl.Spent{Tokens: 1000, Calls: 1})
 	}},
 	{"removed with calls under way", "a call that ends hands nothing back to a budget that another call has taken it from", func(t *trial) {
 		b := pawl.Budget{Scope: pawl.OfAll, Tokens: 1000}

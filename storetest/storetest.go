@@ -56,6 +56,7 @@ var groups = []struct {
 	{"savings", savingRules},
 	{"usage", usageRules},
 	{"budgets", budgetRules},
+	{"opening budgets", openingRules},
 	{"stopped by budgets", stopRules},
 	{"contexts", contextRules},
 	{"queries", queryRules},

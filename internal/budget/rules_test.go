@@ -24,7 +24,7 @@ func answered(t *testing.T, table *budget.Table, a *budget.Ask) {
 		t.Fatalf("Look = %+v; want it let go", v)
 	}
 	held, _ := table.Take(began, a)
-	table.Settle(began, &budget.Ended{Held: held, Used: a.Needs, Answered: true})
+	table.Settle(began, &budget.Ended{Held: held, Used: a.Needs, Answered: true}, nil)
 }
 
 func TestRepeats(t *testing.T) {
@@ -92,7 +92,7 @@ func TestForget(t *testing.T) {
 	if n := count(); n != 4 {
 		t.Errorf("%d accounts while a call is under way; want 4: all, the other run's two, and what is reserved per day", n)
 	}
-	table.Settle(began, &budget.Ended{Held: open, Used: one})
+	table.Settle(began, &budget.Ended{Held: open, Used: one}, nil)
 	if n := count(); n != 3 {
 		t.Errorf("%d accounts; want 3: all, and the other run's two", n)
 	}
@@ -105,8 +105,8 @@ func TestALateSettlementEndsNoPeriod(t *testing.T) {
 	late, _ := table.Take(began, &one)
 	tomorrow := began.AddDate(0, 0, 1)
 	early, _ := table.Take(tomorrow, &one)
-	table.Settle(tomorrow, &budget.Ended{Held: early, Used: one.Needs})
-	table.Settle(began, &budget.Ended{Held: late, Used: one.Needs})
+	table.Settle(tomorrow, &budget.Ended{Held: early, Used: one.Needs}, nil)
+	table.Settle(began, &budget.Ended{Held: late, Used: one.Needs}, nil)
 	if a := table.Status(tomorrow)[0].Accounts[0]; a.Spent.Calls != 2 || a.Reserved.Calls != 0 {
 		t.Errorf("account = %+v; want 2 calls spent", a)
 	}

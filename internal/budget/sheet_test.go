@@ -22,7 +22,7 @@ func TestTakeOver(t *testing.T) {
 	if got, want := other.PackSheet(0), table.PackSheet(0); !bytes.Equal(got, want) {
 		t.Errorf("the sheet comes back as %q; want %q", got, want)
 	}
-	other.Settle(began, &budget.Ended{Held: budget.Held{Needs: one, Named: []budget.Part{ann, {Budget: "all"}}}, Used: one})
+	other.Settle(began, &budget.Ended{Held: budget.Held{Needs: one, Named: []budget.Part{ann, {Budget: "all"}}}, Used: one}, nil)
 	s := other.Status(began)[0]
 	if a := s.Accounts[0]; s.Of != 1 || a.Name != "ann" || a.Spent != one.Plus(one) || a.Reserved != (pawl.Spent{}) || a.Stopped != "round and round" {
 		t.Errorf("%d accounts, the first is %+v; want one, ann's, stopped, with 2 calls spent and none reserved", s.Of, a)
@@ -37,7 +37,7 @@ func TestTheEndOfANamedCallLeavesOthersUnderWay(t *testing.T) {
 	table.TakeOver(of, &budget.Account{Reserved: pawl.Spent{Calls: 1}})
 	ask := &budget.Ask{Run: run, State: 7 << 20, Needs: pawl.Spent{Calls: 1}}
 	table.Take(began, ask)
-	table.Settle(began, &budget.Ended{Held: budget.Held{Needs: ask.Needs, State: ask.State, Named: []budget.Part{of}}, Answered: true})
+	table.Settle(began, &budget.Ended{Held: budget.Held{Needs: ask.Needs, State: ask.State, Named: []budget.Part{of}}, Answered: true}, nil)
 	if v := table.Look(began, ask); v.Wait == "" {
 		t.Errorf("Look = %+v; want it wait: one was answered and one is under way, of two", v)
 	}

@@ -150,14 +150,15 @@ func (t *Table) there(name string) *Budget {
 }
 
 // Configure makes a setting of a budget, which was checked. One that is set anew while
-// calls of the one before are under way has them reserved.
-func (t *Table) Configure(now time.Time, s *pawl.Setting) {
+// calls of the one before are under way has them reserved. It returns which accounts are
+// to be opened by it, nil if none are.
+func (t *Table) Configure(now time.Time, s *pawl.Setting) *Opening {
 	t.looked = nil
 	name := s.Budget.String()
-	old := t.budgets[name]
+	old, opening := t.budgets[name], t.opening(now, s)
 	if s.Remove {
 		t.remove(name)
-		return
+		return opening
 	}
 	b := &Budget{Budget: *s.Budget, Version: now.UnixMicro()}
 	if old != nil {
@@ -175,6 +176,7 @@ func (t *Table) Configure(now time.Time, s *pawl.Setting) {
 		}
 		t.touchAccount(a)
 	}
+	return opening
 }
 
 // checkRaise returns what is wrong with caps that are to be added. A cap that is not there

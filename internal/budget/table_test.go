@@ -3,6 +3,7 @@ package budget_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -11,18 +12,20 @@ import (
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/budget"
+	"github.com/pawlhq/pawl/llm"
 	"github.com/pawlhq/pawl/price"
 )
 
 var began = time.Date(2024, 2, 29, 20, 0, 0, 0, time.UTC)
 
-// model is the budgets as one would keep them on paper: what was spent, and a list of
-// the calls that are under way.
+// model is the budgets as one would keep them on paper: what was spent, a list of the
+// calls that are under way, and a ledger of those that were sent.
 type model struct {
 	table   budget.Table
 	now     time.Time
 	budgets map[string]*paper
 	calls   []*sent
+	ledger  []pawl.Entry
 }
 
 type paper struct {
@@ -35,6 +38,7 @@ type paper struct {
 // sent is a call that is under way.
 type sent struct {
 	budget.Held
+	user  string
 	under map[string]string // budgets, each with the account
 }
 
@@ -82,12 +86,23 @@ func (m *model) configure(t *rapid.T) {
 	if err != nil {
 		return
 	}
-	m.table.Configure(m.now, &s)
+	if o := m.table.Configure(m.now, &s); o != nil {
+		m.table.Open(m.now, o, m.asked(o))
+	}
 	switch {
 	case s.Remove:
 		delete(m.budgets, name)
+		if each := m.budgets[(&pawl.Budget{Scope: s.Budget.Scope, Per: s.Budget.Per}).String()]; old != nil && old.Name != "" && each != nil {
+			m.opens(each, old.Name)
+		}
 	case old == nil:
-		m.budgets[name] = &paper{*s.Budget, map[string]pawl.Spent{}, map[string]time.Time{}, map[string]bool{}}
+		b := &paper{*s.Budget, map[string]pawl.Spent{}, map[string]time.Time{}, map[string]bool{}}
+		m.budgets[name] = b
+		for _, user := range []string{"", "ann", "bob"} {
+			if account, under := m.of(user)[name]; under {
+				m.opens(b, account)
+			}
+		}
 	case s.Raise:
 		old.Tokens, old.Calls, old.Money = old.Tokens+s.Budget.Tokens, old.Calls+s.Budget.Calls, old.Money+s.Budget.Money
 		clear(old.warned)
@@ -95,6 +110,48 @@ func (m *model) configure(t *rapid.T) {
 		old.Budget = *s.Budget
 		clear(old.warned)
 	}
+}
+
+// opens has an account begin with what was sent in its period, but for good.
+func (m *model) opens(b *paper, account string) {
+	if b.Per != pawl.ForGood {
+		m.spent(b, account)
+		b.spent[account] = m.inLedger(b.Per, account)
+	}
+}
+
+// inLedger is what was sent in a period, of a user or of all.
+func (m *model) inLedger(per pawl.Period, user string) (sum pawl.Spent) {
+	for _, e := range m.ledger {
+		if !e.At.Before(per.Start(m.now)) && (user == "" || user == e.User) && e.Kind != pawl.EntryRefused {
+			sum = sum.Plus(pawl.Spent{Tokens: e.Usage.Total(), Money: e.Cost, Calls: 1})
+		}
+	}
+	return sum
+}
+
+// asked returns what a store would find in its ledger.
+func (m *model) asked(o *budget.Opening) map[string]pawl.Spent {
+	f, by := o.Asks()
+	rows := map[string]*pawl.UsageRow{}
+	for _, e := range m.ledger {
+		if e.At.Before(f.Since) || f.User != "" && f.User != e.User || !slices.Contains(f.Kinds, e.Kind) {
+			continue
+		}
+		var k pawl.UsageKey
+		if slices.Contains(by, pawl.ByUser) {
+			k.User = e.User
+		}
+		if rows[k.User] == nil {
+			rows[k.User] = &pawl.UsageRow{UsageKey: k, Sums: map[pawl.EntryKind]pawl.Sum{}}
+		}
+		rows[k.User].Sums[e.Kind] = rows[k.User].Sums[e.Kind].Plus(pawl.Sum{Calls: e.Calls, Usage: e.Usage, Cost: e.Cost})
+	}
+	spent := map[string]pawl.Spent{}
+	for _, r := range rows {
+		o.Sum(spent, []pawl.UsageRow{*r})
+	}
+	return spent
 }
 
 // of returns the budgets that a user's call comes under, each with the account.
@@ -153,7 +210,7 @@ func (m *model) send(t *rapid.T) {
 		return
 	}
 	held, warn := m.table.Take(m.now, &ask)
-	m.calls = append(m.calls, &sent{held, under})
+	m.calls = append(m.calls, &sent{held, user, under})
 	if len(held.Accounts) != len(under) {
 		t.Errorf("a call takes from %d accounts; want %v", len(held.Accounts), under)
 	}
@@ -182,9 +239,28 @@ func (m *model) settle(t *rapid.T) {
 	i := rapid.IntRange(0, len(m.calls)-1).Draw(t, "call")
 	c := m.calls[i]
 	m.calls = slices.Delete(m.calls, i, i+1)
-	used := pawl.Spent{Tokens: rapid.Int64Range(0, 500).Draw(t, "used"), Calls: rapid.Int64Range(0, 1).Draw(t, "sent")}
-	m.table.Settle(m.now, &budget.Ended{Held: c.Held, Used: used})
-	for name, account := range c.under {
+	used := pawl.Spent{Tokens: rapid.Int64Range(0, 500).Draw(t, "used"), Calls: 1}
+	used.Money = price.Money(2 * used.Tokens)
+	kind := rapid.SampledFrom([]pawl.EntryKind{pawl.EntryAnswered, pawl.EntryAnswered, pawl.EntryUnknown, pawl.EntryFailed, pawl.EntryRefused, ""}).Draw(t, "kind")
+	switch kind {
+	case pawl.EntryFailed:
+		used = pawl.Spent{Calls: 1}
+	case pawl.EntryRefused, "":
+		used = pawl.Spent{}
+	}
+	var entry *pawl.Entry
+	if kind != "" {
+		entry = &pawl.Entry{At: m.now, Kind: kind, User: c.user, Queue: "q", Operation: "work", Calls: 1, Usage: llm.Usage{Output: used.Tokens}, Cost: used.Money}
+		m.ledger = append(m.ledger, *entry)
+	}
+	ended := &budget.Ended{Held: c.Held, Used: used}
+	if len(c.Accounts) == 0 {
+		ended = nil
+	}
+	m.table.Settle(m.now, ended, entry)
+	under := m.of(c.user)
+	maps.Copy(under, c.under)
+	for name, account := range under {
 		if b := m.budgets[name]; b != nil {
 			b.spent[account] = m.spent(b, account).Plus(used)
 		}
@@ -222,6 +298,12 @@ func (m *model) check(t *rapid.T) {
 		for _, c := range m.calls {
 			if account, under := c.under[s.String()]; under && !known[account] {
 				t.Fatalf("%s has no account %q, though a call of it is under way", &s.Budget, account)
+			}
+		}
+		for _, user := range []string{"", "ann", "bob"} {
+			account, under := m.of(user)[s.String()]
+			if got, want := m.spent(b, account), m.inLedger(b.Per, account); under && b.Per != pawl.ForGood && got != want {
+				t.Fatalf("%s of %q: spent %+v; want what the ledger has: %+v", &s.Budget, account, got, want)
 			}
 		}
 		for account := range b.spent {

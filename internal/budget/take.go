@@ -41,21 +41,27 @@ type Verdict struct {
 	Wait string     // it waits for calls under way, and why; "" if it does not
 }
 
-// find returns the accounts that a call comes under: for each scope and period the
-// budget by name, else the one for each.
+// find returns the accounts that a call comes under. It is looked at, and then takes.
 func (t *Table) find(now time.Time, a *Ask) []*Account {
-	if !t.Any() {
-		return nil
+	if t.looked != a {
+		t.found, t.looked = t.under(now, a.Queue, a.Operation, a.User, a.Run), a
 	}
-	if t.looked == a {
-		return t.found // a call is looked at, and then takes
-	}
+	return t.found
+}
+
+// under returns the accounts that a call comes under: for each scope and period the
+// budget by name, else the one for each. They are the caller's until the next call.
+func (t *Table) under(now time.Time, queue, operation, user string, run pawl.ID) []*Account {
+	t.looked = nil
 	all := t.found[:0]
+	if len(t.of) == 0 {
+		return all
+	}
 	for _, k := range [...]target{
-		{pawl.OfAll, ""}, {pawl.OfQueue, a.Queue}, {pawl.OfOperation, a.Operation}, {pawl.OfUser, a.User}, {pawl.OfRun, ""},
+		{pawl.OfAll, ""}, {pawl.OfQueue, queue}, {pawl.OfOperation, operation}, {pawl.OfUser, user}, {pawl.OfRun, ""},
 	} {
 		if k.scope == pawl.OfRun {
-			k.name = a.Run.String()
+			k.name = run.String()
 		}
 		if k.scope == pawl.OfUser && k.name == "" {
 			continue // nobody was named
@@ -73,7 +79,7 @@ func (t *Table) find(now time.Time, a *Ask) []*Account {
 			}
 		}
 	}
-	t.found, t.looked = all, a
+	t.found = all
 	return all
 }
 
@@ -193,17 +199,13 @@ func (t *Table) Take(now time.Time, a *Ask) (h Held, warn string) {
 	var warns []string
 	h = Held{Needs: a.Needs, State: a.State, Accounts: make([]int64, len(all))}
 	for i, of := range all {
-		if of.number == 0 {
-			t.highest++
-			t.put(of, t.highest)
-		}
 		of.Reserved, of.Gone = of.Reserved.Plus(a.Needs), false
 		of.ask(a.State)
-		h.Accounts[i] = of.number
 		if w := of.warn(); w != "" {
 			warns = append(warns, w)
 		}
-		t.touchAccount(of)
+		t.store(of)
+		h.Accounts[i] = of.number
 	}
 	return h, strings.Join(warns, "; ")
 }
@@ -234,8 +236,16 @@ type Ended struct {
 	Answered bool
 }
 
-// Settle hands back what a call has taken, in place of what it used.
-func (t *Table) Settle(now time.Time, e *Ended) {
+// Settle hands back what a call has taken, in place of what it used; e is nil if it has
+// taken nothing. What it used by its entry in the ledger it spends of the accounts, too, that
+// it comes under by now and has not taken from; sent is nil if it was not sent.
+func (t *Table) Settle(now time.Time, e *Ended, sent *pawl.Entry) {
+	if e == nil {
+		e = &Ended{}
+	}
+	if sent != nil {
+		t.chargeLate(now, &e.Held, sent) // first, for accounts may go with the call
+	}
 	t.looked = nil
 	for _, number := range e.Accounts {
 		t.settle(now, t.account(number), e)

@@ -55,6 +55,8 @@ type ledgerPage struct {
 	Hours  map[ledger.Hour]loose `json:"hours,omitempty"` // whose tails are not merged
 	Joined loose                 `json:"joined,omitzero"` // that came since it was last looked what of them has ended
 	Swept  ledger.Hour           `json:"swept,omitempty"` // the hour in which what is old was last looked for
+
+	Merged int64 `json:"merged,omitempty"` // the version of the book under which tails were last merged
 }
 
 func (ledgerPage) key() string { return pageKey("ledger") }
@@ -169,8 +171,9 @@ func (a *act) mergeTails(h ledger.Hour) error {
 			return err
 		}
 	}
-	delete(a.book.ledger.page.Hours, h)
 	number := a.book.version + 1
+	delete(a.book.ledger.page.Hours, h)
+	a.book.ledger.page.Merged = number
 	a.w.Drops = append(a.w.Drops, LedgerRange{LedgerTail, h, h}, LedgerRange{LedgerHour, h, h})
 	a.w.Ledger = append(a.w.Ledger, LedgerPage{LedgerHour, h, number, Pack(sums.Pack())})
 	if h >= a.oldestLog() {

@@ -26,11 +26,9 @@ func (b *Book) enter(p *Post) {
 	case p.Settle != nil:
 		b.table.Settle(p.At, p.Settle)
 	case p.Budget != nil:
-		b.budgets.Configure(p.At, &pawl.Setting{Budget: p.Budget})
+		b.budgets.Configure(p.At, &pawl.Setting{Budget: p.Budget}) // nothing opens: the run is new
 	}
-	if p.Spend != nil {
-		b.budgets.Settle(p.At, p.Spend)
-	}
+	b.spend(p)
 	for _, run := range p.Forget {
 		if b.budgets.Knows(run) {
 			b.forgotten = append(b.forgotten, run)
@@ -40,6 +38,24 @@ func (b *Book) enter(p *Post) {
 		b.ledger.tails.enter(h, p.Entries, 1)
 	} else if len(p.Joined) > 0 {
 		b.ledger.joined.enter(h, p.Joined, 1)
+	}
+}
+
+// spend settles a call with its budgets. Who has none does not read its entry; and what is
+// none is told by whoever merges it.
+func (b *Book) spend(p *Post) {
+	spend := p.Spend
+	if b.budgets.Any() {
+		for e, err := range ledger.Unpack(p.Entries) {
+			if err != nil {
+				break
+			}
+			b.budgets.Settle(p.At, spend, e)
+			spend = nil
+		}
+	}
+	if spend != nil {
+		b.budgets.Settle(p.At, spend, nil)
 	}
 }
 

@@ -2,7 +2,6 @@ package durable
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -87,38 +86,4 @@ func (a *act) tellBudget(r *Record, g *pawl.Grant) {
 	e := a.event(pawl.EventBudget, &r.TaskRow)
 	e.Message = why
 	a.send(e)
-}
-
-// Configure implements [pawl.Limits].
-func (s *Store) Configure(ctx context.Context, now time.Time, settings []pawl.Setting) error {
-	return s.open(ctx, now, func(a *act) error {
-		if err := errors.Join(a.book.table.Check(settings), a.book.budgets.Check(settings)); err != nil {
-			return err
-		}
-		for i := range settings {
-			if err := a.set(&settings[i]); err != nil {
-				return err
-			}
-		}
-		a.w.Bell.Ready = true
-		return nil
-	})
-}
-
-func (a *act) set(set *pawl.Setting) error {
-	if set.Similar != nil {
-		return a.unlike(set.Similar)
-	}
-	if set.Queue != "" {
-		q := a.book.queue(set.Queue)
-		q.Paused = set.Pause
-		a.book.touch(q)
-		return nil
-	}
-	if set.Budget != nil {
-		a.book.budgets.Configure(a.now, set)
-		return nil
-	}
-	a.book.table.Configure(a.now, set)
-	return nil
 }
