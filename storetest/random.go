@@ -148,7 +148,7 @@ func (c *chaos) callOne() {
 		_ = c.saveAs(pawl.Save{ // it may be lost
 			Lease: r.Lease(), Step: &pawl.StepRow{Key: key, Name: key, Result: []byte("1")},
 			Settle: &pawl.Settlement{
-				Key: key, Usage: llm.Usage{Output: int64(c.IntN(500))}, After: time.Duration(c.IntN(3)) * time.Second, Reason: "so",
+				Key: key, Usage: llm.Usage{Output: 1 + int64(c.IntN(500))}, After: time.Duration(c.IntN(3)) * time.Second, Reason: "so",
 				Outcome: pick(c, pawl.CallAnswered, pawl.CallFailed, pawl.CallUnknown, pawl.CallNotSent, pawl.CallUnreached, pawl.CallThrottled, pawl.CallBlocked),
 			},
 		})
@@ -171,11 +171,15 @@ func (c *chaos) configureSome() {
 	c.configure(pick(c,
 		pawl.Setting{Queue: "x", Pause: true}, pawl.Setting{Queue: "x"}, pawl.Setting{Limit: "c", Hold: "so"},
 		pawl.Setting{Limit: "c", Resume: true}, set("b", limit.Config{InFlight: 1 + c.IntN(4)}),
+		pawl.Setting{Budget: &pawl.Budget{Scope: pawl.OfUser, Per: pawl.PerDay, Tokens: 1 << 40}, Remove: c.IntN(3) == 0},
+		pawl.Setting{Budget: &pawl.Budget{Scope: pawl.OfUser, Name: "a", Per: pawl.PerDay, Tokens: 1 << 40}, Remove: c.IntN(2) == 0},
 	))
 }
 
-// check compares all rows and counts with their states, and reads the events.
+// check compares all rows and counts with their states, and budgets with the ledger, and
+// reads the events.
 func (c *chaos) check() {
+	c.asLedger(0)
 	counts := map[string]map[pawl.State]int{}
 	rows := c.list(pawl.Filter{Steps: true})
 	for _, r := range rows {

@@ -62,7 +62,7 @@ func (s *Store) update(ctx context.Context, now time.Time, f func(*act) error) e
 		return a.writes()
 	})
 	if err == nil && posted {
-		s.posted(ctx)
+		s.posted(ctx, now)
 	}
 	return err
 }
@@ -72,10 +72,10 @@ func (s *Store) update(ctx context.Context, now time.Time, f func(*act) error) e
 const letterMost = 256
 
 // posted has the inbox stay short where tasks are added and nobody claims. It is no
-// part of the call: what fails here is done by the next to open the book.
-func (s *Store) posted(ctx context.Context) {
+// part of the call, though at its time: what fails here is done by the next to open the book.
+func (s *Store) posted(ctx context.Context, now time.Time) {
 	if s.letters.Add(1)%letterMost == 0 {
-		_ = s.open(ctx, time.Time{}, func(*act) error { return nil })
+		_ = s.open(ctx, now, func(*act) error { return nil })
 	}
 }
 
