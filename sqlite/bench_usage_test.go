@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,7 +15,8 @@ import (
 )
 
 // BenchmarkUsage sums up a million calls of 1,000 users, 5 operations and 3 models,
-// each at random, that were settled in the course of 30 days, or within 2 hours.
+// each at random, that were settled in the course of 30 days, or within 2 hours; and sets
+// budgets that open with such sums.
 func BenchmarkUsage(b *testing.B) {
 	for _, span := range []time.Duration{30 * 24 * time.Hour, 2 * time.Hour} {
 		b.Run(fmt.Sprint("within=", span), func(b *testing.B) {
@@ -26,6 +28,12 @@ func BenchmarkUsage(b *testing.B) {
 				{pawl.ByUser}, {pawl.ByOperation}, {pawl.ByDay}, {pawl.ByModel}, {pawl.ByUser, pawl.ByOperation, pawl.ByDay}, {pawl.ByUser, pawl.ByHour},
 			} {
 				b.Run(fmt.Sprint("by=", by), func(b *testing.B) { l.sum(b, by) })
+			}
+			for _, budget := range []pawl.Budget{
+				{Scope: pawl.OfAll, Per: pawl.PerMonth, Calls: 1e9}, {Scope: pawl.OfUser, Per: pawl.PerMonth, Calls: 1e9}, {Scope: pawl.OfRun, Name: l.tasks[0].Run.String(), Calls: 1e9},
+			} {
+				scope, _, _ := strings.Cut(budget.String(), "/")
+				b.Run("budget="+scope, func(b *testing.B) { l.opens(b, budget) })
 			}
 		})
 	}
@@ -122,4 +130,32 @@ func (l *ledgerFill) sum(b *testing.B, by []pawl.Dimension) {
 		b.Fatalf("the sums have %d calls; want %d", calls, l.calls)
 	}
 	b.ReportMetric(float64(len(rows)), "rows")
+}
+
+// opens sets a budget, and removes it again, and checks that it counts the calls.
+func (l *ledgerFill) opens(b *testing.B, budget pawl.Budget) {
+	configure := func(remove bool) {
+		if err := l.store.Configure(b.Context(), l.start.Add(l.span), []pawl.Setting{{Budget: &budget, Remove: remove}}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		configure(false)
+		b.StopTimer()
+		status, err := l.store.Status(b.Context(), l.start.Add(l.span))
+		if err != nil || len(status.Budgets) != 1 {
+			b.Fatalf("Status = %+v, %v; want one budget", status.Budgets, err)
+		}
+		calls := int64(0)
+		for _, a := range status.Budgets[0].Accounts {
+			calls += a.Spent.Calls
+		}
+		of := status.Budgets[0].Of
+		if all := budget.Scope == pawl.OfAll; all && calls != l.calls || calls == 0 || budget.Scope == pawl.OfUser && of != usageUsers {
+			b.Fatalf("%d accounts have spent %d calls", of, calls)
+		}
+		b.ReportMetric(float64(of), "accounts")
+		configure(true)
+		b.StartTimer()
+	}
 }

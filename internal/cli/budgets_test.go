@@ -117,6 +117,35 @@ func TestBudgetsTellWhatGoesOn(t *testing.T) {
 	}
 }
 
+// Who sets a budget in the midst of its day is told what the day has spent.
+func TestBudgetsTellWhatIsSpent(t *testing.T) {
+	w := newPurse(t)
+	close(w.began)
+	if a := w.pawl("budgets", "set", "user/*", "--per", "day", "--calls", "10"); strings.Contains(a.out, "spent") {
+		t.Errorf("budgets set prints\n%s\nwant nothing of what is spent: nothing is", a.out)
+	}
+	run := w.asks("ann", "one")
+	w.answered(run, w.asks("ann", "two"), w.asks("bob", "three"), w.asks("cid", "four"), w.asks("dan", "free: five"))
+	is := flat(w.well("budgets set user/* --per month --tokens 20k --money 5"))
+	if want := "no task waited for it already spent: ann 2,200 of 20,000 tokens, 0.0079 USD of 5.00 USD; bob 1,100 of 20,000 tokens, 0.0040 USD of 5.00 USD; " +
+		"cid 1,100 of 20,000 tokens, 0.0040 USD of 5.00 USD; and 1 more, of which less is used"; !strings.HasSuffix(is, want) {
+		t.Errorf("budgets set prints %q; want it to end with %q", is, want)
+	}
+	w.well("budgets set all --per day --calls 20", "already spent: 5 of 20 calls\n")
+	w.well("budgets set run/"+run.ID.String()+" --money 0.01", "already spent: 0.0040 USD of 0.01 USD\n")
+	if a := w.pawl("budgets", "set", "queue/desk", "--calls", "20"); strings.Contains(a.out, "spent") {
+		t.Errorf("budgets set prints\n%s\nwant nothing of what is spent: it counts from now", a.out)
+	}
+	got := decoded[struct {
+		Budget   string
+		Went     []pawl.ID `json:"went_on"`
+		Accounts []accountView
+	}](w.ward, "budgets set operation/inquire --per day --calls 20")
+	if len(got.Accounts) != 1 || got.Accounts[0].Spent.Calls != 5 || got.Accounts[0].Share != 0.25 {
+		t.Errorf("budgets set -o json = %+v; want an account that has spent 5 of 20 calls", got)
+	}
+}
+
 // What a run that has ended had left is nobody's business any more.
 func TestBudgetsOfEndedRuns(t *testing.T) {
 	w := newPurse(t)

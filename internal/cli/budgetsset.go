@@ -107,8 +107,9 @@ type budgetsSetCommand struct {
 
 // Help adds to the command's help.
 func (*budgetsSetCommand) Help() string {
-	return `Of a budget that is there it changes the caps that are given and leaves the others; 0 removes one. What was spent in the present period
-counts. A call is stopped if it comes under any budget that is used up; a budget by name stands in place of the one with * for it.`
+	return `Of a budget that is there it changes the caps that are given and leaves the others; 0 removes one. What was spent in the present day
+or month counts, before the budget was set too, as the ledger has it; of run/ID, what that run has spent. Without --per any other one counts from when it
+is set. It says what is spent already. A call is stopped if it comes under any budget that is used up; a budget by name stands in place of the one with * for it.`
 }
 
 // Run implements a command of kong.
@@ -139,7 +140,7 @@ func (c *budgetsSetCommand) Run(ctx context.Context, t *terminal, open opener) e
 	if b.Tokens == 0 && b.Money == 0 && b.Calls == 0 && b.Repeats == 0 {
 		return usagef("nothing would be capped; give --tokens, --money, --calls or, for runs, --repeats, or remove the budget: pawl budgets remove %s", shellWord(b.String()))
 	}
-	return budgetChange{b, "is set", client.SetBudget, c.json()}.run(ctx, t, client)
+	return budgetChange{b, "is set", client.SetBudget, true, c.json()}.run(ctx, t, client)
 }
 
 type budgetsRaiseCommand struct {
@@ -170,7 +171,7 @@ func (c *budgetsRaiseCommand) Run(ctx context.Context, t *terminal, open opener)
 	if err != nil {
 		return err
 	}
-	return budgetChange{b, "is raised", client.RaiseBudget, c.json()}.run(ctx, t, client)
+	return budgetChange{b, "is raised", client.RaiseBudget, false, c.json()}.run(ctx, t, client)
 }
 
 type budgetsRemoveCommand struct {
@@ -190,18 +191,19 @@ func (c *budgetsRemoveCommand) Run(ctx context.Context, t *terminal, open opener
 		return err
 	}
 	remove := func(ctx context.Context, b pawl.Budget) error { return client.RemoveBudget(ctx, b.String()) }
-	return budgetChange{b, "is removed", remove, c.json()}.run(ctx, t, client)
+	return budgetChange{b, "is removed", remove, false, c.json()}.run(ctx, t, client)
 }
 
 // budgetChange is what is done to a budget.
 type budgetChange struct {
 	pawl.Budget
-	done string // what it is afterwards
-	do   func(context.Context, pawl.Budget) error
-	json bool
+	done  string // what it is afterwards
+	do    func(context.Context, pawl.Budget) error
+	spent bool // whether it says what is spent already
+	json  bool
 }
 
-// run changes the budget, and says how many tasks go on for that.
+// run changes the budget, and says how many tasks go on for that, and what is spent.
 func (c budgetChange) run(ctx context.Context, t *terminal, client *pawl.Client) error {
 	name := c.String()
 	before, err := blockedBy(ctx, client, name)
@@ -228,13 +230,27 @@ func (c budgetChange) run(ctx context.Context, t *terminal, client *pawl.Client)
 			went = append(went, id)
 		}
 	}
+	var spent budgetView
+	if c.spent {
+		if spent, err = readSpent(ctx, client, name); err != nil {
+			return err
+		}
+	}
 	if c.json {
 		return printJSON(t.out, struct {
-			Budget string    `json:"budget"`
-			Went   []pawl.ID `json:"went_on"`
-		}{name, went})
+			Budget   string        `json:"budget"`
+			Went     []pawl.ID     `json:"went_on"`
+			Accounts []accountView `json:"accounts,omitzero"`
+		}{name, went, spent.Accounts})
 	}
 	fmt.Fprintf(t.out, "budget %s %s: %s\n", printable(name), c.done, wentOn(len(went), len(before)))
+	currency, err := currencyOf(ctx, client, &spent)
+	if err != nil {
+		return err
+	}
+	if text := spent.already(currency); text != "" {
+		fmt.Fprintln(t.out, strings.Join(wrap("already spent: "+text, t.width()-2), "\n  "))
+	}
 	return nil
 }
 
