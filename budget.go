@@ -15,6 +15,11 @@ import (
 // its task is [Blocked], with all that it has stored, until the budget is raised or its
 // next period begins. A call that is alone more than the budget allows fails for good.
 //
+// A new budget of a day or month counts what its present one has spent before it was set,
+// and a new budget of one run what that run has: what the ledger has of calls that were
+// answered, failed, or are unknown. Others begin with nothing. Calls that are under way by
+// then had reserved nothing on it: what they used counts when they have ended.
+//
 // A run is all tasks of a flow, and what their handlers add: they spend one budget. As
 // an option of Add a Budget, without Scope, Name and Per, is one for the new run alone. A
 // task that joins an identical one, or gets a stored result, begins no run: its Budget is
@@ -31,7 +36,7 @@ type Budget struct {
 
 	// Repeats is for runs: how often one state of a conversation may be asked. A call that
 	// asks it once more waits for those under way, which may fail, and stops the run when
-	// so many were answered. They are counted ForGood alone. A prompt that [Task.Ask]
+	// so many were answered. They are counted ForGood alone, from when it is set. A prompt that [Task.Ask]
 	// repeats finds a longer conversation, another state, each time: Calls is for that.
 	Repeats int `json:"repeats,omitempty"`
 
@@ -60,7 +65,7 @@ type Period string
 const (
 	PerDay   Period = "day"
 	PerMonth Period = "month"
-	ForGood  Period = "" // as long as it is there; of a run, as long as the run is
+	ForGood  Period = "" // from when it is set; of a run, as long as the run is
 )
 
 // Start returns when the period began that now is in; zero for ForGood.

@@ -50,9 +50,10 @@ func (c *Client) Entries(ctx context.Context, f LedgerFilter) iter.Seq2[Entry, e
 }
 
 // SetBudget sets a budget, in place of the one with the same Scope, Name and Per if
-// there is one, and has what that had blocked go on. Of one that is there already, what is
-// spent in the present period counts; a new one begins with nothing spent. One by name
-// takes the place of the one for each.
+// there is one, and has what that had blocked go on. What is spent in the present period
+// counts: of a budget that is there already, what it has counted; of a new one, what the
+// ledger has, as [Budget] says. One by name takes the place of the one for each. Where it
+// is removed, that one counts what was spent in its place in the present period.
 func (c *Client) SetBudget(ctx context.Context, b Budget) error {
 	return c.changeBudget(ctx, Setting{Budget: &b})
 }

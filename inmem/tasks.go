@@ -106,7 +106,7 @@ func (s *Store) add(now time.Time, t *task, n *pawl.NewTask) pawl.Added {
 		s.twins.add(t)
 	}
 	if b := n.RunBudget(); b != nil {
-		s.budgets.Configure(now, &pawl.Setting{Budget: b})
+		s.budgets.Configure(now, &pawl.Setting{Budget: b}) // nothing opens: the run is new
 	}
 	s.emit(now, pawl.EventAdded, t)
 	return pawl.Added{ID: t.row.ID, Run: t.row.Run, As: as}
