@@ -219,6 +219,7 @@ var openingRules = []rule{
 			}
 		}
 	}},
+	{"while others work", "a budget is set while calls are sent, settled and put together by others: none of them is missed, and none counted twice", openWhileOthersWork},
 	{"many calls", "what is put together while a budget is set is counted once", func(t *trial) {
 		r := t.begun(user("ann"))
 		b := pawl.Budget{Scope: pawl.OfUser, Per: pawl.PerMonth, Calls: 1 << 40}

@@ -1,8 +1,10 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -105,4 +107,46 @@ func (o *openings) setOne() {
 		b.Name, b.Per = pick(o.chaos, o.rows...).Run.String(), pick(o.chaos, pawl.ForGood, pawl.PerDay)
 	}
 	o.configure(pawl.Setting{Budget: &b, Remove: o.IntN(3) == 0})
+}
+
+// openWhileOthersWork has eight workers make calls, half of them by a clock that is in the
+// next hour, so that what the others have settled is put together again and again.
+func openWhileOthersWork(t *trial) {
+	rows := make([]*pawl.TaskRow, 8)
+	for i := range rows {
+		rows[i] = t.begun(user(fmt.Sprint("user ", i%3)))
+	}
+	now := t.now
+	var all sync.WaitGroup
+	for i, r := range rows {
+		all.Go(func() {
+			for n := range 40 {
+				if err := t.failedCall(r, fmt.Sprint("ask/", n), now.Add(time.Duration(i%2)*time.Hour)); err != nil {
+					t.Errorf("a call of worker %d: %v", i, err)
+					return
+				}
+			}
+		})
+	}
+	budgets := []pawl.Budget{{Scope: pawl.OfUser, Per: pawl.PerDay}, {Scope: pawl.OfAll, Per: pawl.PerMonth}, {Scope: pawl.OfRun, Name: rows[0].Run.String()}}
+	for range 10 {
+		for _, b := range budgets {
+			b.Calls = 1 << 40
+			t.removeAndSet(b)
+		}
+	}
+	all.Wait()
+	t.pass(time.Hour)
+	t.asLedger(5)
+	is(t, "calls", t.budgetOf("all per month").Accounts[0].Spent.Calls, int64(40*len(rows)))
+}
+
+// failedCall makes a call that fails.
+func (t *trial) failedCall(r *pawl.TaskRow, key string, now time.Time) error {
+	grants, err := t.store.Reserve(t.ctx, now, []pawl.Reservation{{Lease: r.Lease(), Key: key, Limit: pawl.NoLimit}})
+	if err != nil || !grants[0].OK {
+		return fmt.Errorf("reserve: %+v, %w", grants, err)
+	}
+	errs, err := t.store.Save(t.ctx, now, []pawl.Save{{Lease: r.Lease(), Settle: &pawl.Settlement{Key: key, Outcome: pawl.CallFailed}}})
+	return errors.Join(append(errs, err)...)
 }
