@@ -146,6 +146,17 @@ var sharedRules = []sharedRule{
 		s.b.configure(pawl.Setting{Limit: "lim", Resume: true})
 		s.a.took(s.a.claim(9), y)
 	}},
+	{"opening budgets", "a budget that one process sets opens with what the other one has spent, and spends what that one has under way", func(s *shared) {
+		r := s.a.begun(user("ann"))
+		s.a.paidCall(r, "a", 100)
+		s.a.call(r, "b", 50, priced)
+		b := pawl.Budget{Scope: pawl.OfUser, Per: pawl.PerDay, Tokens: 1000}
+		s.b.budget(b)
+		s.b.holds("user/* per day", "ann", pawl.Spent{Tokens: 100, Money: 1500, Calls: 1}, pawl.Spent{})
+		s.a.answer(r, "b", 40)
+		s.a.holds("user/* per day", "ann", pawl.Spent{Tokens: 140, Money: 2100, Calls: 2}, pawl.Spent{})
+		s.b.holds("user/* per day", "ann", pawl.Spent{Tokens: 140, Money: 2100, Calls: 2}, pawl.Spent{})
+	}},
 	{"joined", "the same question asked of two processes is answered once", func(s *shared) {
 		id := s.a.put(identity(1))
 		s.b.joins(task(identity(1)), id)
