@@ -12,52 +12,51 @@ import (
 	"github.com/pawlhq/pawl/internal/ledger"
 )
 
+// pastMost is how often the ledger is read without the book before it is read with it.
+const pastMost = 3
+
 // Configure implements [pawl.Limits].
 //
 // What a budget opens with may be the sum of a million calls, and whoever has the book
 // keeps all others waiting. So most of it is read without the book:
 //
-//  1. A first transaction makes the settings, unless accounts open by them. Then it changes
-//     nothing but that what waits is entered.
-//  2. What is merged of the ledger is read, with the version of the book before that.
-//  3. A second transaction reads what is not merged, and makes the settings. Where hours were
-//     merged since that version, it reads all.
+//  1. A transaction makes the settings, unless accounts open by them. Then it changes
+//     nothing, but that what waits is entered.
+//  2. What is merged of the ledger is read, and before that the version of the book.
+//  3. Another transaction reads what is not merged, and makes the settings. If tails were
+//     merged since that version it changes nothing, and it goes on at 2; in the end it reads
+//     all.
+//
+// A crash before the last transaction leaves everything as it was.
 func (s *Store) Configure(ctx context.Context, now time.Time, settings []pawl.Setting) error {
-	var opening []budget.Opening
-	err := s.open(ctx, now, func(a *act) error {
-		if err := a.mayConfigure(settings); err != nil {
+	var known *past
+	for tries := 0; ; tries++ {
+		var unread []budget.Opening
+		err := s.open(ctx, now, func(a *act) error {
+			if err := errors.Join(a.book.table.Check(settings), a.book.budgets.Check(settings)); err != nil {
+				return err
+			}
+			unread = nil
+			if tries < pastMost && !known.holds(a.book) {
+				unread = a.book.budgets.Openings(a.now, settings)
+			}
+			if len(unread) > 0 {
+				return nil
+			}
+			return a.configure(settings, known)
+		})
+		if err != nil || len(unread) == 0 {
 			return err
 		}
-		if opening = a.book.budgets.Openings(a.now, settings); len(opening) > 0 {
-			return nil
-		}
-		return a.configure(settings, nil)
-	})
-	if err != nil || len(opening) == 0 {
-		return err
-	}
-	var past *past
-	if err := s.view(ctx, func(v View) (err error) {
-		past, err = readPast(v, opening)
-		return err
-	}); err != nil {
-		return err
-	}
-	return s.open(ctx, now, func(a *act) error {
-		if err := a.mayConfigure(settings); err != nil {
+		if known, err = s.readPast(ctx, unread); err != nil {
 			return err
 		}
-		return a.configure(settings, past)
-	})
+	}
 }
 
-func (a *act) mayConfigure(settings []pawl.Setting) error {
-	return errors.Join(a.book.table.Check(settings), a.book.budgets.Check(settings))
-}
-
-func (a *act) configure(settings []pawl.Setting, past *past) error {
+func (a *act) configure(settings []pawl.Setting, known *past) error {
 	for i := range settings {
-		if err := a.set(&settings[i], past); err != nil {
+		if err := a.set(&settings[i], known); err != nil {
 			return err
 		}
 	}
@@ -65,7 +64,7 @@ func (a *act) configure(settings []pawl.Setting, past *past) error {
 	return nil
 }
 
-func (a *act) set(set *pawl.Setting, past *past) error {
+func (a *act) set(set *pawl.Setting, known *past) error {
 	if set.Similar != nil {
 		return a.unlike(set.Similar)
 	}
@@ -83,7 +82,7 @@ func (a *act) set(set *pawl.Setting, past *past) error {
 	if o == nil {
 		return nil
 	}
-	spent, err := a.spentBefore(o, past)
+	spent, err := a.spentBefore(o, known)
 	if err == nil {
 		a.book.budgets.Open(a.now, o, spent)
 	}
@@ -91,33 +90,40 @@ func (a *act) set(set *pawl.Setting, past *past) error {
 }
 
 // past is what accounts that open have spent by what is merged of the ledger, read without
-// the book.
+// the book. Nil is nothing that was read.
 type past struct {
 	version int64 // of the book before it was read
 	spent   map[budget.Opening]map[string]pawl.Spent
 }
 
-func readPast(v View, opening []budget.Opening) (*past, error) {
-	read, err := v.Pages(math.MaxInt64) // no page is so late: it is the version alone
-	if err != nil {
-		return nil, err
-	}
-	p := &past{read.Version, map[budget.Opening]map[string]pawl.Spent{}}
-	for i := range opening {
-		o := &opening[i]
-		p.spent[*o] = map[string]pawl.Spent{}
-		if err := addSpent(p.spent[*o], v, o, nil, mergedKind(o)); err != nil {
-			return nil, err
+// holds reports whether nothing was merged since it was read.
+func (p *past) holds(b *Book) bool { return p != nil && b.ledger.page.Merged <= p.version }
+
+func (s *Store) readPast(ctx context.Context, opening []budget.Opening) (*past, error) {
+	p := &past{spent: map[budget.Opening]map[string]pawl.Spent{}}
+	err := s.view(ctx, func(v View) error {
+		read, err := v.Pages(math.MaxInt64) // no page is so late: it is the version alone
+		if err != nil {
+			return err
 		}
-	}
-	return p, nil
+		p.version = read.Version
+		for i := range opening {
+			o := &opening[i]
+			p.spent[*o] = map[string]pawl.Spent{}
+			if err := addSpent(p.spent[*o], v, o, nil, mergedKind(o)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return p, err
 }
 
 // spentBefore returns what accounts that open have spent until now.
-func (a *act) spentBefore(o *budget.Opening, past *past) (map[string]pawl.Spent, error) {
+func (a *act) spentBefore(o *budget.Opening, known *past) (map[string]pawl.Spent, error) {
 	spent, kinds := map[string]pawl.Spent{}, []LedgerKind{LedgerTail, mergedKind(o)}
-	if past != nil && a.book.ledger.page.Merged <= past.version && past.spent[*o] != nil {
-		spent, kinds = maps.Clone(past.spent[*o]), kinds[:1]
+	if known.holds(a.book) && known.spent[*o] != nil {
+		spent, kinds = maps.Clone(known.spent[*o]), kinds[:1]
 	}
 	return spent, addSpent(spent, a.Tx, o, a.book.ledger.tails, kinds...)
 }
