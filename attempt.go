@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/pawlhq/pawl/llm"
-	"github.com/pawlhq/pawl/price"
 )
 
 // attempt is a running handler's side of a task: its stored steps, the
@@ -150,11 +149,11 @@ func (a *attempt) lastFailure() (call *llm.Error, outside bool) {
 
 // tally is what an attempt has used so far; see [Attempt].
 type tally struct {
-	usage, spared   llm.Usage
-	cost            price.Money // of usage
-	sparedBy        []Saving    // by model
-	calls, saved    int
-	failed, unknown int // of calls
+	answered        ModelSums
+	spared          llm.Usage
+	sparedBy        []Saving // by model
+	saved           int
+	failed, unknown int // calls that were not answered
 	waited          time.Duration
 }
 

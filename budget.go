@@ -235,3 +235,8 @@ type Stop struct {
 	Version int64     `json:"version,omitempty"` // of the budget: one that was changed since may let it go
 	Never   bool      `json:"never,omitempty"`   // the call alone is more than the budget
 }
+
+// Outlasts reports whether a stop ends later than another one.
+func (s *Stop) Outlasts(other *Stop) bool {
+	return !other.Until.IsZero() && (s.Until.IsZero() || s.Until.After(other.Until))
+}

@@ -26,6 +26,12 @@ type Standing struct {
 	// stops it altogether, then the buckets that lack something.
 	Gates []limit.Gate
 
+	// Stop is a budget that stops its next call, whatever that call needs: the account
+	// is used up, or the run has repeated itself. Of several it is the one that lets
+	// the call go last. It keeps no task from starting. Nil if there is none, and for a
+	// task that is blocked. Of a task that is scheduled it is as of when that is due.
+	Stop *Stop
+
 	// Next is when it likely starts, if what waits now uses what recent tasks used
 	// and nothing comes that goes first; zero if that cannot be known: its queue is
 	// paused, no worker handles it, or its limit is held until somebody resumes it.

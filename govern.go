@@ -120,16 +120,11 @@ func (a *attempt) govern(ctx context.Context, c governed) (exchange *llm.Exchang
 	}
 	settle.Paid, settle.CacheSaved = p.cost(exchange.Usage), p.cacheSaved(exchange.Usage)
 	if err := a.store(key, c, exchange, settle, &p); err != nil {
-		a.count(func(s *tally) {
-			s.calls++
-			s.unknown++
-		})
+		a.count(func(s *tally) { s.unknown++ })
 		return nil, nil, a.fail(c, err)
 	}
 	a.answered(began, func(s *tally) {
-		s.calls++
-		s.usage = s.usage.Add(exchange.Usage)
-		s.cost += settle.Paid
+		s.answered.add(ModelSum{p.model, Sum{1, exchange.Usage, settle.Paid}, p.currency})
 	})
 	return exchange, nil, nil
 }
@@ -179,10 +174,8 @@ func (a *attempt) unanswered(c governed, settle Settlement, err error) error {
 	a.count(func(s *tally) {
 		switch settle.Kind() {
 		case EntryUnknown:
-			s.calls++
 			s.unknown++
 		case EntryFailed, EntryRefused:
-			s.calls++
 			s.failed++
 		}
 	})

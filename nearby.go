@@ -291,7 +291,7 @@ func unpackVector(b []byte) []float32 {
 // savingOf returns what is entered into the ledger of a task whose result is taken, or
 // would have been.
 func (m *match) savingOf(kind EntryKind) Saving {
-	sum, currency := m.row.Answered()
+	sum, currency := Answered(m.row).Total()
 	return Saving{Kind: kind, Sum: sum, Currency: currency, Of: m.row.ID, Score: m.score}
 }
 

@@ -154,11 +154,9 @@ func (a *attempt) report(end *Attempt) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := &a.sum
-	end.Usage, end.Spared, end.Waited = s.usage, s.spared, s.waited
-	end.Calls, end.Failed, end.Unknown, end.Saved, end.Cost = s.calls, s.failed, s.unknown, s.saved, s.cost
-	if s.cost != 0 {
-		end.Currency = a.client.config.Prices.Currency
-	}
+	end.Spared, end.Saved, end.Waited = s.spared, s.saved, s.waited
+	end.Calls, end.Failed, end.Unknown = s.failed+s.unknown, s.failed, s.unknown
+	end.setAnswered(s.answered)
 }
 
 // handlerContext is the context of a handler. It knows its deadline and its

@@ -3,7 +3,6 @@ package pawl
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/pawlhq/pawl/llm"
 )
@@ -20,16 +19,13 @@ func (a *attempt) stopped(s *Stop) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.stop == nil || later(s.Until, a.stop.Until) {
+	if a.stop == nil || s.Outlasts(a.stop) {
 		a.stop = s // what ends last is waited for
 	}
 	a.clock++
 	a.unmet, a.stopAt = true, a.clock
 	return fmt.Errorf("%w: %s", ErrBudget, s.Why)
 }
-
-// later reports whether a time is after another one; zero is never.
-func later(a, b time.Time) bool { return !b.IsZero() && (a.IsZero() || a.After(b)) }
 
 // stoppedBy returns the budget that has stopped a call of the attempt, nil if none has,
 // and whether no later call made up for that.

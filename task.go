@@ -1,7 +1,6 @@
 package pawl
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -124,18 +123,6 @@ func (r *TaskRow) Usage() llm.Usage {
 	return sum
 }
 
-// Answered returns what the calls amount to that were answered, and the currency of their
-// cost, "" if that is 0.
-func (r *TaskRow) Answered() (sum Sum, currency string) {
-	for i := range r.Attempts {
-		a := &r.Attempts[i]
-		calls := max(0, a.Calls-a.Failed-a.Unknown) // below 0 if an earlier version lost it, for which the unknown were not of Calls
-		sum = sum.Plus(Sum{int64(calls), a.Usage, a.Cost})
-		currency = cmp.Or(a.Currency, currency)
-	}
-	return sum, currency
-}
-
 // Lost returns the key in the ledger of the earlier call that c is sent again for, or in
 // place of, and whose outcome is unknown: the latest one; "" if there is none. open is the
 // steps of such calls of the present attempt.
@@ -199,6 +186,8 @@ type Attempt struct {
 	Waited   time.Duration `json:"waited,omitempty"`   // for limits, inside the attempt
 	Cost     price.Money   `json:"cost,omitempty"`     // of Usage, as far as the models have prices
 	Currency string        `json:"currency,omitempty"` // of Cost; "" if that is 0
+	Model    string        `json:"model,omitempty"`    // of the answered calls, as the requests named it, if all were of one
+	Models   ModelSums     `json:"models,omitempty"`   // the answered calls by model, if they were of several; nil if not
 	Spared   llm.Usage     `json:"spared,omitzero"`    // tokens that were not paid again, thanks to stored calls
 	Unasked  int           `json:"unasked,omitempty"`  // stored steps that it did not ask for, though it succeeded: its code or its data has changed
 	Used     bool          `json:"used,omitempty"`     // whether it counts against MaxAttempts

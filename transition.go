@@ -129,8 +129,8 @@ func (r *TaskRow) BeLost(now time.Time, open []string) {
 	if unknown := len(open); unknown > 0 {
 		a.Message += fmt.Sprintf("; outcome unknown of %d calls, possibly billed", unknown)
 	}
-	stored, currency := r.Stored()
-	a.Calls, a.Usage, a.Cost, a.Currency = int(stored.Calls)+len(open), stored.Usage, stored.Cost, currency
+	a.Calls = len(open)
+	a.setAnswered(r.Stored())
 	switch {
 	case r.Cancelling:
 		r.State, r.Ended, r.Cancelling = Cancelled, now, false
@@ -148,18 +148,14 @@ func (r *TaskRow) BeLost(now time.Time, open []string) {
 	r.record(now, a)
 }
 
-// Stored returns what the calls amount to whose answers the present attempt has stored,
-// and the currency of their cost, "" if that is 0.
-func (r *TaskRow) Stored() (sum Sum, currency string) {
+// Stored returns what the calls amount to whose answers the present attempt has stored.
+func (r *TaskRow) Stored() (all ModelSums) {
 	for i := range r.Steps {
 		if s := &r.Steps[i]; s.Call && s.Attempt == r.Attempt {
-			sum = sum.Plus(Sum{1, s.Usage, s.Cost})
-			if s.Cost != 0 {
-				currency = s.Currency
-			}
+			all.add(ModelSum{s.Model, Sum{1, s.Usage, s.Cost}, s.Currency})
 		}
 	}
-	return sum, currency
+	return all
 }
 
 // gotFurther reports whether the present attempt has stored a step.

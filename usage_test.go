@@ -3,6 +3,7 @@ package pawl_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/limit"
 	"github.com/pawlhq/pawl/llm"
+	"github.com/pawlhq/pawl/llm/anthropic"
 	"github.com/pawlhq/pawl/price"
 )
 
@@ -208,8 +210,8 @@ func TestWhatIsJoinedOrReusedIsSaved(t *testing.T) {
 			t.Fatalf("entries %v after %d calls; want %v after 1", kinds, m.calls(), want)
 		}
 		for _, e := range got {
-			if e.Calls != 1 || e.Usage != (llm.Usage{Input: 10, Output: 5}) || e.Cost != 20_000 || e.Currency != "EUR" {
-				t.Errorf("%s: %+v; want what the one call used, in euros", e.Kind, e)
+			if e.Calls != 1 || e.Usage != (llm.Usage{Input: 10, Output: 5}) || e.Cost != 20_000 || e.Currency != "EUR" || e.Model != "test" {
+				t.Errorf("%s: %+v; want what the one call of model test used, in euros", e.Kind, e)
 			}
 		}
 	})
@@ -360,6 +362,53 @@ func TestACallThatIsSentAgainSaysForWhich(t *testing.T) {
 
 // Who joins a task has not paid for any of its calls: neither for those of a worker that
 // died, nor less for them because the task is removed at once.
+// named is a model by another name.
+type named struct {
+	model
+	name string
+}
+
+func (n *named) Encode(r llm.Request) (json.RawMessage, error) {
+	r.MaxTokens = 100
+	return anthropic.API{}.Encode(n.name, r)
+}
+
+func TestWhatIsJoinedIsSavedByModel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		priced, other := &model{}, &named{name: "other"} // which has no price
+		c := newClient(newStore(t), pawl.Config{Prices: testPrices})
+		asks.Handle(c, func(ctx context.Context, t *pawl.Task[string]) (string, error) {
+			for _, m := range []llm.Model{priced, other, other} {
+				if _, err := t.Ask(ctx, m, "go on"); err != nil {
+					return "", err
+				}
+			}
+			return "done", nil
+		})
+		first := add(t, c, asks, "x", pawl.User("bob"))
+		add(t, c, asks, "x", pawl.User("bob"))
+		start(t, c)
+		result(t, first)
+		idle()
+		saved := pawl.LedgerFilter{Kinds: []pawl.EntryKind{pawl.EntryJoined}, User: "bob"}
+		want := []pawl.Entry{
+			{Kind: pawl.EntryJoined, Operation: "ask", Queue: "default", User: "bob", Limit: "default", Model: "other", Calls: 2, Usage: llm.Usage{Input: 20, Output: 10}},
+			{Kind: pawl.EntryJoined, Operation: "ask", Queue: "default", User: "bob", Limit: "default", Model: "test", Calls: 1, Usage: llm.Usage{Input: 10, Output: 5}, Cost: 20_000, Currency: "EUR"},
+		}
+		if diff := cmp.Diff(want, entries(t, c, saved), byChance); diff != "" {
+			t.Errorf("what joining saved (-want +got):\n%s", diff)
+		}
+		saved.Model = "other"
+		if diff := cmp.Diff(want[:1], entries(t, c, saved), byChance); diff != "" {
+			t.Errorf("what joining saved of model other (-want +got):\n%s", diff)
+		}
+		a := row(t, c, first.ID).LastAttempt()
+		if sum, _ := a.Models.Total(); len(a.Models) != 2 || sum != (pawl.Sum{Calls: 3, Usage: a.Usage, Cost: a.Cost}) || a.Calls != 3 {
+			t.Errorf("the attempt is %+v; want its calls by two models, which are all that it has", a)
+		}
+	})
+}
+
 func TestWhatIsJoinedSavesTheCallsOfADeadWorkerToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newStore(t)

@@ -28,7 +28,7 @@ type Why struct {
 	Reason string    `json:"reason"` // a sentence, without a full stop
 
 	Limit  string    `json:"limit,omitempty"`  // the limit that the gate is of
-	Budget string    `json:"budget,omitempty"` // the name of the budget that is used up
+	Budget string    `json:"budget,omitempty"` // the name of the budget that is used up, also where something else is the gate
 	User   string    `json:"user,omitempty"`   // whose ceiling it is
 	Bucket string    `json:"bucket,omitempty"` // what is used up, as in limit.Gate
 	Level  float64   `json:"level,omitempty"`  // of the bucket: what is left
@@ -49,7 +49,7 @@ const (
 	HinderedDone        Hindrance = "done"        // it has ended
 	HinderedRunning     Hindrance = "running"     // it runs; what its calls wait for, its worker knows
 	HinderedDependency  Hindrance = "dependency"  // it waits for other tasks, or for a signal
-	HinderedBudget      Hindrance = "budget"      // a budget is used up
+	HinderedBudget      Hindrance = "budget"      // a budget is used up: it is blocked, or will be at its next call
 	HinderedQueue       Hindrance = "queue"       // its queue is paused
 	HinderedWorker      Hindrance = "worker"      // no worker that is alive has a handler for it
 	HinderedHold        Hindrance = "hold"        // its limit is held
@@ -98,14 +98,29 @@ func (s *Standing) Why() Why {
 		return w.because(HinderedWorker, "no worker that is alive has a handler for operation %s in queue %s", r.Operation, r.Queue)
 	}
 	gate, kind := s.foremost()
-	if r.State == Scheduled && (kind != HinderedHold || !gate.Until.IsZero() && !gate.Until.After(r.Due)) {
+	switch {
+	case r.State == Scheduled && (kind != HinderedHold || !gate.Until.IsZero() && !gate.Until.After(r.Due)):
 		w.Until = r.Due
-		return w.because(HinderedSchedule, "%s, and is due at %s", s.delayed(), clockTime(r.Due))
+		w = w.because(HinderedSchedule, "%s, and is due at %s", s.delayed(), clockTime(r.Due))
+	case kind == NotHindered:
+		w = s.inTurn(w)
+	default:
+		w = w.at(gate, kind, r)
 	}
-	if kind == NotHindered {
-		return s.inTurn(w)
+	return w.then(s.Stop)
+}
+
+// then adds that a budget stops the task's next call, once it has started. It is what
+// to look at if nothing keeps the task from that.
+func (w Why) then(s *Stop) Why {
+	if s == nil {
+		return w
 	}
-	return w.at(gate, kind, r)
+	if w.Budget = s.Budget; w.Gate == NotHindered {
+		w.Gate, w.Until = HinderedBudget, s.Until
+	}
+	w.Reason = fmt.Sprintf("%s; its next call is then blocked %s: %s", w.Reason, until(s.Until, "until the budget is raised"), s.Why)
+	return w
 }
 
 var past = map[State]string{Succeeded: "succeeded", Dead: "failed for good", Cancelled: "was cancelled"}

@@ -72,6 +72,45 @@ func TestWhyATaskWaits(t *testing.T) {
 	})
 }
 
+// A task that is next starts, and its call will not go: it says both.
+func TestWhyACallWillBeBlocked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &model{}
+		c := newClient(newStore(t), pawl.Config{Workers: 1})
+		done := make(chan struct{})
+		asks.Handle(c, func(ctx context.Context, task *pawl.Task[string]) (string, error) {
+			answer, err := askingWords(m)(ctx, task)
+			<-done
+			return answer, err
+		})
+		must(t, c.SetBudget(t.Context(), pawl.Budget{Scope: pawl.OfUser, Name: "ann", Per: pawl.PerMonth, Calls: 2}))
+		stop := start(t, c)
+		defer stop()
+		first := add(t, c, asks, "a b", pawl.User("ann"))
+		idle()
+		next := add(t, c, asks, "c", pawl.User("ann"))
+		w := why(t, c, next.ID, pawl.HinderedBudget, "it starts with the next claim", "its next call is then blocked until ", "budget user/ann per month: 2 of 2 calls are spent")
+		if w.Place != 1 || w.Budget != "user/ann per month" || !w.Until.Equal(pawl.PerMonth.End(time.Now())) || w.Start.After(time.Now()) {
+			t.Errorf("Why = %+v; want it to be next and to start now, and its budget, until the month ends", w)
+		}
+		others := add(t, c, asks, "c", pawl.User("bob"))
+		if w := why(t, c, others.ID, pawl.HinderedTurn); w.Budget != "" {
+			t.Errorf("Budget = %q of another user's task; want none", w.Budget)
+		}
+		must(t, c.HoldLimit(t.Context(), "default", "for a while"))
+		w = why(t, c, next.ID, pawl.HinderedHold, "for a while; its next call is then blocked until ")
+		if w.Limit != "default" || w.Budget != "user/ann per month" {
+			t.Errorf("Why = %+v; want limit default, and the budget behind it", w)
+		}
+		must(t, c.ResumeLimit(t.Context(), "default"))
+		close(done)
+		result(t, first)
+		result(t, others)
+		idle()
+		why(t, c, next.ID, pawl.HinderedBudget, "and the call needs 1")
+	})
+}
+
 // A blocked task says what it waits for.
 func TestWhyATaskIsBlocked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

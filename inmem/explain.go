@@ -24,7 +24,7 @@ func (s *Store) Explain(ctx context.Context, now time.Time, id pawl.ID) (pawl.St
 		return pawl.Standing{}, fmt.Errorf("%s: %w", id, pawl.ErrNotFound)
 	}
 	e := s.table.Explain(pawl.Standing{
-		Row: copyOf(&t.row, false), Now: now, Paused: s.queue(t.row.Queue).paused,
+		Row: copyOf(&t.row, false), Now: now, Paused: s.queue(t.row.Queue).paused, Stop: s.budgets.Explain(now, &t.row),
 	}, s.workers.alive(now))
 	if t.inLine {
 		s.place(e, t)

@@ -69,12 +69,12 @@ func (s *Store) closeJoined(run pawl.ID, loses bool) {
 	}
 	rows := s.rows(run)
 	b.joined[run] = slices.DeleteFunc(b.joined[run], func(e pawl.Entry) bool {
-		ended := ledger.Close(&e, rows)
+		saved, ended := ledger.Close(&e, rows)
 		if !ended && !loses {
 			return false
 		}
-		if e.Calls > 0 {
-			b.enter(&e)
+		for _, s := range saved {
+			b.enter(s)
 		}
 		return true
 	})
@@ -105,12 +105,15 @@ func (b *book) sweep(now time.Time) {
 
 // known returns the entries of joined tasks, of some hours, that have saved something by
 // now.
-func (s *Store) known(from, to ledger.Hour) (closed []pawl.Entry) {
+func (s *Store) known(from, to ledger.Hour) (closed []*pawl.Entry) {
 	for run, entries := range s.ledger.joined {
 		rows := s.rows(run)
 		for _, e := range entries {
-			if at := ledger.HourOf(e.At); at >= from && at <= to && ledger.Close(&e, rows) && e.Calls > 0 {
-				closed = append(closed, e)
+			if at := ledger.HourOf(e.At); at < from || at > to {
+				continue
+			}
+			if saved, ended := ledger.Close(&e, rows); ended {
+				closed = append(closed, saved...)
 			}
 		}
 	}
@@ -133,7 +136,7 @@ func (s *Store) usage(f pawl.LedgerFilter, by []pawl.Dimension) (rows []pawl.Usa
 	q := ledger.NewQuery(f, by)
 	from, to := ledger.Range(&f)
 	for _, e := range s.known(from, to) {
-		q.Add(ledger.HourOf(e.At), &e)
+		q.Add(ledger.HourOf(e.At), e)
 	}
 	for at, h := range s.ledger.hours {
 		if at < from || at > to {
@@ -178,7 +181,7 @@ func (s *Store) Entries(ctx context.Context, now time.Time, f pawl.LedgerFilter)
 	}
 	for _, e := range s.known(from, to) {
 		at := ledger.HourOf(e.At)
-		hours[at] = ledger.Pack(slices.Clip(hours[at]), &e)
+		hours[at] = ledger.Pack(slices.Clip(hours[at]), e)
 	}
 	for _, at := range slices.Sorted(maps.Keys(hours)) {
 		if len(found.Entries) > 0 {

@@ -180,8 +180,11 @@ func (s *Store) joined(now time.Time, twin *task, n *pawl.NewTask, kind pawl.Ent
 	}
 	if kind == pawl.EntryJoined {
 		s.ledger.join(e)
-	} else if ledger.Close(e, s.rows(e.Run)); e.Calls > 0 { // its run has ended, and may be removed at any time
-		s.ledger.enter(e)
+		return
+	}
+	saved, _ := ledger.Close(e, s.rows(e.Run)) // its run has ended, and may be removed at any time
+	for _, one := range saved {
+		s.ledger.enter(one)
 	}
 }
 

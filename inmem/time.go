@@ -158,7 +158,7 @@ func (s *Store) advance(now time.Time) {
 // for calls that may have been sent stays charged.
 func (s *Store) lose(now time.Time, t *task) {
 	open := s.abandon(now, t)
-	stored, _ := t.row.Stored()
+	stored, _ := t.row.Stored().Total()
 	t.correct(float64(stored.Usage.Total()))
 	s.update(now, t, func(r *pawl.TaskRow) { r.BeLost(now, open) })
 	if t.row.State.Ended() {

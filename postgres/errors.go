@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -37,11 +38,23 @@ type explained struct {
 }
 
 func (e *explained) Error() string {
-	text := fmt.Sprintf("postgres at %s: %v", e.address, e.err)
+	text := fmt.Sprintf("postgres at %s: %s", e.address, oneLine(e.err.Error()))
 	if e.remedy != "" {
 		text += "; " + e.remedy
 	}
 	return text
+}
+
+// oneLine returns a text in one line. The library has a line for each try to connect, and
+// a server that is down says the same to all of them.
+func oneLine(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Replace(strings.Join(lines, ", "), ":, ", ": ", 1)
 }
 
 func (e *explained) Unwrap() error { return e.err }

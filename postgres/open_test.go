@@ -83,6 +83,25 @@ func clean(t *testing.T, at string, sql ...string) {
 	}
 }
 
+// With its default of TLS the library tries each address twice, and writes a line for each
+// try.
+func TestAServerThatIsDownIsToldOnce(t *testing.T) {
+	s, err := postgres.Open(t.Context(), "postgres://u@127.0.0.1:1,127.0.0.1:2/x?sslmode=prefer")
+	if err == nil {
+		_ = s.Close()
+		t.Fatal("Open succeeded; want nobody to listen there")
+	}
+	text := err.Error()
+	if strings.ContainsAny(text, "\n\t") {
+		t.Errorf("Open = %q; want one line", text)
+	}
+	for _, at := range []string{"dial tcp 127.0.0.1:1: connect: connection refused", "dial tcp 127.0.0.1:2: connect: connection refused"} {
+		if n := strings.Count(text, at); n != 1 {
+			t.Errorf("Open = %q; it says %q %d times, want once", text, at, n)
+		}
+	}
+}
+
 func TestOpenSaysWhatToDo(t *testing.T) {
 	at := services.Postgres(t)
 	exec(t, at, "create role pawl_guest login password 'guest'")

@@ -107,6 +107,32 @@ type attempt struct {
 	Open     []string      `json:"o,omitempty"`
 	Cost     int64         `json:"b,omitempty"` // a price.Money, which as JSON would be a decimal
 	Currency string        `json:"y,omitempty"`
+	Model    string        `json:"l,omitempty"`
+	Models   []modelSum    `json:"ls,omitempty"`
+}
+
+// modelSum is a pawl.ModelSum.
+type modelSum struct {
+	Model    string    `json:"l,omitempty"`
+	Calls    int64     `json:"c,omitempty"`
+	Usage    llm.Usage `json:"u,omitzero"`
+	Cost     int64     `json:"b,omitempty"`
+	Currency string    `json:"y,omitempty"`
+}
+
+func packModels(all pawl.ModelSums) (packed []modelSum) {
+	for _, s := range all {
+		packed = append(packed, modelSum{s.Model, s.Calls, s.Usage, int64(s.Cost), s.Currency})
+	}
+	return packed
+}
+
+func unpackModels(packed []modelSum) (all pawl.ModelSums) {
+	for _, s := range packed {
+		sum := pawl.Sum{Calls: s.Calls, Usage: s.Usage, Cost: price.Money(s.Cost)}
+		all = append(all, pawl.ModelSum{Model: s.Model, Sum: sum, Currency: s.Currency})
+	}
+	return all
 }
 
 func micro(t time.Time) int64 {
@@ -146,6 +172,7 @@ func packMore(r *pawl.TaskRow) ([]byte, error) {
 			Number: a.Number, Started: micro(a.Started), Ended: micro(a.Ended), Usage: a.Usage, Calls: a.Calls, Saved: a.Saved,
 			Failed: a.Failed, Unknown: a.Unknown, Class: a.Class, Message: a.Message, Waited: a.Waited, Spared: a.Spared, Used: a.Used,
 			As: a.As, Unasked: a.Unasked, Open: a.Open, Cost: int64(a.Cost), Currency: a.Currency,
+			Model: a.Model, Models: packModels(a.Models),
 		}
 		if a.Worker != r.Worker || !r.State.Ended() {
 			m.Attempts[i].Worker = &a.Worker
@@ -196,6 +223,7 @@ func unpackMore(packed []byte, r *pawl.TaskRow) error {
 			Number: a.Number, Worker: r.Worker, Started: timeOf(a.Started), Ended: timeOf(a.Ended), Usage: a.Usage, Calls: a.Calls, Saved: a.Saved,
 			Failed: a.Failed, Unknown: a.Unknown, Class: a.Class, Message: a.Message, Waited: a.Waited, Spared: a.Spared, Used: a.Used,
 			As: a.As, Unasked: a.Unasked, Open: a.Open, Cost: price.Money(a.Cost), Currency: a.Currency,
+			Model: a.Model, Models: unpackModels(a.Models),
 		}
 		if a.Worker != nil {
 			r.Attempts[i].Worker = *a.Worker

@@ -20,6 +20,9 @@ func TestAttemptsHoldEverything(t *testing.T) {
 		Number: 1, Worker: "w", Started: at, Ended: at.Add(time.Second), Usage: usage, Calls: 9, Saved: 3, Failed: 7, Unknown: 4,
 		Open: []string{"ask", "", "ask 2"}, Class: llm.Transient, As: "cheap", Message: "sorry", Waited: time.Second, Cost: -5e9, Currency: "EUR",
 		Spared: llm.Usage{Output: 9}, Unasked: 6, Used: true,
+		Model: "m1", Models: pawl.ModelSums{
+			{Model: "m1", Sum: pawl.Sum{Calls: 2, Usage: usage, Cost: -6e9}, Currency: "EUR"}, {Model: "m2", Sum: pawl.Sum{Calls: 1, Usage: llm.Usage{Input: 9}, Cost: 1}, Currency: "USD"}, {Sum: pawl.Sum{Calls: 1}},
+		},
 	}
 	for i, v := 0, reflect.ValueOf(want); i < v.NumField(); i++ {
 		if v.Field(i).IsZero() {

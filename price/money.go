@@ -20,12 +20,22 @@ const (
 // String returns the amount in decimals, at least two of them and none more that
 // says nothing: "0.00", "12.50", "-0.0001234".
 func (m Money) String() string {
-	sign, amount := "", uint64(m)
+	var room [24]byte // for the longest
+	return string(m.append(room[:0]))
+}
+
+func (m Money) append(b []byte) []byte {
+	amount := uint64(m)
 	if m < 0 {
-		sign, amount = "-", -amount
+		b, amount = append(b, '-'), -amount
 	}
-	fraction := strconv.FormatUint(unit+amount%unit, 10)[1:] // with its zeros
-	return sign + strconv.FormatUint(amount/unit, 10) + "." + fraction[:2] + strings.TrimRight(fraction[2:], "0")
+	b = append(strconv.AppendUint(b, amount/unit, 10), '.')
+	rest, place := amount%unit, uint64(unit/10)
+	for n := 0; n < 2 || rest > 0; n++ {
+		b = append(b, '0'+byte(rest/place))
+		rest, place = rest%place, place/10
+	}
+	return b
 }
 
 // ParseMoney reads an amount: digits, and up to nine decimals after a point, with a
@@ -79,7 +89,7 @@ func quote(s string) string {
 }
 
 // MarshalJSON returns the amount as a number with its exact decimals.
-func (m Money) MarshalJSON() ([]byte, error) { return []byte(m.String()), nil }
+func (m Money) MarshalJSON() ([]byte, error) { return m.append(nil), nil }
 
 // UnmarshalJSON reads a number, or text that is one, as [ParseMoney] does: exactly,
 // or not at all. A null changes nothing.

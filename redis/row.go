@@ -185,7 +185,7 @@ func (b *buffer) attempt(a *pawl.Attempt) {
 	b.int(int64(a.Waited))
 	b.usage(a.Spared)
 	thought := a.Usage.Reasoning != 0 || a.Spared.Reasoning != 0
-	b.flags(a.Used, thought, a.Cost != 0, len(a.Open) > 0, a.Failed != 0)
+	b.flags(a.Used, thought, a.Cost != 0, len(a.Open) > 0, a.Failed != 0, a.Model != "", len(a.Models) > 0)
 	b.int(int64(a.Unasked))
 	if thought {
 		b.int(a.Usage.Reasoning)
@@ -204,6 +204,12 @@ func (b *buffer) attempt(a *pawl.Attempt) {
 	if a.Failed != 0 {
 		b.int(int64(a.Failed))
 	}
+	if a.Model != "" {
+		b.text(a.Model)
+	}
+	if len(a.Models) > 0 {
+		b.models(a.Models)
+	}
 }
 
 func (r *reader) attempt(a *pawl.Attempt) {
@@ -220,8 +226,8 @@ func (r *reader) attempt(a *pawl.Attempt) {
 	a.Message = r.text()
 	a.Waited = r.duration()
 	a.Spared = r.usage()
-	var thought, priced, open, failed bool
-	r.flags(&a.Used, &thought, &priced, &open, &failed)
+	var thought, priced, open, failed, ofOne, ofMany bool
+	r.flags(&a.Used, &thought, &priced, &open, &failed, &ofOne, &ofMany)
 	a.Unasked = int(r.int())
 	if thought {
 		a.Usage.Reasoning = r.int()
@@ -239,11 +245,40 @@ func (r *reader) attempt(a *pawl.Attempt) {
 	if failed {
 		a.Failed = int(r.int())
 	}
+	if ofOne {
+		a.Model = r.text()
+	}
+	if ofMany {
+		a.Models = r.models()
+	}
+}
+
+func (b *buffer) models(all pawl.ModelSums) {
+	b.int(int64(len(all)))
+	for i := range all {
+		s := &all[i]
+		b.text(s.Model)
+		b.int(s.Calls)
+		b.usage(s.Usage)
+		b.int(s.Usage.Reasoning)
+		b.int(int64(s.Cost))
+		b.text(s.Currency)
+	}
+}
+
+func (r *reader) models() (all pawl.ModelSums) {
+	for n := r.int(); n > 0 && r.err == nil; n-- {
+		s := pawl.ModelSum{Model: r.text()}
+		s.Calls, s.Usage = r.int(), r.usage()
+		s.Usage.Reasoning, s.Cost, s.Currency = r.int(), price.Money(r.int()), r.text()
+		all = append(all, s)
+	}
+	return all
 }
 
 // usage appends four of its kinds. Reasoning has a place of its own, after a flag, as
-// have the cost, the open steps and the failed calls of an attempt: rows of earlier
-// versions have none.
+// have the cost, the open steps, the failed calls and the models of an attempt: rows of
+// earlier versions have none.
 func (b *buffer) usage(u llm.Usage) {
 	for _, n := range []int64{u.Input, u.Output, u.CacheRead, u.CacheWrite} {
 		b.int(n)

@@ -145,7 +145,7 @@ func TestRowsWithoutReasoning(t *testing.T) {
 
 // What an attempt has beside the rest is read, whichever of it there is.
 func TestAttemptsWithSomeOfTheRest(t *testing.T) {
-	for n := range 32 {
+	for n := range 128 {
 		want := pawl.Attempt{Number: 1, Used: n&1 != 0, Unasked: 2, Unknown: 2}
 		if n&2 != 0 {
 			want.Spared.Reasoning = 3
@@ -158,6 +158,12 @@ func TestAttemptsWithSomeOfTheRest(t *testing.T) {
 		}
 		if n&16 != 0 {
 			want.Failed = 2
+		}
+		if n&32 != 0 {
+			want.Model = "m1"
+		}
+		if n&64 != 0 {
+			want.Models = pawl.ModelSums{{Model: "m1", Sum: pawl.Sum{Calls: 2, Usage: llm.Usage{Input: 1, Reasoning: 2}, Cost: -6}, Currency: "EUR"}, {}}
 		}
 		var b buffer
 		b.attempt(&want)

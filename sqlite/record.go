@@ -192,6 +192,8 @@ const (
 	tryOpen     = 17 // a step; once for each
 	tryCurrency = 18
 	tryFailed   = 19
+	tryModel    = 20
+	tryModels   = 21 // of one model; once for each
 )
 
 func packTry(a *pawl.Attempt) []byte {
@@ -216,6 +218,10 @@ func packTry(a *pawl.Attempt) []byte {
 	f.text(tryCurrency, a.Currency)
 	for _, step := range a.Open {
 		f.bytes(tryOpen, []byte(step))
+	}
+	f.text(tryModel, a.Model)
+	for i := range a.Models {
+		f.bytes(tryModels, packModel(&a.Models[i]))
 	}
 	return f
 }
@@ -265,12 +271,62 @@ func unpackTry(f fields) (a pawl.Attempt, err error) {
 			a.Currency = string(v.data)
 		case tryOpen:
 			a.Open = append(a.Open, string(v.data))
+		case tryModel:
+			a.Model = string(v.data)
+		case tryModels:
+			var s pawl.ModelSum
+			s, err = unpackModel(v.data)
+			a.Models = append(a.Models, s)
 		}
 		if err != nil {
 			return a, err
 		}
 	}
 	return a, nil
+}
+
+// The tags of what a model's calls amount to.
+const (
+	modelName     = 1
+	modelCalls    = 2
+	modelUsage    = 3
+	modelCost     = 4
+	modelCurrency = 5
+)
+
+func packModel(s *pawl.ModelSum) []byte {
+	var f fields
+	f.text(modelName, s.Model)
+	f.number(modelCalls, s.Calls)
+	f.bytes(modelUsage, packUsage(s.Usage))
+	f.number(modelCost, int64(s.Cost))
+	f.text(modelCurrency, s.Currency)
+	return f
+}
+
+func unpackModel(f fields) (s pawl.ModelSum, err error) {
+	for len(f) > 0 {
+		v, err := f.next()
+		if err != nil {
+			return s, err
+		}
+		switch v.tag {
+		case modelName:
+			s.Model = string(v.data)
+		case modelCalls:
+			s.Calls = v.n
+		case modelUsage:
+			s.Usage, err = unpackUsage(v.data)
+		case modelCost:
+			s.Cost = price.Money(v.n)
+		case modelCurrency:
+			s.Currency = string(v.data)
+		}
+		if err != nil {
+			return s, err
+		}
+	}
+	return s, nil
 }
 
 // packUsage returns nil for no usage.

@@ -124,6 +124,12 @@ func (p *pair) finish() {
 		f.Attempt.Calls, f.Attempt.Failed = p.IntN(3), p.IntN(2)
 		f.Attempt.Saved, f.Attempt.Waited = p.IntN(2), time.Duration(p.IntN(9))*time.Second
 		f.Attempt.Usage, f.Attempt.Spared = llm.Usage{Input: p.Int64N(99), Output: p.Int64N(400)}, llm.Usage{CacheRead: p.Int64N(9)}
+		switch {
+		case p.chance(3):
+			f.Attempt.Model = oneOf(p, "m0", "m1")
+		case p.chance(3):
+			f.Attempt.Models = p.models()
+		}
 		f.NotSent = p.chance(5)
 		if f.To == pawl.Scheduled {
 			f.Delay = oneOf(p, 0, time.Second, 1500*time.Microsecond, time.Minute)

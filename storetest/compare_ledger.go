@@ -30,6 +30,14 @@ func (p *pair) savings(r *pawl.TaskRow) []pawl.Saving {
 	return all
 }
 
+// models are answered calls of several models, one of which has no price.
+func (p *pair) models() pawl.ModelSums {
+	return pawl.ModelSums{
+		{Model: "m1", Sum: pawl.Sum{Calls: 1 + p.Int64N(3), Usage: llm.Usage{Input: p.Int64N(99)}, Cost: price.Money(p.IntN(2000))}, Currency: "USD"},
+		{Model: "m0", Sum: pawl.Sum{Calls: 1, Usage: llm.Usage{Output: p.Int64N(99), Reasoning: p.Int64N(9)}}},
+	}
+}
+
 // caps returns a budget with caps, and now and then without.
 func (p *pair) caps(b pawl.Budget) *pawl.Budget {
 	b.Tokens = oneOf[int64](p, 0, 1000, 3000, 9000)

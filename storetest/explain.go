@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -149,6 +150,77 @@ var explainRules = []rule{
 		t.gates(s, limit.Gate{Name: "tokens", Limit: "account", Until: start.Add(5 * time.Second), Need: 500})
 		isTime(t, "Next", s.Next, start.Add(5*time.Second))
 	}},
+	{"a budget that is used up", "the next call of a task that starts will be stopped: whoever asks must not be told that nothing keeps it", func(t *trial) {
+		b := pawl.Budget{Scope: pawl.OfUser, Per: pawl.PerDay, Calls: 2}
+		t.budget(b)
+		t.put(user("ann"))
+		r := t.take()
+		id := t.put(user("ann"))
+		t.spend(r, "a/1", 10)
+		t.noStop(id)
+		is(t, "OK", t.call(r, "b/1", 10).OK, true)
+		t.noStop(id) // the call under way may not be sent
+		t.answer(r, "b/1", 10)
+		end := time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC)
+		t.foretells(id, "user/* per day", end, "of ann", "2 of 2 calls are spent")
+		t.foretells(t.put(user("ann"), delay(time.Hour)), "user/* per day", end)
+		t.noStop(t.put(user("ann"), delay(end.Sub(t.now))))
+		t.noStop(t.put(user("bob")))
+		t.noStop(r.ID) // what a running task waits for, its worker knows
+		b.Calls = 1
+		t.configure(pawl.Setting{Budget: &b, Raise: true})
+		t.noStop(id)
+	}},
+	{"it is as it was foretold", "of a task that is told to be stopped each call is, whatever it needs; of one that is not the smallest goes", func(t *trial) {
+		t.budget(pawl.Budget{Scope: pawl.OfAll, Tokens: 100})
+		t.put(priority(pawl.High))
+		r := t.take()
+		id := t.put()
+		t.spend(r, "a/1", 99)
+		t.noStop(id)
+		t.spend(r, "b/1", 1)
+		s := t.foretells(id, "all", time.Time{}, "100 of 100 tokens are spent")
+		next := t.take()
+		is(t, "ID", next.ID, id)
+		stop := t.stopped(t.call(next, "a/1", 1))
+		stop.Why = s.Why
+		same(t, stop, s)
+	}},
+	{"of several budgets", "a task goes on when the last of them lets it", func(t *trial) {
+		t.budget(pawl.Budget{Scope: pawl.OfAll, Per: pawl.PerDay, Money: 15})
+		t.budget(pawl.Budget{Scope: pawl.OfQueue, Name: "default", Per: pawl.PerMonth, Tokens: 10})
+		t.budget(pawl.Budget{Scope: pawl.OfUser, Name: "ann", Per: pawl.PerDay, Calls: 1})
+		t.put(user("ann"))
+		r := t.take()
+		is(t, "OK", t.call(r, "a/1", 1, priced).OK, true)
+		t.answer(r, "a/1", 10)
+		end := time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC)
+		t.foretells(t.put(user("ann"), queue("other")), "all per day", end, "of 0.000000015 are spent")
+		t.foretells(t.put(user("ann")), "all per day", end)
+		t.now = end
+		id := t.put(user("ann"))
+		t.noStop(id)
+		t.budget(pawl.Budget{Scope: pawl.OfOperation, Name: "work", Calls: 1})
+		r = t.take()
+		is(t, "OK", t.call(r, "a/1", 1, priced).OK, true)
+		t.answer(r, "a/1", 10)
+		t.foretells(t.put(user("ann")), "operation/work", time.Time{})
+	}},
+	{"a run that repeats itself", "it is stopped, and so is whatever it asks next", func(t *trial) {
+		t.budget(pawl.Budget{Scope: pawl.OfRun, Repeats: 1})
+		t.put()
+		r := t.take()
+		id := t.put(inRun(r.Run))
+		asks := func(key string) pawl.Grant {
+			return t.call(r, key, 10, func(v *pawl.Reservation) { v.State = 1 << 40 })
+		}
+		is(t, "OK", asks("a/1").OK, true)
+		t.answer(r, "a/1", 10)
+		t.noStop(id)
+		stop := t.stopped(asks("b/1"))
+		same(t, t.foretells(id, "run/*", time.Time{}, "asked 1 times"), stop)
+		t.noStop(t.put())
+	}},
 	{"its user's own come first", "each user's tasks start in the order in which they were added", func(t *trial) {
 		t.claimAs(busy)
 		ids := t.putMany(5, on("lim"))
@@ -250,4 +322,29 @@ func (t *trial) explain(id pawl.ID) pawl.Standing {
 func (t *trial) gates(s pawl.Standing, want ...limit.Gate) {
 	t.Helper()
 	same(t, slices.Clip(s.Gates), slices.Clip(want))
+}
+
+// foretells checks which budget is said to stop a task's next call.
+func (t *trial) foretells(id pawl.ID, budget string, until time.Time, says ...string) *pawl.Stop {
+	t.Helper()
+	s := t.explain(id).Stop
+	if s == nil {
+		t.Fatalf("Stop of %s = nil; want budget %s", id, budget)
+	}
+	is(t, "Budget", s.Budget, budget)
+	isTime(t, "Until", s.Until, until)
+	for _, part := range says {
+		if !strings.Contains(s.Why, part) {
+			t.Errorf("Why = %q; want it to say %q", s.Why, part)
+		}
+	}
+	return s
+}
+
+// noStop checks that no budget is said to stop a task's next call.
+func (t *trial) noStop(id pawl.ID) {
+	t.Helper()
+	if s := t.explain(id).Stop; s != nil {
+		t.Errorf("Stop of %s = %+v; want none", id, *s)
+	}
 }

@@ -16,6 +16,10 @@ var finishRules = []rule{
 		want := pawl.Attempt{
 			Usage: llm.Usage{Input: 1, Output: 2, CacheRead: 3, CacheWrite: 4, Reasoning: 2}, Calls: 20, Saved: 6, Failed: 8, Unknown: 7,
 			Class: "transient", Message: "sorry: it's \"broken\" — ü\n", Waited: time.Second, Spared: llm.Usage{Output: 8, Reasoning: 7}, Used: true,
+			Cost: 12, Currency: "USD", Models: pawl.ModelSums{
+				{Model: "m1", Sum: pawl.Sum{Calls: 4, Usage: llm.Usage{Input: 1, Output: 2, Reasoning: 2}, Cost: 12}, Currency: "USD"},
+				{Model: "m0", Sum: pawl.Sum{Calls: 1, Usage: llm.Usage{CacheRead: 3, CacheWrite: 4}}},
+			},
 		}
 		t.finish(r, pawl.Scheduled, func(f *pawl.Finish) { f.Attempt = want })
 		row := t.row(id)

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/pawlhq/pawl"
@@ -62,7 +63,7 @@ var savingRules = []rule{
 		t.finish(r, pawl.Succeeded, paid(60))
 		want := pawl.Entry{
 			At: at, Kind: pawl.EntryJoined, Task: joined.Row.ID, Run: id, Of: id, Operation: "work", Queue: "slow", User: "bob", Limit: "lim",
-			Calls: 2, Usage: llm.Usage{Output: 100}, Cost: 1500,
+			Model: "m1", Calls: 2, Usage: llm.Usage{Output: 100}, Cost: 1500, Currency: "USD",
 		}
 		t.saved(want)
 		t.pass(time.Hour)
@@ -127,8 +128,58 @@ var savingRules = []rule{
 		is(t, "As", t.add(n)[0].As, pawl.AsReused)
 		t.saved(pawl.Entry{
 			At: t.now, Kind: pawl.EntryReused, Task: n.Row.ID, Run: id, Of: id, Operation: "work", Queue: "default", User: "bob", Limit: pawl.NoLimit,
-			Calls: 1, Usage: llm.Usage{Output: 40}, Cost: 600,
+			Model: "m1", Calls: 1, Usage: llm.Usage{Output: 40}, Cost: 600, Currency: "USD",
 		})
+	}},
+	{"joined calls of several models", "what joining has saved is asked by model, like what was paid", func(t *trial) {
+		id := t.put(identity(1))
+		joined := task(identity(1), user("bob"))
+		t.joins(joined, id)
+		at := t.now
+		t.finish(t.take(), pawl.Scheduled, paid(40))
+		t.pass(time.Minute)
+		t.finish(t.take(), pawl.Succeeded, paidBoth, func(f *pawl.Finish) { f.Attempt.Calls, f.Attempt.Failed = 5, 2 })
+		reused := task(identity(1), user("cy"), reuse(time.Hour))
+		is(t, "As", t.add(reused)[0].As, pawl.AsReused)
+		want := func(n pawl.NewTask, at time.Time, kind pawl.EntryKind) []pawl.Entry {
+			free := pawl.Entry{
+				At: at, Kind: kind, Task: n.Row.ID, Run: id, Of: id, Operation: "work", Queue: "default", User: n.Row.User, Limit: pawl.NoLimit,
+				Model: "m0", Calls: 2, Usage: llm.Usage{Input: 7},
+			}
+			priced := free
+			priced.Model, priced.Calls, priced.Usage, priced.Cost, priced.Currency = "m1", 2, llm.Usage{Output: 60}, 900, "USD"
+			return []pawl.Entry{free, priced}
+		}
+		for range 2 {
+			t.saved(append(want(joined, at, pawl.EntryJoined), want(reused, start.Add(time.Minute), pawl.EntryReused)...)...)
+			rows := t.sums(pawl.LedgerFilter{Model: "m1", User: "bob"}, pawl.ByModel)
+			is(t, "rows", len(rows), 1)
+			is(t, "Model", rows[0].Model, "m1")
+			same(t, rows[0].Sums, map[pawl.EntryKind]pawl.Sum{pawl.EntryJoined: {Calls: 2, Usage: llm.Usage{Output: 60}, Cost: 900}})
+			t.pass(time.Hour)
+			t.tick()
+		}
+	}},
+	{"joined calls of a dead worker by model", "the answers that it had stored say which model each is of", func(t *trial) {
+		id := t.put(identity(1))
+		t.joins(task(identity(1)), id)
+		r := t.take()
+		for i, model := range []string{"m1", "m2", "m2"} {
+			step := t.pay(r, fmt.Sprint("ask#", i), 10)
+			step.Model = model
+			t.must("Save", t.saveAs(pawl.Save{Lease: r.Lease(), Step: &step}))
+		}
+		t.pass(lease)
+		r = t.take()
+		same(t, r.Attempts[0].Models, pawl.ModelSums{
+			{Model: "m1", Sum: pawl.Sum{Calls: 1, Usage: llm.Usage{Output: 10}, Cost: 150}, Currency: "USD"},
+			{Model: "m2", Sum: pawl.Sum{Calls: 2, Usage: llm.Usage{Output: 20}, Cost: 300}, Currency: "USD"},
+		})
+		t.finish(r, pawl.Succeeded, paid(60))
+		rows := t.sums(pawl.LedgerFilter{Kinds: []pawl.EntryKind{pawl.EntryJoined}}, pawl.ByModel)
+		is(t, "rows", len(rows), 2)
+		is(t, "m1", rows[0].Sums[pawl.EntryJoined], pawl.Sum{Calls: 2, Usage: llm.Usage{Output: 70}, Cost: 1050})
+		is(t, "m2", rows[1].Sums[pawl.EntryJoined], pawl.Sum{Calls: 2, Usage: llm.Usage{Output: 20}, Cost: 300})
 	}},
 	{"a reused result that is removed", "what a result had cost is known when it is taken, and saved though it is removed at once", func(t *trial) {
 		id := t.put(identity(1))
@@ -265,7 +316,17 @@ func (t *trial) pay(r *pawl.TaskRow, key string, output int) pawl.StepRow {
 func paid(output int) func(*pawl.Finish) {
 	return func(f *pawl.Finish) {
 		usage(output)(f)
-		f.Attempt.Cost = price.Money(15 * output)
+		f.Attempt.Cost, f.Attempt.Currency, f.Attempt.Model = price.Money(15*output), "USD", "m1"
+	}
+}
+
+// paidBoth is an attempt of a call of m1 that costs something, and two of m0, which has no
+// price.
+func paidBoth(f *pawl.Finish) {
+	f.Attempt.Usage, f.Attempt.Cost, f.Attempt.Currency = llm.Usage{Input: 7, Output: 20}, 300, "USD"
+	f.Attempt.Models = pawl.ModelSums{
+		{Model: "m0", Sum: pawl.Sum{Calls: 2, Usage: llm.Usage{Input: 7}}},
+		{Model: "m1", Sum: pawl.Sum{Calls: 1, Usage: llm.Usage{Output: 20}, Cost: 300}, Currency: "USD"},
 	}
 }
 

@@ -141,12 +141,13 @@ func (t *Table) chargeLate(now time.Time, held *Held, sent *pawl.Entry) {
 	if used == (pawl.Spent{}) {
 		return
 	}
-	for _, a := range t.under(now, sent.Queue, sent.Operation, sent.User, sent.Run) {
-		if !a.Gone && !held.has(a) {
+	t.looked = nil
+	t.under(sent.Queue, sent.Operation, sent.User, sent.Run, func(b *Budget, name string) {
+		if a := b.open(now, name); !a.Gone && !held.has(a) {
 			a.Spent = a.Spent.Plus(used)
 			t.store(a)
 		}
-	}
+	})
 }
 
 // has reports whether a call has taken from an account.

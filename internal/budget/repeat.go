@@ -18,26 +18,26 @@ func stateName(state uint64) string {
 }
 
 // repeated says why a call does not go that asks the same as others of its run did, too
-// often: stop if they were answered, and from then on the run is stopped; wait if some are
-// under way still.
-func (a *Account) repeated(ask *Ask) (stop, wait string) {
+// often: it stops if they were answered, and from then on the run is Stopped; it waits if
+// some are under way still.
+func (a *Account) repeated(ask *Ask) (stop bool, wait string) {
 	most := a.budget.Repeats
 	if most == 0 {
-		return "", ""
+		return false, ""
 	}
 	if a.Stopped != "" {
-		return a.Stopped, ""
+		return true, ""
 	}
 	name := stateName(ask.State)
 	answered, underWay := a.States[name], a.Asking[name]
 	switch {
 	case ask.State == 0 || answered+underWay < most:
-		return "", ""
+		return false, ""
 	case answered < most:
-		return "", fmt.Sprintf("budget %s: the same state of a conversation is asked by %d calls under way, of %d in this run", a, underWay, most)
+		return false, fmt.Sprintf("budget %s: the same state of a conversation is asked by %d calls under way, of %d in this run", a, underWay, most)
 	}
 	a.Stopped = fmt.Sprintf("budget %s: the same state of a conversation was asked %d times in this run, and is asked again", a, most)
-	return a.Stopped, ""
+	return true, ""
 }
 
 // ask counts a call that is under way, also where repeats are not capped: they may be

@@ -44,18 +44,18 @@ type Verdict struct {
 // find returns the accounts that a call comes under. It is looked at, and then takes.
 func (t *Table) find(now time.Time, a *Ask) []*Account {
 	if t.looked != a {
-		t.found, t.looked = t.under(now, a.Queue, a.Operation, a.User, a.Run), a
+		t.found = t.found[:0]
+		t.under(a.Queue, a.Operation, a.User, a.Run, func(b *Budget, name string) { t.found = append(t.found, b.open(now, name)) })
+		t.looked = a
 	}
 	return t.found
 }
 
-// under returns the accounts that a call comes under: for each scope and period the
-// budget by name, else the one for each. They are the caller's until the next call.
-func (t *Table) under(now time.Time, queue, operation, user string, run pawl.ID) []*Account {
-	t.looked = nil
-	all := t.found[:0]
+// under goes through the budgets that a call comes under, each with the name of its
+// account: for each scope and period the budget by name, else the one for each.
+func (t *Table) under(queue, operation, user string, run pawl.ID, yield func(b *Budget, account string)) {
 	if len(t.of) == 0 {
-		return all
+		return
 	}
 	for _, k := range [...]target{
 		{pawl.OfAll, ""}, {pawl.OfQueue, queue}, {pawl.OfOperation, operation}, {pawl.OfUser, user}, {pawl.OfRun, ""},
@@ -68,19 +68,17 @@ func (t *Table) under(now time.Time, queue, operation, user string, run pawl.ID)
 		}
 		own := t.of[k]
 		for _, b := range own {
-			all = append(all, b.open(now, k.name))
+			yield(b, k.name)
 		}
 		if k.name == "" {
 			continue
 		}
 		for _, b := range t.of[target{k.scope, ""}] {
 			if !slices.ContainsFunc(own, func(o *Budget) bool { return o.Per == b.Per }) {
-				all = append(all, b.open(now, k.name))
+				yield(b, k.name)
 			}
 		}
 	}
-	t.found = all
-	return all
 }
 
 // open returns an account of a budget, which may be new.
@@ -133,11 +131,9 @@ func (a *Account) verdict(now time.Time, ask *Ask) (stop *pawl.Stop, wait string
 		why := fmt.Sprintf("model %q has no price, and budget %s is in money: give it a price, or cap tokens", ask.Model, b.name)
 		return a.stop(now, true, why), ""
 	}
-	why, wait := a.repeated(ask)
-	if why != "" {
-		stop := a.stop(now, false, why)
-		stop.Until = time.Time{}
-		return stop, ""
+	stopped, wait := a.repeated(ask)
+	if stopped {
+		return a.halt(), ""
 	}
 	for _, c := range a.caps(ask) {
 		switch {
@@ -157,6 +153,11 @@ func (a *Account) verdict(now time.Time, ask *Ask) (stop *pawl.Stop, wait string
 
 func (a *Account) stop(now time.Time, never bool, why string) *pawl.Stop {
 	return &pawl.Stop{Budget: a.budget.name, Account: a.name, Until: a.budget.Per.End(now), Version: a.budget.Version, Never: never, Why: why}
+}
+
+// halt is what stops a run for good, unless the budget is raised.
+func (a *Account) halt() *pawl.Stop {
+	return &pawl.Stop{Budget: a.budget.name, Account: a.name, Version: a.budget.Version, Why: a.Stopped}
 }
 
 // String names the budget, and whose part of it this is.

@@ -76,7 +76,7 @@ func allBlocked(queues []pawl.QueueStatus) bool {
 func (s *session) reportBlocked(ctx context.Context) {
 	rows, err := s.rows(ctx)
 	if err != nil {
-		fmt.Fprintf(s.t.err, "pawl: list tasks: %v\n", err)
+		s.t.complain(fmt.Errorf("list tasks: %w", err))
 		return
 	}
 	waiting := map[string][]*pawl.TaskRow{}

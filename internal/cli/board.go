@@ -70,7 +70,7 @@ func (b *board) follow(events iter.Seq2[pawl.Event, error]) {
 		b.mu.Lock()
 		switch _, ours := b.titles[e.Run]; {
 		case err != nil:
-			b.say("events", "", err.Error())
+			b.say("events", "", saying(err))
 		case ours:
 			b.take(e)
 		case e.Queue == queueName:

@@ -23,7 +23,7 @@ type budgetName struct {
 func (n budgetName) parse() (pawl.Budget, error) {
 	b, err := pawl.ParseBudget(n.Name)
 	if err != nil {
-		return b, usagef("%s", strings.TrimPrefix(err.Error(), "pawl: "))
+		return b, usageError{err}
 	}
 	switch per := pawl.Period(n.Per); {
 	case per == pawl.ForGood:
@@ -218,7 +218,7 @@ func (c budgetChange) run(ctx context.Context, t *terminal, client *pawl.Client)
 		}
 		return expectKnown("budget", name, budgetNames(status))
 	case err != nil:
-		return errors.New(strings.TrimPrefix(err.Error(), "pawl: "))
+		return err
 	}
 	after, err := blockedBy(ctx, client, name)
 	if err != nil {

@@ -100,7 +100,8 @@ func run(ctx context.Context, t *terminal, open opener, args []string) int {
 		return code // it was --help
 	}
 	if err != nil {
-		fmt.Fprintf(t.err, "pawl: %v\n%s\n", err, hint(parser.Model, args))
+		t.complain(err)
+		fmt.Fprintln(t.err, hint(parser.Model, args))
 		return exitUsage
 	}
 	return t.explain(parsed.Run())
@@ -148,7 +149,7 @@ func (t *terminal) explain(err error) int {
 	case errors.As(err, &usage):
 		code = exitUsage
 	}
-	fmt.Fprintf(t.err, "pawl: %s\n", strings.ReplaceAll(err.Error(), "\n", "\npawl: "))
+	t.complain(err)
 	return code
 }
 

@@ -87,7 +87,7 @@ func odd(what, found, remedy string) pawl.Finding {
 }
 
 func wrong(what string, err error, remedy string) pawl.Finding {
-	return pawl.Finding{Level: pawl.FindingError, What: what, Found: err.Error(), Remedy: remedy}
+	return pawl.Finding{Level: pawl.FindingError, What: what, Found: saying(err), Remedy: remedy}
 }
 
 // print writes the findings, each with what to do about it.

@@ -76,7 +76,7 @@ func (c *forkCommand) Run(ctx context.Context, t *terminal, open opener) error {
 	}
 	ids, err := client.Fork(ctx, tree.Run, c.From, variants...)
 	if err != nil {
-		return errors.New(strings.TrimPrefix(err.Error(), "pawl: "))
+		return err
 	}
 	forks := make([]*forked, len(ids))
 	for i, id := range ids {

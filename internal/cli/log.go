@@ -52,7 +52,12 @@ func (l *lines) Handle(_ context.Context, r slog.Record) error {
 
 // attribute writes " key=value", the value quoted where it is not one word.
 func attribute(a slog.Attr) string {
-	value := printable(a.Value.Resolve().String())
+	v := a.Value.Resolve()
+	value := v.String()
+	if err, ok := v.Any().(error); ok {
+		value = saying(err)
+	}
+	value = printable(value)
 	if value == "" || strings.ContainsAny(value, ` "=`) {
 		value = fmt.Sprintf("%q", value)
 	}

@@ -16,12 +16,12 @@ import (
 func (s *session) report(ctx context.Context) {
 	rows, err := s.rows(ctx)
 	if err != nil {
-		fmt.Fprintf(s.t.err, "pawl: list tasks: %v\n", err)
+		s.t.complain(fmt.Errorf("list tasks: %w", err))
 		return
 	}
 	a, err := s.account(ctx, rows)
 	if err != nil {
-		fmt.Fprintf(s.t.err, "pawl: read the ledger: %v\n", err)
+		s.t.complain(fmt.Errorf("read the ledger: %w", err))
 		return
 	}
 	s.reportDocuments(a)
@@ -190,7 +190,7 @@ func (s *session) reportDead(ctx context.Context, rows []*pawl.TaskRow) {
 	}
 	groups, err := s.client.Groups(ctx, dead)
 	if err != nil {
-		fmt.Fprintf(s.t.err, "pawl: group dead letters: %v\n", err)
+		s.t.complain(fmt.Errorf("group dead letters: %w", err))
 		return
 	}
 	for _, g := range groups {

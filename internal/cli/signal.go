@@ -43,7 +43,7 @@ func (c *signalCommand) Run(ctx context.Context, t *terminal, open opener) error
 		if errors.Is(err, pawl.ErrNotFound) {
 			return noTask(id)
 		}
-		return errors.New(strings.TrimPrefix(err.Error(), "pawl: "))
+		return err
 	}
 	fmt.Fprintf(t.out, "signal %s given\n", printable(c.Name))
 	return nil

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -11,6 +12,7 @@ import (
 type table struct {
 	columns []column
 	rows    []row
+	widest  []int // how wide the cells of each column are
 }
 
 type column struct {
@@ -18,6 +20,10 @@ type column struct {
 	right bool // numbers: aligned to the right
 	least int  // how narrow it may be made to fit; 0 if it is never cut
 	spare bool // left out while it is empty in all rows
+
+	folded bool   // its cells stand in a note below their row
+	words  string // what they are called there, with a %s for the cell
+	note   int    // in which note: those of one are together
 }
 
 type row struct {
@@ -25,12 +31,18 @@ type row struct {
 	notes []string // lines of their own below them
 }
 
+const notesMost = 2 // of folded cells
+
 const gap = 2 // between columns
 
 // add adds a row, with a note below it if that is not "".
 func (t *table) add(note string, cells ...string) {
+	for len(t.widest) < len(cells) {
+		t.widest = append(t.widest, 0)
+	}
 	for i, c := range cells {
 		cells[i] = printable(c)
+		t.widest[i] = max(t.widest[i], columns(cells[i]))
 	}
 	t.rows = append(t.rows, row{cells: cells})
 	t.note(note)
@@ -54,31 +66,58 @@ func (t *table) print(out io.Writer, width int, p palette) {
 	for i, c := range t.columns {
 		titles[i] = c.title
 	}
-	fmt.Fprintln(w, p.dim(t.line(titles, widths)))
+	line := t.line(nil, titles, widths)
+	fmt.Fprintln(w, p.dim(string(line)))
 	for _, r := range t.rows {
-		fmt.Fprintln(w, t.line(r.cells, widths))
-		for _, note := range r.notes {
+		line = append(t.line(line[:0], r.cells, widths), '\n')
+		_, _ = w.Write(line) // an error stays with w
+		for _, note := range append(r.notes, t.folded(r.cells)...) {
 			fmt.Fprintln(w, p.dim("  "+clip(note, width-2)))
 		}
 	}
 }
 
-func (t *table) line(cells []string, widths []int) string {
-	var b strings.Builder
-	for i, c := range t.columns {
+// line appends a line with the cells that are not folded.
+func (t *table) line(b []byte, cells []string, widths []int) []byte {
+	for i := range t.columns {
 		if widths[i] < 0 {
 			continue
 		}
-		if b.Len() > 0 {
-			b.WriteString(strings.Repeat(" ", gap))
+		if len(b) > 0 {
+			b = appendSpaces(b, gap)
 		}
 		cell := clip(cells[i], widths[i])
-		if c.right {
-			cell = strings.Repeat(" ", widths[i]-columns(cell)) + cell
+		room := widths[i] - columns(cell)
+		if t.columns[i].right {
+			b = append(appendSpaces(b, room), cell...)
+		} else {
+			b = appendSpaces(append(b, cell...), room)
 		}
-		b.WriteString(pad(cell, widths[i]))
 	}
-	return strings.TrimRight(b.String(), " ")
+	return bytes.TrimRight(b, " ")
+}
+
+func appendSpaces(b []byte, n int) []byte {
+	for range n {
+		b = append(b, ' ')
+	}
+	return b
+}
+
+// folded returns the notes with the folded cells of a row.
+func (t *table) folded(cells []string) (notes []string) {
+	var parts [notesMost][]string
+	for i := range t.columns {
+		if c := &t.columns[i]; c.folded && cells[i] != "" {
+			parts[c.note] = append(parts[c.note], fmt.Sprintf(c.words, cells[i]))
+		}
+	}
+	for _, of := range parts {
+		if len(of) > 0 {
+			notes = append(notes, strings.Join(of, ", "))
+		}
+	}
+	return notes
 }
 
 // fit returns how wide the columns are, -1 for one that is left out. Where there
@@ -86,14 +125,10 @@ func (t *table) line(cells []string, widths []int) string {
 func (t *table) fit(width int) []int {
 	widths := make([]int, len(t.columns))
 	all := -gap
-	for i, c := range t.columns {
-		widths[i] = t.widest(i)
-		if widths[i] == 0 && c.spare {
-			widths[i] = -1
-			continue
+	for i := range t.columns {
+		if widths[i] = t.natural(i); widths[i] >= 0 {
+			all += widths[i] + gap
 		}
-		widths[i] = max(widths[i], columns(c.title))
-		all += widths[i] + gap
 	}
 	for ; all > width; all-- {
 		most := -1
@@ -114,21 +149,27 @@ func (t *table) fit(width int) []int {
 func (t *table) needs(most int) int {
 	all := -gap
 	for i, c := range t.columns {
-		n := t.widest(i)
-		if n == 0 && c.spare {
+		n := t.natural(i)
+		if n < 0 {
 			continue
 		}
 		if c.least > 0 {
-			n = min(n, most)
+			n = max(min(n, most), columns(c.title))
 		}
-		all += max(n, columns(c.title)) + gap
+		all += n + gap
 	}
 	return all
 }
 
-func (t *table) widest(i int) (n int) {
-	for _, r := range t.rows {
-		n = max(n, columns(r.cells[i]))
+// natural returns how wide a column is that is not cut, -1 for one that is left out.
+func (t *table) natural(i int) int {
+	n := 0
+	if i < len(t.widest) {
+		n = t.widest[i]
 	}
-	return n
+	c := &t.columns[i]
+	if c.folded || n == 0 && c.spare {
+		return -1
+	}
+	return max(n, columns(c.title))
 }

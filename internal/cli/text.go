@@ -9,11 +9,24 @@ import (
 
 // columns is how many columns of a terminal s takes.
 func columns(s string) int {
+	if isPlain(s) {
+		return len(s)
+	}
 	n := 0
 	for _, r := range s {
 		n += runeColumns(r)
 	}
 	return n
+}
+
+// isPlain reports whether s is printable ASCII, as most of what is printed is.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 func runeColumns(r rune) int {
@@ -101,6 +114,9 @@ func fill(words []string, width int) (lines []string) {
 // printable replaces what would command the terminal, and every white space, by
 // spaces.
 func printable(s string) string {
+	if isPlain(s) {
+		return s
+	}
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.IsSpace(r) || isDirection(r) {
 			return ' '

@@ -59,7 +59,7 @@ func (c *usageCommand) Run(ctx context.Context, t *terminal, open opener) error 
 	}
 	switch c.Output {
 	case "json":
-		return printJSON(t.out, s)
+		return s.writeJSON(t.out)
 	case "csv":
 		return s.writeCSV(t.out)
 	}

@@ -17,8 +17,10 @@ func (s *spending) writeCSV(out io.Writer) error {
 	if err := w.Write(s.csvHeader()); err != nil {
 		return err
 	}
+	var row []string
 	for i := range s.Rows {
-		if err := w.Write(s.csvRow(&s.Rows[i])); err != nil {
+		row = s.csvRow(row[:0], &s.Rows[i])
+		if err := w.Write(row); err != nil {
 			return err
 		}
 	}
@@ -43,8 +45,8 @@ func (s *spending) csvHeader() []string {
 	return header
 }
 
-func (s *spending) csvRow(r *pawl.UsageRow) []string {
-	var row []string
+// csvRow appends the fields of a row.
+func (s *spending) csvRow(row []string, r *pawl.UsageRow) []string {
 	for _, d := range s.By {
 		row = append(row, keyValue(d, r.UsageKey))
 	}

@@ -103,24 +103,29 @@ func (s *spending) when() string {
 	return "from " + s.Since.Format(utcHour) + " until " + s.Until.Format(utcHour)
 }
 
-// sent returns the rows of calls, and their currencies. If there is one currency, what
-// has no price stands in one row with what has.
+// sent returns the rows of calls, and their currencies.
 func (s *spending) sent() (rows []pawl.UsageRow, currencies []string) {
 	for _, r := range s.Total {
 		if r.Currency != "" {
 			currencies = append(currencies, r.Currency)
 		}
 	}
-	all := s.Rows
+	return s.together(s.Rows, currencies), currencies
+}
+
+// together returns those of some rows that are of calls. If there is one currency, what has
+// no price stands in one row with what has.
+func (s *spending) together(all []pawl.UsageRow, currencies []string) []pawl.UsageRow {
 	if len(currencies) == 1 && len(s.Total) > 1 {
 		all = summed(all, func(k pawl.UsageKey) pawl.UsageKey { k.Currency = currencies[0]; return k })
 	}
-	for _, r := range all {
-		if r.Sent() > 0 {
-			rows = append(rows, r)
+	rows := make([]pawl.UsageRow, 0, len(all))
+	for i := range all {
+		if all[i].Sent() > 0 {
+			rows = append(rows, all[i])
 		}
 	}
-	return rows, currencies
+	return rows
 }
 
 // mostKey is how wide a name may be before columns are given up for it.
@@ -128,16 +133,18 @@ const mostKey = 24
 
 // fitting returns the table with as many columns as there is room for.
 func (s *spending) fitting(rows []pawl.UsageRow, currencies []string, width int) *table {
-	for room := roomy; ; room++ {
-		tab := s.table(rows, currencies, room)
-		if room == tighter || tab.needs(mostKey) <= width {
-			return tab
+	tab := s.table(rows, currencies)
+	for room := roomy; room < tighter && tab.needs(mostKey) > width; room++ {
+		for i, f := range tallies {
+			tab.columns[len(s.By)+i].folded = !f.inColumn(room + 1)
 		}
 	}
+	return tab
 }
 
-func (s *spending) table(rows []pawl.UsageRow, currencies []string, room roominess) *table {
-	tab := &table{}
+// table returns the table with a column for each tally.
+func (s *spending) table(rows []pawl.UsageRow, currencies []string) *table {
+	tab := &table{rows: make([]row, 0, len(rows)+len(currencies))}
 	for _, d := range s.By {
 		c := column{title: strings.ToUpper(string(d)), least: 8}
 		if isTime(d) || d == pawl.ByRun {
@@ -146,49 +153,44 @@ func (s *spending) table(rows []pawl.UsageRow, currencies []string, room roomine
 		tab.columns = append(tab.columns, c)
 	}
 	for _, f := range tallies {
-		if f.inColumn(room) {
-			tab.columns = append(tab.columns, column{title: f.title, right: true, spare: f.words != ""})
+		c := column{title: f.title, right: true, spare: f.words != "", words: f.words}
+		if f.room == roomy {
+			c.note = 1 // those of tokens are below those of calls
 		}
+		tab.columns = append(tab.columns, c)
 	}
 	cost := column{title: "COST", right: true, spare: len(currencies) == 0}
 	if len(currencies) == 1 {
 		cost.title += " " + printable(currencies[0])
 	}
 	tab.columns = append(tab.columns, cost, column{title: "", spare: true})
+	several := len(currencies) > 1
 	for i := range rows {
-		s.row(tab, &rows[i], room, len(currencies) > 1)
+		keys := make([]string, 0, len(tab.columns))
+		for _, d := range s.By {
+			keys = append(keys, keyText(d, rows[i].UsageKey))
+		}
+		tab.add("", numbers(keys, &rows[i], several)...)
 	}
 	if len(rows) > 1 {
-		total := summed(rows, func(k pawl.UsageKey) pawl.UsageKey { return pawl.UsageKey{Currency: k.Currency} })
-		for i := range total {
-			s.row(tab, &total[i], room, len(currencies) > 1)
-			cells := tab.rows[len(tab.rows)-1].cells
-			cells[0] = "total"
-			clear(cells[1:len(s.By)])
+		for _, r := range s.together(s.Total, currencies) {
+			keys := make([]string, len(s.By), len(tab.columns))
+			keys[0] = "total"
+			tab.add("", numbers(keys, &r, several)...)
 		}
 	}
 	return tab
 }
 
-// row adds a row; its currency is named if there are several.
-func (s *spending) row(tab *table, r *pawl.UsageRow, room roominess, several bool) {
-	cells := make([]string, 0, len(tab.columns))
-	var calls, tokens []string
-	for _, d := range s.By {
-		cells = append(cells, keyText(d, r.UsageKey))
-	}
+// numbers adds to the cells with the keys of a row those with its numbers; its currency is
+// named if there are several.
+func numbers(cells []string, r *pawl.UsageRow, several bool) []string {
 	for _, f := range tallies {
-		n := f.of(r)
-		switch {
-		case f.inColumn(room) && n == 0:
-			cells = append(cells, "")
-		case f.inColumn(room):
-			cells = append(cells, thousands(n))
-		case n != 0 && f.room == roomy:
-			tokens = append(tokens, fmt.Sprintf(f.words, thousands(n)))
-		case n != 0:
-			calls = append(calls, fmt.Sprintf(f.words, thousands(n)))
+		cell := ""
+		if n := f.of(r); n != 0 {
+			cell = thousands(n)
 		}
+		cells = append(cells, cell)
 	}
 	cost, currency := "", ""
 	if r.Sums[pawl.EntryAnswered].Calls > r.Unpriced.Calls {
@@ -197,8 +199,7 @@ func (s *spending) row(tab *table, r *pawl.UsageRow, room roominess, several boo
 	if several {
 		currency = r.Currency
 	}
-	tab.add(strings.Join(calls, ", "), append(cells, cost, currency)...)
-	tab.note(strings.Join(tokens, ", "))
+	return append(cells, cost, currency)
 }
 
 // keyText is a dimension of a row for people.

@@ -3,6 +3,8 @@ package cli
 import (
 	"bytes"
 	"encoding/csv"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -102,6 +104,31 @@ func TestUsageInSeveralCurrencies(t *testing.T) {
 	}
 	if n := strings.Count(got, "\ntotal"); n != 3 { // and what has no price
 		t.Errorf("usage prints %d totals; want 3:\n%s", n, got)
+	}
+}
+
+// The rows stand in a line each, and the document is the same as if they did not.
+func TestUsageAsJSON(t *testing.T) {
+	s := spent(pawl.ByDay, pawl.ByUser, pawl.ByModel)
+	s.Rows[0].User = "ann <\"rows\": null>\nfirst"
+	none := *s
+	none.Rows = []pawl.UsageRow{}
+	for _, s := range []*spending{s, &none} {
+		var out, plain bytes.Buffer
+		if err := errors.Join(s.writeJSON(&out), printJSON(&plain, s)); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(out.String(), "\n")
+		if n := len(slices.DeleteFunc(lines, func(l string) bool { return !strings.HasPrefix(l, "    {\"") })); n != len(s.Rows) {
+			t.Errorf("%d lines begin as rows do; want %d", n, len(s.Rows))
+		}
+		var got, want bytes.Buffer
+		if err := errors.Join(json.Compact(&got, out.Bytes()), json.Compact(&want, plain.Bytes())); err != nil {
+			t.Fatalf("%v in\n%s", err, out.String())
+		}
+		if got.String() != want.String() {
+			t.Errorf("usage prints\n%s\nwant\n%s", got.String(), want.String())
+		}
 	}
 }
 

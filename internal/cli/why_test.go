@@ -45,6 +45,12 @@ func TestWhyAsAPage(t *testing.T) {
 		s.Next = time.Time{}
 		return s
 	}
+	spent := func(s pawl.Standing, stop pawl.Stop) pawl.Standing {
+		s.Stop = &stop
+		return s
+	}
+	month := pawl.Stop{Budget: "user/ann per month", Account: "ann", Until: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC), Why: "budget user/ann per month: 2 of 2 calls are spent"}
+	loop := pawl.Stop{Budget: "run/*", Account: id.String(), Why: "budget run/* of " + id.String() + ": the same state of a conversation was asked 3 times in this run, and is asked again"}
 	paused := unknown(waits(0, 0))
 	paused.Paused = true
 	alone := unknown(waits(3, 0))
@@ -69,6 +75,9 @@ func TestWhyAsAPage(t *testing.T) {
 		unknown(waits(0, 0, limit.Gate{Name: "in flight"})),
 		waits(41, 95*time.Second),
 		waits(0, 0),
+		spent(waits(0, 0), month),
+		spent(waits(0, 0), loop),
+		spent(waits(0, 8*time.Second, limit.Gate{Name: "requests", Need: 1, Until: in(8 * time.Second)}), month),
 	} {
 		w := s.Why()
 		p.why(&w)

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -120,11 +119,11 @@ func (d *done) tell(log *slog.Logger) telling {
 				return
 			}
 			if errors.Is(err, pawl.ErrBudget) {
-				log.Info("blocked", took, slog.String("why", fmt.Sprint(err)))
+				log.Info("blocked", took, slog.String("why", saying(err)))
 				return
 			}
 			d.failed.Add(1)
-			log.Info("failed", took, slog.String("error", fmt.Sprint(err)))
+			log.Info("failed", took, slog.String("error", saying(err)))
 		}
 	}
 }

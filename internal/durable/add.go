@@ -354,8 +354,13 @@ func (d *adder) joined(twin *Twin, n *pawl.NewTask, kind pawl.EntryKind) error {
 		if err != nil {
 			return err
 		}
-		if ledger.Close(e, rowsOf(run)); e.Calls > 0 {
-			d.post(Post{Entries: ledger.Pack(nil, e)})
+		var packed []byte
+		saved, _ := ledger.Close(e, rowsOf(run))
+		for _, s := range saved {
+			packed = ledger.Pack(packed, s)
+		}
+		if packed != nil {
+			d.post(Post{Entries: packed})
 		}
 	}
 	if d.types&typesOf(pawl.EventJoined) == 0 {

@@ -159,7 +159,7 @@ func (a *act) lose(r *Record) {
 		return
 	}
 	open := a.abandon(r)
-	stored, _ := r.Stored()
+	stored, _ := r.Stored().Total()
 	a.correct(r, stored.Usage.Total())
 	a.update(r, func(row *pawl.TaskRow) { row.BeLost(a.now, open) })
 	if r.State.Ended() {

@@ -54,7 +54,9 @@ func readBook(v View) (*Book, error) {
 }
 
 func (b *Book) explain(v View, now time.Time, r *Record) (pawl.Standing, error) {
-	e := b.table.Explain(pawl.Standing{Row: &r.TaskRow, Now: now, Paused: b.paused(r.Queue)}, b.alive(now))
+	e := b.table.Explain(pawl.Standing{
+		Row: &r.TaskRow, Now: now, Paused: b.paused(r.Queue), Stop: b.budgets.Explain(now, &r.TaskRow),
+	}, b.alive(now))
 	if r.State == pawl.Pending {
 		if err := b.placeOf(e, v, r); err != nil {
 			return pawl.Standing{}, err

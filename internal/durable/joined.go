@@ -78,12 +78,13 @@ func (a *act) closeJoined(all bool) error {
 		if err != nil {
 			return err
 		}
-		closed := *e
-		switch ended := ledger.Close(&closed, rows); {
-		case !ended && !l.losing[e.Run]:
+		saved, ended := ledger.Close(e, rows)
+		if !ended && !l.losing[e.Run] {
 			l.joined.enter(h, ledger.Pack(nil, e), 0)
-		case closed.Calls > 0:
-			l.tails.enter(h, ledger.Pack(nil, &closed), 1)
+			return nil
+		}
+		for _, s := range saved {
+			l.tails.enter(h, ledger.Pack(nil, s), 1)
 		}
 		return nil
 	}

@@ -280,8 +280,12 @@ func (r *ledgerReader) joined(h ledger.Hour, e *pawl.Entry) error {
 	if err != nil {
 		return err
 	}
-	if ledger.Close(e, rows) && e.Calls > 0 {
-		r.entry(h, e)
+	saved, ended := ledger.Close(e, rows)
+	if !ended {
+		return nil
+	}
+	for _, s := range saved {
+		r.entry(h, s)
 	}
 	return nil
 }

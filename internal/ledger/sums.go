@@ -26,21 +26,25 @@ func (s *Sums) Merge(packed []byte) error {
 	return s.cells.merge(0, packed, &pawl.LedgerFilter{}, &lasting)
 }
 
-// Close sets what a joined or reused entry has saved: what the tasks have used by now whose
-// results are taken, rows being all of their run. It reports whether they have ended.
-func Close(e *pawl.Entry, rows []*pawl.TaskRow) (ended bool) {
-	below, sum := pawl.Below(rows, e.Of), pawl.Sum{}
-	e.Currency, ended = "", true
+// Close returns what a joined or reused entry has saved, an entry for each model: what the
+// tasks have used by now whose results are taken, rows being all of their run. It reports
+// whether they have ended.
+func Close(e *pawl.Entry, rows []*pawl.TaskRow) (saved []*pawl.Entry, ended bool) {
+	below, ended := pawl.Below(rows, e.Of), true
+	var of []*pawl.TaskRow
 	for _, r := range rows {
-		if !below[r.ID] {
-			continue
+		if below[r.ID] {
+			of, ended = append(of, r), ended && r.State.Ended()
 		}
-		ended = ended && r.State.Ended()
-		used, currency := r.Answered()
-		sum, e.Currency = sum.Plus(used), cmp.Or(currency, e.Currency)
 	}
-	e.Calls, e.Usage, e.Cost = sum.Calls, sum.Usage, sum.Cost
-	return ended
+	for _, s := range pawl.Answered(of...) {
+		if s.Calls > 0 {
+			one := *e
+			one.Model, one.Calls, one.Usage, one.Cost, one.Currency = s.Model, s.Calls, s.Usage, s.Cost, s.Currency
+			saved = append(saved, &one)
+		}
+	}
+	return saved, ended
 }
 
 // sumsVersion is the first byte of packed sums.
@@ -128,5 +132,6 @@ func (r *reader) sum() pawl.Sum {
 }
 
 func compare(a, b *pawl.Entry) int {
-	return cmp.Or(a.At.Compare(b.At), bytes.Compare(a.Task[:], b.Task[:]), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Kind, b.Kind), bytes.Compare(a.Of[:], b.Of[:]))
+	return cmp.Or(a.At.Compare(b.At), bytes.Compare(a.Task[:], b.Task[:]), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Kind, b.Kind), bytes.Compare(a.Of[:], b.Of[:]),
+		cmp.Compare(a.Model, b.Model), cmp.Compare(a.Currency, b.Currency))
 }
