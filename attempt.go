@@ -21,6 +21,7 @@ type attempt struct {
 	strict bool // see Operation.Strict
 
 	deadline time.Time // when the handler's context ends; zero for never
+	begun    time.Time // when it was claimed, by this machine's clock
 	beaten   time.Time // when the lease was last prolonged, by this machine's clock; guarded by worker.mu
 
 	mu       sync.Mutex
@@ -82,9 +83,10 @@ func (w *worker) start(rows []*TaskRow, asked time.Time) {
 // leases are kept from now on.
 func (w *worker) enlist(rows []*TaskRow, asked time.Time) []*handlerContext {
 	contexts := make([]*handlerContext, len(rows))
+	begun := time.Now()
 	for i, row := range rows {
 		spec := &w.handlers[row.Operation].spec
-		a := &attempt{client: w.Client, row: row, strict: spec.Strict, beaten: asked}
+		a := &attempt{client: w.Client, row: row, strict: spec.Strict, begun: begun, beaten: asked}
 		contexts[i] = newHandlerContext(a, spec.Timeout)
 	}
 	w.ended.Add(len(rows))

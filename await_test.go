@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/llm"
+	"github.com/pawlhq/pawl/storetest"
 )
 
 var approve = pawl.Operation[[]string, []string]{Name: "approve", Limit: pawl.NoLimit, Timeout: time.Minute}
@@ -130,6 +132,39 @@ func TestAWaitOutlivesItsWorker(t *testing.T) {
 			t.Errorf("took %v; want 1h", took)
 		}
 	})
+}
+
+// How long a wait takes is by the store's clock: workers need not agree on the time.
+func TestAWaitIsByTheStoresClock(t *testing.T) {
+	for ahead, again := range map[time.Duration]time.Duration{30 * time.Minute: 10 * time.Minute, -30 * time.Minute: 70 * time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			var clock atomic.Int64
+			store := storetest.ClockedAhead(newStore(t), func() time.Duration { return time.Duration(clock.Load()) })
+			worker := func() *pawl.Client {
+				c := newClient(store, pawl.Config{})
+				approve.Handle(c, approving)
+				return c
+			}
+			first := worker()
+			began := time.Now()
+			stop := start(t, first)
+			run := add(t, first, approve, []string{"!a"})
+			idle()
+			stop()
+			clock.Store(int64(ahead)) // the other worker's clock is behind by as much
+			second := worker()
+			start(t, second)
+			time.Sleep(again) // then it looks how much is left
+			for _, do := range []func(context.Context, pawl.Filter) ([]pawl.ID, error){second.Cancel, second.Retry} {
+				_, err := do(t.Context(), pawl.Filter{IDs: []pawl.ID{run.ID}})
+				must(t, err)
+			}
+			signalled(t, run, "none")
+			if took := time.Since(began); !about(took, time.Hour-ahead) {
+				t.Errorf("with the store ahead by %v it took %v; want %v", ahead, took, time.Hour-ahead)
+			}
+		})
+	}
 }
 
 func TestADeadlineEndsAWait(t *testing.T) {

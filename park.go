@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -63,7 +64,8 @@ type AwaitOption interface{ applyTo(*awaiting) }
 
 type awaiting struct{ within time.Duration }
 
-// Within is how long to wait for a signal, counted from when it was first asked for.
+// Within is how long to wait for a signal, counted from when it was first asked for, by
+// the store's clock.
 type Within time.Duration
 
 func (w Within) applyTo(a *awaiting) { a.within = time.Duration(w) }
@@ -142,24 +144,25 @@ func (a *attempt) nextSignal(name string) (payload json.RawMessage, got int) {
 
 // patience returns how long to wait for a signal from now on; 0 for ever. When it is
 // over, that is stored under end: a signal that comes after it is none for this call.
-// asked is the step under key that says since when, nil if there is none.
+// asked is the step under key that says since when and for how long, nil if there is none.
+// The store's clock counts, as for all that a store makes due: the next attempt may be
+// another machine's.
 func (a *attempt) patience(name string, within time.Duration, key string, asked *StepRow, end string) (time.Duration, error) {
 	if within == 0 {
 		return 0, nil
 	}
-	now := time.Now()
 	if asked == nil {
-		until, err := now.Add(within).MarshalJSON()
-		if err != nil {
-			return 0, Permanent(fmt.Errorf("pawl: Await %q: Within is %v: %w", name, within, err))
-		}
-		return within, a.save(Save{Step: &StepRow{Key: key, Name: "await", Result: until}})
+		return within, a.save(Save{Step: &StepRow{Key: key, Name: "await", Result: []byte(strconv.Quote(within.String()))}})
 	}
-	var until time.Time
-	if err := json.Unmarshal(asked.Result, &until); err != nil {
+	var text string
+	err := json.Unmarshal(asked.Result, &text)
+	if err == nil {
+		within, err = time.ParseDuration(text)
+	}
+	if err != nil {
 		return 0, Permanent(fmt.Errorf("stored step %s: %w", key, err))
 	}
-	if left := until.Sub(now); left > 0 {
+	if left := asked.At.Add(within).Sub(a.storeTime()); left > 0 {
 		return left, nil
 	}
 	if err := a.save(Save{Step: &StepRow{Key: end, Name: "await-over", Result: []byte("null")}}); err != nil {
@@ -167,3 +170,7 @@ func (a *attempt) patience(name string, within time.Duration, key string, asked 
 	}
 	return 0, fmt.Errorf("%q: %w", name, ErrNoSignal)
 }
+
+// storeTime returns what time it is by the store's clock: that of the claim, and what has
+// passed here since.
+func (a *attempt) storeTime() time.Time { return a.row.Started.Add(time.Since(a.begun)) }
