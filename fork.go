@@ -37,7 +37,8 @@ type Variant map[string]json.RawMessage
 // none.
 //
 // Inside a branch of [Each] or [All] the others' results are kept, and the tasks above
-// go on with the new one. What had failed is done anew.
+// go on with the new one. What had failed there, or not ended, is done anew, also where
+// the failure was a value of [Try].
 func (c *Client) Fork(ctx context.Context, run ID, from string, variants ...Variant) ([]ID, error) {
 	rows, err := c.store.List(ctx, c.now, Filter{Run: run, Steps: true})
 	if err == nil && len(rows) == 0 {
