@@ -56,14 +56,20 @@ func TestTimeoutIsTheContextsDeadline(t *testing.T) {
 		never.Name, never.Timeout = "never", -1
 		never.Handle(c, handler)
 		start(t, c)
-		now := time.Now()
-		result(t, add(t, c, o, "default"))
-		result(t, add(t, c, o, "deadline", pawl.Deadline(now.Add(time.Minute))))
-		result(t, add(t, c, o, "timeout", pawl.Deadline(now.Add(time.Hour))))
+		added := map[string]time.Time{}
+		for name, deadline := range map[string]time.Duration{"default": 0, "deadline": time.Minute, "timeout": time.Hour} {
+			now := time.Now()
+			added[name] = now
+			var opts []pawl.Option
+			if deadline > 0 {
+				opts = append(opts, pawl.Deadline(now.Add(deadline)))
+			}
+			result(t, add(t, c, o, name, opts...))
+		}
 		result(t, add(t, c, never, "never"))
 		want := map[string]time.Duration{"default": 10 * time.Minute, "deadline": time.Minute, "timeout": 10 * time.Minute}
 		for name, d := range want {
-			if got := deadlines[name].Sub(now); !about(got, d) {
+			if got := deadlines[name].Sub(added[name]); !about(got, d) {
 				t.Errorf("%s: Deadline is in %v; want %v", name, got, d)
 			}
 		}
