@@ -33,12 +33,13 @@ type Opening struct {
 func (t *Table) opening(now time.Time, s *pawl.Setting) *Opening {
 	of := *s.Budget
 	name, there := of.Name, t.there(of.String()) != nil
+	opens := !there && !s.Raise
 	if s.Remove {
-		of.Name = ""
-		there = !there || name == "" || t.there(of.String()) == nil
+		of.Name = "" // the one for each has its place from now on
+		opens = there && name != "" && t.there(of.String()) != nil
 	}
 	isRun := of.Scope == pawl.OfRun
-	if there || s.Raise && !s.Remove || isRun && name == "" || !isRun && of.Per == pawl.ForGood {
+	if !opens || isRun && name == "" || !isRun && of.Per == pawl.ForGood {
 		return nil
 	}
 	return &Opening{Budget: of.String(), Scope: of.Scope, Name: name, Per: of.Per, At: of.Per.Start(now)}
