@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pawlhq/pawl/llm"
@@ -156,7 +157,7 @@ func (a *attempt) report(end *Attempt) {
 	s := &a.sum
 	end.Spared, end.Saved, end.Waited = s.spared, s.saved, s.waited
 	end.Calls, end.Failed, end.Unknown = s.failed+s.unknown, s.failed, s.unknown
-	end.setAnswered(s.answered)
+	end.setAnswered(slices.Clone(s.answered)) // a handler that has not ended may go on counting
 }
 
 // handlerContext is the context of a handler. It knows its deadline and its
