@@ -2,6 +2,7 @@ package pawl_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -165,6 +166,37 @@ func TestAWaitIsByTheStoresClock(t *testing.T) {
 			}
 		})
 	}
+}
+
+// untils is a store in which a wait says until when it is, as earlier versions wrote it.
+type untils struct{ pawl.Store }
+
+func (u untils) Save(ctx context.Context, now time.Time, saves []pawl.Save) ([]error, error) {
+	for i := range saves {
+		if step := saves[i].Step; step != nil && step.Name == "await" {
+			step.Result, _ = json.Marshal(time.Now().Add(time.Hour))
+		}
+	}
+	return u.Store.Save(ctx, now, saves)
+}
+
+func TestAWaitOfAnEarlierVersionEndsInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(untils{newStore(t)}, pawl.Config{})
+		approve.Handle(c, approving)
+		start(t, c)
+		began := time.Now()
+		run := add(t, c, approve, []string{"!a"})
+		time.Sleep(10 * time.Minute)
+		for _, do := range []func(context.Context, pawl.Filter) ([]pawl.ID, error){c.Cancel, c.Retry} {
+			_, err := do(t.Context(), pawl.Filter{IDs: []pawl.ID{run.ID}})
+			must(t, err)
+		}
+		signalled(t, run, "none")
+		if took := time.Since(began); !about(took, time.Hour) {
+			t.Errorf("it took %v; want 1h", took)
+		}
+	})
 }
 
 func TestADeadlineEndsAWait(t *testing.T) {

@@ -154,21 +154,31 @@ func (a *attempt) patience(name string, within time.Duration, key string, asked 
 	if asked == nil {
 		return within, a.save(Save{Step: &StepRow{Key: key, Name: "await", Result: []byte(strconv.Quote(within.String()))}})
 	}
-	var text string
-	err := json.Unmarshal(asked.Result, &text)
-	if err == nil {
-		within, err = time.ParseDuration(text)
-	}
+	until, err := patientUntil(asked)
 	if err != nil {
 		return 0, Permanent(fmt.Errorf("stored step %s: %w", key, err))
 	}
-	if left := asked.At.Add(within).Sub(a.storeTime()); left > 0 {
+	if left := until.Sub(a.storeTime()); left > 0 {
 		return left, nil
 	}
 	if err := a.save(Save{Step: &StepRow{Key: end, Name: "await-over", Result: []byte("null")}}); err != nil {
 		return 0, err
 	}
 	return 0, fmt.Errorf("%q: %w", name, ErrNoSignal)
+}
+
+// patientUntil returns until when a signal is waited for that a step has asked for. The
+// step says for how long; in those of earlier versions it says until when.
+func patientUntil(asked *StepRow) (until time.Time, err error) {
+	var text string
+	if err := json.Unmarshal(asked.Result, &text); err != nil {
+		return until, err
+	}
+	if until, err = time.Parse(time.RFC3339Nano, text); err == nil {
+		return until, nil
+	}
+	within, err := time.ParseDuration(text)
+	return asked.At.Add(within), err
 }
 
 // storeTime returns what time it is by the store's clock: that of the claim, and what has
