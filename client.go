@@ -115,6 +115,7 @@ type Client struct {
 	adds  group[*NewTask, addAnswer]
 	saves group[Save, error]
 	calls group[Reservation, Grant]
+	looks group[Look, Nearby] // of tasks that are to be under way
 
 	waits waits
 	gates gates
@@ -154,6 +155,7 @@ func New(store Store, config Config) *Client {
 	c.adds = group[*NewTask, addAnswer]{commit: c.commitAdds, most: batchMost}
 	c.saves = group[Save, error]{commit: c.commitSaves, most: batchMost}
 	c.calls = group[Reservation, Grant]{commit: c.commitCalls, most: batchMost}
+	c.looks = group[Look, Nearby]{commit: c.commitLooks, most: batchMost}
 	c.waits.client, c.waits.turn = c, make(chan struct{}, 1)
 	return c
 }
@@ -238,6 +240,16 @@ func (c *Client) commitCalls(calls []Reservation) []Grant {
 		grants = slices.Repeat([]Grant{{Err: err}}, len(calls))
 	}
 	return grants
+}
+
+func (c *Client) commitLooks(looks []Look) []Nearby {
+	ctx, cancel := context.WithTimeout(context.Background(), recordLimit)
+	defer cancel()
+	found, err := persist(ctx, func() ([]Nearby, error) { return c.store.Near(ctx, c.now, looks) })
+	if err != nil {
+		found = slices.Repeat([]Nearby{{Err: err}}, len(looks))
+	}
+	return found
 }
 
 // persist repeats a write of the store, which is safe, until it succeeds or ctx

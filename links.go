@@ -43,11 +43,13 @@ type Links struct {
 	Forked    bool       `json:"forked,omitempty"`    // it is part of a forked run: what its handler adds is nobody's duplicate
 	Origin    *Origin    `json:"origin,omitempty"`    // what it was forked from
 	Variant   Variant    `json:"variant,omitempty"`   // what a fork changed of its calls
-	Near      Hash       `json:"near,omitzero"`       // the scope in which its result answers near-duplicates; zero if it does not
+	Near      Hash       `json:"near,omitzero"`       // the scope in which its result answers near-duplicates, or will; zero if it does not
+	Followers int        `json:"followers,omitempty"` // how many near-duplicates wait for it, at most
+	Alone     bool       `json:"alone,omitempty"`     // it is not to answer near-duplicates when it succeeds: somebody has said so
 }
 
-// Wait is what a blocked task waits for: branches, a signal or a budget. A Due of the task
-// ends it too.
+// Wait is what a blocked task waits for: branches, a signal, a budget or a near-duplicate. A
+// Due of the task ends it too.
 type Wait struct {
 	Branches int    `json:"branches,omitempty"` // that have not ended
 	All      bool   `json:"all,omitempty"`      // every one must succeed; see [Park]
@@ -56,6 +58,7 @@ type Wait struct {
 	After    int    `json:"after,omitempty"`    // how many of that name were there before
 	Budget   string `json:"budget,omitempty"`   // the name of one that is used up
 	Account  string `json:"account,omitempty"`  // whose part of it
+	Behind   ID     `json:"behind,omitzero"`    // a near-duplicate that is under way
 }
 
 // Line is the branches of a task that start when others of it end. Each branch that is
@@ -74,6 +77,7 @@ type Park struct {
 	Signal   string // a signal; "" for none
 	After    int    // how many signals of the name the handler has got; with more the task is pending at once
 	Stop     *Stop  // a budget; nil for none. If it would let the call go by now, the task is pending at once
+	Behind   ID     // a near-duplicate; zero for none. If it is under way no longer, the task is pending at once
 
 	// AtOnce is how many branches may be under way at a time; 0 for all. Those that
 	// are to wait are added as Blocked; the keys of all are Prefix and their number
@@ -217,7 +221,7 @@ func (r *TaskRow) link(change func(*Links)) {
 
 func (l *Links) isZero() bool {
 	return l.Parent.IsZero() && l.Key == "" && !l.Awaited && !l.Caught && !l.InLine && l.Wait == nil && l.Signals == nil && !l.Stored && !l.Forked &&
-		l.Fallbacks == nil && l.Origin == nil && l.Variant == nil && l.Near.IsZero()
+		l.Fallbacks == nil && l.Origin == nil && l.Variant == nil && l.Near.IsZero() && l.Followers == 0 && !l.Alone
 }
 
 // BeAwaited marks whether r's parent is blocked until r's branch ends.

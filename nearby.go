@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -32,23 +33,25 @@ func (a *attempt) unlessSimilar(s *Similar, w work) work {
 		return w
 	}
 	return func(ctx context.Context) (any, error) {
-		p, m, near, err := a.findSimilar(ctx, s)
+		found, err := a.findSimilar(ctx, s)
 		switch {
-		case err != nil && (ctx.Err() != nil || errors.Is(err, ErrBudget)):
+		case err != nil && (ctx.Err() != nil || errors.Is(err, ErrBudget) || errors.Is(err, ErrLeaseLost)):
 			return nil, err
 		case err != nil:
 			a.client.log.Warn("near-duplicates are not looked for", "task", a.row.ID, "operation", a.row.Operation, "error", err)
 			a.forgive()
 			return w(ctx)
-		case m != nil && !s.Shadow:
-			a.take(m)
-			a.client.log.Info("the result of a near-duplicate is taken", "task", a.row.ID, "operation", a.row.Operation, "of", m.row.ID, "score", m.score)
-			return json.RawMessage(m.row.Output), nil
+		case found.before != nil:
+			return nil, a.park(Park{Behind: found.before.ID}, nil, 0, fmt.Sprintf("waits for %s, a near-duplicate that is under way", found.before.ID))
+		case found.match != nil && !s.Shadow:
+			a.take(found.match)
+			a.client.log.Info("the result of a near-duplicate is taken", "task", a.row.ID, "operation", a.row.Operation, "of", found.row.ID, "score", found.score)
+			return json.RawMessage(found.row.Output), nil
 		}
-		a.shadow = m
+		a.shadow = found.match
 		out, err := w(ctx)
-		if err == nil && p != nil {
-			a.near = near
+		if err == nil {
+			a.near = found.near
 		}
 		return out, err
 	}
@@ -72,41 +75,6 @@ func (a *attempt) forgive() {
 }
 
 func (r *TaskRow) isForked() bool { return r.Links != nil && r.Links.Forked }
-
-// findSimilar returns the attempt's prompt, nil if it has no text; the task whose result
-// may be taken, nil if there is none; and what is to be kept of this one.
-func (a *attempt) findSimilar(ctx context.Context, s *Similar) (*prompt, *match, *NearAs, error) {
-	p, err := a.client.promptOf(ctx, a.row)
-	if err != nil || p == nil || p.isEmpty() {
-		return nil, nil, nil, err
-	}
-	if s.Embed != nil {
-		if err := p.embed(withLimit(ctx, s.limit()), s); err != nil {
-			return nil, nil, nil, err
-		}
-	}
-	found, err := a.client.store.Near(ctx, p.scope)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	near := &NearAs{Scope: p.scope, Near: Near{Text: p.hash, Sketch: p.sketch(), Vector: packVector(p.vector)}}
-	young := found.Near[:0:0]
-	for i, n := range found.Near {
-		if i >= nearMost-1 || time.Since(n.At) > s.within() {
-			near.Drop = append(near.Drop, n.Seq)
-		} else if n.Task != a.row.ID {
-			young = append(young, n)
-		}
-	}
-	if len(a.unasked()) > 0 {
-		return p, nil, near, nil // it is on its way already
-	}
-	m, err := a.client.bestOf(ctx, s, p, young, found.Apart)
-	if err == nil && m != nil && a.row.Follows() {
-		m, err = a.client.withNext(ctx, m)
-	}
-	return p, m, near, err
-}
 
 // withNext returns a match with what its task handed on; nil if that is not to be had.
 func (c *Client) withNext(ctx context.Context, m *match) (*match, error) {
@@ -153,9 +121,9 @@ type candidate struct {
 	score float64
 }
 
-// bestOf returns the task of those nearby that is most like a prompt, if it is like
-// enough; nil if none is.
-func (c *Client) bestOf(ctx context.Context, s *Similar, p *prompt, nearby []Near, apart [][2]uint64) (*match, error) {
+// bestOf returns the task of those nearby, in one of some states, that is most like a
+// prompt, if it is like enough; nil if none is.
+func (c *Client) bestOf(ctx context.Context, s *Similar, p *prompt, nearby []Near, apart [][2]uint64, states ...State) (*match, error) {
 	all := p.rank(s, nearby, apart)
 	if len(all) == 0 {
 		return nil, nil
@@ -164,12 +132,15 @@ func (c *Client) bestOf(ctx context.Context, s *Similar, p *prompt, nearby []Nea
 	for i := range all {
 		ids[i] = all[i].Task
 	}
-	rows, err := c.store.List(ctx, c.now, Filter{IDs: ids, States: []State{Succeeded}})
+	rows, err := c.store.List(ctx, c.now, Filter{IDs: ids, States: states})
 	if err != nil {
 		return nil, err
 	}
 	var best *match
 	for _, row := range rows {
+		if row.Cancelling {
+			continue
+		}
 		other, err := c.promptOf(ctx, row)
 		if err != nil || other == nil || other.scope != p.scope {
 			continue // it was retried with another input

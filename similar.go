@@ -62,7 +62,7 @@ func (c *Client) ForgetSimilar(ctx context.Context, id ID) error {
 	if row.Links == nil || row.Links.Near.IsZero() {
 		return fmt.Errorf("%s: its result answers no near-duplicates: %w", id, ErrNotSimilar)
 	}
-	return c.store.Configure(ctx, c.now, []Setting{{Similar: &Unlike{Scope: row.Links.Near, Forget: row.Seq}}})
+	return c.store.Configure(ctx, c.now, []Setting{{Similar: &Unlike{Scope: row.Links.Near, Forget: row.ID}}})
 }
 
 // KeepApart has the texts of two tasks never be taken for the same again: not for these,

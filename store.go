@@ -120,9 +120,10 @@ type Contexts interface {
 	// be stored. The zero Hash gives none.
 	Conversation(ctx context.Context, head Hash) ([]Node, error)
 
-	// Near returns the tasks of a scope whose results may answer a near-duplicate, the
-	// newest first, and which texts are never to be taken for the same.
-	Near(ctx context.Context, scope Hash) (Nearby, error)
+	// Near returns, for each look, the tasks of a scope whose results may answer a
+	// near-duplicate, now or when they succeed, and which texts are never to be taken for
+	// the same. A look that has a task be under way sees all that came before it.
+	Near(ctx context.Context, now time.Time, looks []Look) ([]Nearby, error)
 }
 
 // Events is the part of a store that tells what happens.

@@ -82,6 +82,9 @@ func (r *TaskRow) BeFinished(now time.Time, f Finish) {
 		r.handOver(f.Fallback)
 	}
 	r.State, r.Cancelling = to, false
+	if to != Pending && to != Scheduled {
+		r.leave()
+	}
 	switch to {
 	case Scheduled:
 		r.Due = now.Add(f.Delay)
@@ -94,7 +97,7 @@ func (r *TaskRow) BeFinished(now time.Time, f Finish) {
 		}
 	case Succeeded:
 		r.Output, r.Ended = f.Output, now
-		if f.Near != nil {
+		if f.Near != nil && (r.Links == nil || !r.Links.Alone) {
 			r.link(func(l *Links) { l.Near = f.Near.Scope })
 		}
 	case Dead:
@@ -112,6 +115,7 @@ func (r *TaskRow) handOver(s *Stage) {
 	r.MaxAttempts, r.Used, r.NotSent = s.MaxAttempts, 0, 0
 	r.Size.Output = s.Tokens
 	r.link(func(l *Links) { l.Fallbacks = s.Fallbacks })
+	r.leave()
 }
 
 // BeLost takes the row back from a worker whose lease ended with calls open, for steps
@@ -145,6 +149,9 @@ func (r *TaskRow) BeLost(now time.Time, open []string) {
 	default:
 		r.State = Pending
 	}
+	if r.State.Ended() {
+		r.leave()
+	}
 	r.record(now, a)
 }
 
@@ -171,6 +178,7 @@ func (r *TaskRow) BeExpired(now time.Time) {
 	r.State, r.Ended, r.Fingerprint = Dead, now, Fingerprint(Expired, r.Operation)
 	r.Due = time.Time{}
 	r.endWait()
+	r.leave()
 }
 
 // BeCancelled cancels a row that waits; one that runs is only marked.
@@ -181,6 +189,7 @@ func (r *TaskRow) BeCancelled(now time.Time) {
 	}
 	r.State, r.Ended, r.Due = Cancelled, now, time.Time{}
 	r.endWait()
+	r.leave()
 }
 
 // BeRetried makes a dead or cancelled row pending again, in its old place. With
@@ -200,7 +209,7 @@ func (r *TaskRow) BeRetried(c Change, parent *TaskRow) {
 		r.link(func(l *Links) {
 			l.InLine, l.Near = false, Hash{}
 			if c.Input != nil {
-				l.Signals = nil
+				l.Signals, l.Alone = nil, false
 			}
 		})
 	}

@@ -140,6 +140,8 @@ func (r *TaskRow) blockedBy() string {
 	switch {
 	case wait.Budget != "":
 		return fmt.Sprintf("%s%s; raising the budget has it go on", r.LastAttempt().Message, until)
+	case !wait.Behind.IsZero():
+		return fmt.Sprintf("it waits for %s, a near-duplicate that is under way%s", wait.Behind, until)
 	case wait.Signal != "":
 		return fmt.Sprintf("it waits for signal %q%s", wait.Signal, until)
 	case wait.Branches == 1:

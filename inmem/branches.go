@@ -10,6 +10,10 @@ import (
 // [pawl.Links] says.
 func (s *Store) park(now time.Time, t *task, p *pawl.Park) {
 	s.countEnds(now) // what has ended before is not waited for
+	if !p.Behind.IsZero() {
+		s.parkBehind(now, t, p.Behind)
+		return
+	}
 	rows := make([]*pawl.TaskRow, len(p.Branches))
 	for i, first := range p.Branches {
 		if tail := s.tail(first); tail != nil {
@@ -63,8 +67,9 @@ func (s *Store) passOn(t *task) {
 }
 
 // countEnds counts the branches that have ended in this call, and releases what has waited
-// for the last of its own.
+// for the last of its own, and what has waited for a near-duplicate.
 func (s *Store) countEnds(now time.Time) {
+	s.wakeBehind(now)
 	ends := s.ends
 	s.ends = nil
 	var start []*task // whose next branch may start, each as often

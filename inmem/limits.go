@@ -226,7 +226,7 @@ func (s *Store) Configure(ctx context.Context, now time.Time, settings []pawl.Se
 		case set.Queue != "":
 			s.queue(set.Queue).paused = set.Pause
 		case set.Similar != nil:
-			s.unlike(set.Similar)
+			s.unlike(now, set.Similar)
 		case set.Budget != nil:
 			if err := s.setBudget(now, set); err != nil {
 				return err

@@ -38,6 +38,7 @@ type Store struct {
 	budgets   budget.Table
 	ledger    book
 	near      map[pawl.Hash]*pawl.Nearby
+	behind    map[pawl.ID][]pawl.ID // what waits for near-duplicates, by these
 	workers   workers
 	lines     lines
 	leases    map[time.Duration]*chain
@@ -45,6 +46,7 @@ type Store struct {
 	due       timeline // scheduled tasks; entries that no longer hold are passed over
 	deadlines timeline // of tasks with one; likewise
 	ends      []*task  // awaited branches that have ended in this call, by their last tasks
+	left      []*task  // what others may wait for as near-duplicates of it, and are to look again
 
 	watches  map[*watch]struct{}
 	interest eventSet // the types that any watch wants
@@ -75,6 +77,7 @@ func New() *Store {
 		twins:   twins{},
 		talks:   newTalks(),
 		near:    map[pawl.Hash]*pawl.Nearby{},
+		behind:  map[pawl.ID][]pawl.ID{},
 		queues:  map[string]*queue{},
 		workers: workers{},
 		lines:   lines{byKey: map[lineKey]*line{}},
@@ -139,7 +142,7 @@ func (s *Store) queue(name string) *queue {
 
 // update changes a task's row and puts the task where its state says.
 func (s *Store) update(now time.Time, t *task, change func(*pawl.TaskRow)) {
-	from, queue := t.row.State, t.row.Queue
+	from, queue, scope := t.row.State, t.row.Queue, t.row.UnderWay()
 	if t.chain != nil {
 		t.chain.remove(t)
 	}
@@ -147,6 +150,9 @@ func (s *Store) update(now time.Time, t *task, change func(*pawl.TaskRow)) {
 		s.lines.remove(t)
 	}
 	change(&t.row)
+	if !scope.IsZero() && t.row.UnderWay() != scope {
+		s.leave(t, scope)
+	}
 	to := t.row.State
 	if from == pawl.Running && !to.Ended() && !t.row.Deadline.IsZero() {
 		s.deadlines.push(t.row.Deadline, t)

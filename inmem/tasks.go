@@ -317,7 +317,7 @@ func (s *Store) finish(now time.Time, f *pawl.Finish) error {
 	if state != pawl.Succeeded && state != pawl.Blocked {
 		return nil
 	}
-	if state == pawl.Succeeded && f.Near != nil {
+	if t.row.Answers() {
 		s.putNear(now, t, f.Near)
 	}
 	for i := range f.Follow {

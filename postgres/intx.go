@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -98,9 +99,12 @@ func (t *Tx) Conversation(ctx context.Context, head pawl.Hash) ([]pawl.Node, err
 	return t.inside.Conversation(ctx, head)
 }
 
-// Near implements [pawl.Contexts].
-func (t *Tx) Near(ctx context.Context, scope pawl.Hash) (pawl.Nearby, error) {
-	return t.inside.Near(ctx, scope)
+// Near implements [pawl.Contexts]. With a look that has a task be under way it returns [ErrInTx].
+func (t *Tx) Near(ctx context.Context, now time.Time, looks []pawl.Look) ([]pawl.Nearby, error) {
+	if slices.ContainsFunc(looks, func(l pawl.Look) bool { return l.Near != nil }) {
+		return nil, notInTx("near")
+	}
+	return t.inside.Near(ctx, now, looks)
 }
 
 // Claim returns [ErrInTx].

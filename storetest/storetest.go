@@ -59,6 +59,7 @@ var groups = []struct {
 	{"opening budgets", openingRules},
 	{"stopped by budgets", stopRules},
 	{"contexts", contextRules},
+	{"near-duplicates", nearRules},
 	{"queries", queryRules},
 	{"groups", groupRules},
 	{"changes", changeRules},

@@ -30,6 +30,8 @@ func standing(r *pawl.TaskRow, now time.Time) string {
 		return "waits for its turn among the branches of its parent"
 	case w.Budget != "":
 		return "waits for " + r.LastAttempt().Message + strings.Replace(due, ", for", "; for", 1)
+	case !w.Behind.IsZero():
+		return "waits for " + w.Behind.String() + ", a near-duplicate that is under way" + due
 	case w.Signal != "":
 		return fmt.Sprintf("waits for signal %q%s", w.Signal, due)
 	case w.Branches > 0:

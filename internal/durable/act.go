@@ -20,6 +20,8 @@ type act struct {
 	w     Writes
 
 	ends     []*Record // awaited branches that have ended, by their last tasks
+	left     []*Record // what others may wait for as near-duplicates of it, and are to look again
+	behind   []nearBehind
 	touched  []*touch
 	refunded *admission.Charge // the last post of that kind
 	of       map[pawl.ID]*touch
@@ -95,8 +97,11 @@ func (a *act) touch(r *Record) *touch {
 // bin as its state says.
 func (a *act) update(r *Record, change func(*pawl.TaskRow)) *touch {
 	t := a.touch(r)
-	from := r.State
+	from, scope := r.State, r.UnderWay()
 	change(&r.TaskRow)
+	if !scope.IsZero() && r.UnderWay() != scope {
+		a.leave(r, scope)
+	}
 	if from == pawl.Pending {
 		a.post(Post{Arrive: &Arrival{Bin: binOf(&r.TaskRow), Tasks: -1}})
 	}

@@ -8,6 +8,9 @@ func (a *act) park(r *Record, p *pawl.Park) error {
 	if err := a.join(); err != nil { // what has ended before is not waited for
 		return err
 	}
+	if !p.Behind.IsZero() {
+		return a.parkBehind(r, p.Behind)
+	}
 	tails, err := a.tails(p.Branches)
 	if err != nil {
 		return err
@@ -113,8 +116,11 @@ func (a *act) passOn(r *Record) error {
 }
 
 // join counts the branches that have ended in this act, and releases what has waited
-// for the last of its own.
+// for the last of its own, and what has waited for a near-duplicate.
 func (a *act) join() error {
+	if err := a.wakeBehind(); err != nil {
+		return err
+	}
 	for len(a.ends) > 0 {
 		ends := a.ends
 		a.ends = nil

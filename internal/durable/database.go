@@ -293,13 +293,16 @@ const (
 	LedgerJoin LedgerKind = 7 // the entries of tasks that were joined and, as far as is known, have not ended
 
 	// Those of near-duplicates have a part of their scope's hash in place of the hour.
-	NearTask  LedgerKind = 5 // a task whose result answers them, by its Seq
+	NearTask  LedgerKind = 5 // a task whose result answers them, or will, by its Seq
 	NearApart LedgerKind = 6 // two texts that are never the same, by a hash of both
+
+	// Those of what waits for one have a part of its id in place of the hour.
+	NearBehind LedgerKind = 8 // a task that waits, by its Seq
 )
 
 // IsNear reports whether pages of a kind are of near-duplicates: they are read a group at
-// a time, and written without the book.
-func (k LedgerKind) IsNear() bool { return k == NearTask || k == NearApart }
+// a time, and written with the book or without.
+func (k LedgerKind) IsNear() bool { return k == NearTask || k == NearApart || k == NearBehind }
 
 // LedgerRange is all pages of a kind, of the hours from From to To, both included.
 type LedgerRange struct {

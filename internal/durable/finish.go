@@ -80,7 +80,7 @@ func (a *act) finish(r *Record, f *pawl.Finish, follow *adder) (lost, err error)
 	if r.State != pawl.Succeeded && r.State != pawl.Blocked {
 		return nil, nil
 	}
-	if r.State == pawl.Succeeded && f.Near != nil {
+	if r.Answers() {
 		if err := a.putNear(r, f.Near); err != nil {
 			return nil, err
 		}

@@ -53,7 +53,8 @@ func PackLinks(r *pawl.TaskRow) ([]byte, error) {
 }
 
 func hasMore(l *pawl.Links) bool {
-	return l.Wait != nil || l.Signals != nil || l.Fallbacks != nil || l.Origin != nil || l.Variant != nil || !l.Near.IsZero()
+	return l.Wait != nil || l.Signals != nil || l.Fallbacks != nil || l.Origin != nil || l.Variant != nil ||
+		!l.Near.IsZero() || l.Followers > 0 || l.Alone
 }
 
 var errLinks = errors.New("not packed links")

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/ledger"
@@ -25,36 +26,113 @@ func groupOf(scope pawl.Hash) ledger.Hour {
 	return ledger.Hour(binary.BigEndian.Uint64(scope[:8]) >> 12)
 }
 
-// Near implements [pawl.Contexts].
-func (s *Store) Near(ctx context.Context, scope pawl.Hash) (pawl.Nearby, error) {
-	var found pawl.Nearby
-	err := s.view(ctx, func(v View) error {
-		found = pawl.Nearby{}
-		group := groupOf(scope)
-		pages, _, err := v.Ledger(group, group, NearTask, NearApart)
-		if err != nil {
+// Near implements [pawl.Contexts]. Looks that have a task be under way hold the book: so
+// each sees those before it, whoever else looks.
+func (s *Store) Near(ctx context.Context, now time.Time, looks []pawl.Look) ([]pawl.Nearby, error) {
+	var found []pawl.Nearby
+	var err error
+	if slices.ContainsFunc(looks, func(l pawl.Look) bool { return l.Near != nil }) {
+		err = s.open(ctx, now, func(a *act) (err error) {
+			found, err = a.near(looks)
 			return err
-		}
-		for _, p := range pages {
-			page, err := readNear(p.Value)
-			switch {
-			case err != nil:
-				return err
-			case page.Scope != scope:
-			case page.Near != nil:
-				found.Near = append(found.Near, *page.Near)
-			case page.Apart != nil:
-				found.Apart = append(found.Apart, *page.Apart)
+		})
+	} else {
+		err = s.view(ctx, func(v View) error {
+			found = make([]pawl.Nearby, len(looks))
+			for i := range looks {
+				if found[i], err = nearby(v, looks[i].Scope); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
-	})
-	if err != nil {
-		return pawl.Nearby{}, err
+			return nil
+		})
 	}
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+// nearby reads what there is of a scope.
+func nearby(v View, scope pawl.Hash) (pawl.Nearby, error) {
+	var found pawl.Nearby
+	group := groupOf(scope)
+	pages, _, err := v.Ledger(group, group, NearTask, NearApart)
+	if err != nil {
+		return found, err
+	}
+	for _, p := range pages {
+		page, err := readNear(p.Value)
+		switch {
+		case err != nil:
+			return found, err
+		case page.Scope != scope:
+		case page.Near != nil && page.Near.Place > 0:
+			found.UnderWay = append(found.UnderWay, *page.Near)
+		case page.Near != nil:
+			found.Near = append(found.Near, *page.Near)
+		case page.Apart != nil:
+			found.Apart = append(found.Apart, *page.Apart)
+		}
+	}
+	slices.SortFunc(found.UnderWay, func(a, b pawl.Near) int { return cmp.Compare(a.Place, b.Place) })
 	slices.SortFunc(found.Near, func(a, b pawl.Near) int { return cmp.Compare(b.Seq, a.Seq) })
 	slices.SortFunc(found.Apart, func(a, b [2]uint64) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) })
 	return found, nil
+}
+
+// near answers looks one after the other.
+func (a *act) near(looks []pawl.Look) ([]pawl.Nearby, error) {
+	ids := make([]pawl.ID, len(looks))
+	for i := range looks {
+		ids[i] = looks[i].Lease.Task
+	}
+	records, _, err := a.held(ids, nil)
+	if err != nil {
+		return nil, err
+	}
+	scopes := map[pawl.Hash]*pawl.Nearby{}
+	found := make([]pawl.Nearby, len(looks))
+	for i := range looks {
+		l, r := &looks[i], records[i]
+		if l.Near != nil && (r == nil || !r.Holds(l.Lease)) {
+			found[i].Err = pawl.ErrLeaseLost
+			continue
+		}
+		scope := scopes[l.Scope]
+		if scope == nil {
+			read, err := nearby(a, l.Scope)
+			if err != nil {
+				return nil, err
+			}
+			scope = &read
+			scopes[l.Scope] = scope
+		}
+		if l.Near != nil {
+			if err := a.beUnderWay(r, l, scope); err != nil {
+				return nil, err
+			}
+		}
+		found[i] = pawl.Nearby{Near: slices.Clone(scope.Near), UnderWay: slices.Clone(scope.UnderWay), Apart: slices.Clone(scope.Apart)}
+	}
+	return found, nil
+}
+
+// beUnderWay has a task be under way behind the others of its scope, if it is not yet.
+func (a *act) beUnderWay(r *Record, l *pawl.Look, scope *pawl.Nearby) error {
+	near := *l.Near
+	near.Task, near.Seq, near.At, near.Place = r.ID, r.Seq, a.now, 1
+	if n := len(scope.UnderWay); n > 0 {
+		near.Place = scope.UnderWay[n-1].Place + 1
+	}
+	if r.UnderWay() == l.Scope {
+		if slices.ContainsFunc(scope.UnderWay, func(n pawl.Near) bool { return n.Seq == r.Seq }) {
+			return nil
+		}
+	}
+	a.update(r, func(row *pawl.TaskRow) { row.BeUnderWay(l.Scope) })
+	scope.UnderWay = append(scope.UnderWay, near)
+	return a.putNearPage(NearTask, r.Seq, nearPage{Scope: l.Scope, Near: &near})
 }
 
 func readNear(value []byte) (nearPage, error) {
@@ -88,19 +166,175 @@ func (a *act) putNearPage(kind LedgerKind, number int64, page nearPage) error {
 	return nil
 }
 
-// dropNear has a task answer near-duplicates no longer.
+// dropNear has near-duplicates find a task no longer.
 func (a *act) dropNear(scope pawl.Hash, seq int64) {
 	a.w.Ledger = append(a.w.Ledger, LedgerPage{NearTask, groupOf(scope), seq, nil})
 }
 
-// unlike makes a setting of what may be near-duplicates.
+// leave notes that a task is under way no longer in a scope.
+func (a *act) leave(r *Record, scope pawl.Hash) {
+	if r.Links == nil || r.Links.Near != scope {
+		a.dropNear(scope, r.Seq)
+	}
+	if r.Followers() > 0 {
+		a.left = append(a.left, r)
+	}
+}
+
+// unlike makes a setting of what may be near-duplicates. What waits for one of them is
+// released: it looks again.
 func (a *act) unlike(u *pawl.Unlike) error {
-	if u.Forget != 0 {
-		a.dropNear(u.Scope, u.Forget)
+	if !u.Forget.IsZero() {
+		if err := a.beAlone(u.Scope, u.Forget); err != nil {
+			return err
+		}
 	}
 	if u.Apart == ([2]uint64{}) {
 		return nil
 	}
+	found, err := nearby(a, u.Scope)
+	if err != nil {
+		return err
+	}
+	var ids []pawl.ID
+	for _, n := range found.UnderWay {
+		if slices.Contains(u.Apart[:], n.Text) {
+			ids = append(ids, n.Task)
+		}
+	}
+	records, err := a.knownOrHeld(ids)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		if r != nil && r.Followers() > 0 {
+			a.touch(r)
+			a.left = append(a.left, r)
+		}
+	}
 	number := int64(u.Apart[0] ^ u.Apart[1]<<1)
 	return a.putNearPage(NearApart, number, nearPage{Scope: u.Scope, Apart: &u.Apart})
+}
+
+// beAlone has a task answer no near-duplicates, nor when it succeeds if it has not yet.
+func (a *act) beAlone(scope pawl.Hash, id pawl.ID) error {
+	records, err := a.knownOrHeld([]pawl.ID{id})
+	if err != nil || records[0] == nil {
+		return err
+	}
+	r := records[0]
+	a.dropNear(scope, r.Seq)
+	if !r.State.Ended() {
+		a.update(r, (*pawl.TaskRow).BeAlone)
+	}
+	return nil
+}
+
+// nearBehind is a task that waits for a near-duplicate.
+type nearBehind struct {
+	First pawl.ID `json:"first"` // that one
+	Task  pawl.ID `json:"task"`
+	Seq   int64   `json:"seq"`
+}
+
+func (b *nearBehind) page(value []byte) LedgerPage {
+	return LedgerPage{NearBehind, behindOf(b.First), b.Seq, value}
+}
+
+// behindOf returns the group of the pages of what waits for a task.
+func behindOf(first pawl.ID) ledger.Hour {
+	return ledger.Hour(binary.BigEndian.Uint64(first[8:]) >> 12)
+}
+
+// parkBehind has a task that is blocked wait for a near-duplicate. That one is written
+// too, so that its end, at the same time, is another transaction's before or after.
+func (a *act) parkBehind(r *Record, first pawl.ID) error {
+	records, err := a.knownOrHeld([]pawl.ID{first})
+	if err != nil {
+		return err
+	}
+	waits, row := false, (*pawl.TaskRow)(nil)
+	if f := records[0]; f != nil {
+		row = &f.TaskRow
+	}
+	a.update(r, func(r *pawl.TaskRow) { waits = r.BeBehind(a.now, row) })
+	if !waits {
+		return nil
+	}
+	a.touch(records[0])
+	b := nearBehind{first, r.ID, r.Seq}
+	value, err := json.Marshal(&b)
+	if err != nil {
+		return fmt.Errorf("wait for a near-duplicate: %w", err)
+	}
+	a.behind = append(a.behind, b)
+	a.w.Ledger = append(a.w.Ledger, b.page(Pack(value)))
+	return nil
+}
+
+// wakeBehind makes pending what has waited for tasks that were left in this act.
+func (a *act) wakeBehind() error {
+	for len(a.left) > 0 {
+		left := a.left
+		a.left = nil
+		for _, first := range left {
+			if err := a.wakeWhatIsBehind(first); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (a *act) wakeWhatIsBehind(first *Record) error {
+	behind, err := a.allBehind(first.ID)
+	if err != nil {
+		return err
+	}
+	ids := make([]pawl.ID, len(behind))
+	for i := range behind {
+		ids[i] = behind[i].Task
+		a.w.Ledger = append(a.w.Ledger, behind[i].page(nil))
+	}
+	records, err := a.knownOrHeld(ids)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		if r != nil && r.IsBehind(first.ID) {
+			a.update(r, (*pawl.TaskRow).BeReleased)
+		}
+	}
+	first.BeLeft()
+	return nil
+}
+
+// allBehind returns what waits for a task, or has; what was parked in this act is not in
+// the database yet.
+func (a *act) allBehind(first pawl.ID) ([]nearBehind, error) {
+	group := behindOf(first)
+	pages, _, err := a.Ledger(group, group, NearBehind)
+	if err != nil {
+		return nil, err
+	}
+	var all []nearBehind
+	for _, p := range pages {
+		var b nearBehind
+		value, err := Unpack(p.Value)
+		if err == nil {
+			err = json.Unmarshal(value, &b)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("what waits for %s: %w", first, err)
+		}
+		if b.First == first {
+			all = append(all, b)
+		}
+	}
+	for _, b := range a.behind {
+		if b.First == first && !slices.Contains(all, b) {
+			all = append(all, b)
+		}
+	}
+	return all, nil
 }
