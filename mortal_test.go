@@ -117,3 +117,10 @@ func (m *mortal) Reserve(ctx context.Context, now time.Time, calls []pawl.Reserv
 	}
 	return m.Store.Reserve(ctx, now, calls)
 }
+
+func (m *mortal) Near(ctx context.Context, now time.Time, looks []pawl.Look) ([]pawl.Nearby, error) {
+	if err := m.alive(); err != nil {
+		return nil, err
+	}
+	return m.Store.Near(ctx, now, looks)
+}

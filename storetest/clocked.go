@@ -82,3 +82,7 @@ func (c clocked) Status(ctx context.Context, now time.Time) (pawl.Status, error)
 func (c clocked) Explain(ctx context.Context, now time.Time, id pawl.ID) (pawl.Standing, error) {
 	return c.Store.Explain(ctx, c.clock(now), id)
 }
+
+func (c clocked) Near(ctx context.Context, now time.Time, looks []pawl.Look) ([]pawl.Nearby, error) {
+	return c.Store.Near(ctx, clock(now), looks)
+}

@@ -146,6 +146,10 @@ func (p *pair) finish() {
 		switch {
 		case len(p.stops) > 0 && p.chance(3):
 			f = p.parkStopped()
+		case f.To == pawl.Succeeded && p.chance(4):
+			p.answer(&f)
+		case f.To == pawl.Blocked && p.chance(4):
+			p.parkBehind(r, &f)
 		case f.To == pawl.Blocked:
 			p.park(r, &f)
 		case f.To == pawl.Pending && p.chance(3):
@@ -291,6 +295,7 @@ func (p *pair) all() {
 		}
 	}
 	p.groups(pawl.Filter{})
+	p.near(pawl.Look{Scope: pawl.Hash{1}}, pawl.Look{Scope: pawl.Hash{2}})
 	p.ledger(pawl.LedgerFilter{}, every()...)
 	_, _ = both(p, "Status", nil, func(s pawl.Store) (pawl.Status, error) { return s.Status(p.ctx, p.now) }, viewStatus(p.now))
 }

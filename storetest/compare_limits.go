@@ -60,6 +60,7 @@ func (p *pair) configureOne() {
 		pawl.Setting{Limit: "d", Resume: true}, pawl.Setting{Limit: "e", Resume: true}, pawl.Setting{Limit: "e", Resume: true},
 		pawl.Setting{Limit: "c", Hold: "bill"}, pawl.Setting{Limit: pawl.NoLimit, Hold: "bill"}, p.setting(), p.setting(), p.setting(),
 		p.budget(), p.budget(), p.budget(), p.budget(), p.budget(), p.budget(),
+		p.unlike(), p.unlike(),
 	))
 }
 

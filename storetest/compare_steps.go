@@ -48,15 +48,17 @@ func (p *pair) step() {
 		p.signal()
 	case n < 90:
 		p.resume()
-	case n < 93:
-		p.configureOne()
-	case n < 94:
-		p.list(p.filter())
+	case n < 92:
+		p.look()
 	case n < 95:
-		p.groups(p.filter())
+		p.configureOne()
 	case n < 96:
-		p.ledger(p.ledgerFilter(), p.dimensions()...)
+		p.list(p.filter())
+	case n < 97:
+		p.groups(p.filter())
 	case n < 98:
+		p.ledger(p.ledgerFilter(), p.dimensions()...)
+	case n < 99:
 		p.read()
 	default:
 		p.all()

@@ -31,6 +31,7 @@ type broken struct {
 	change   func(*pawl.Change)
 	reserve  func(*pawl.Reservation)
 	setting  func(*pawl.Setting)
+	look     func(*pawl.Look)
 	notFound bool // unknown conversations are empty ones
 	types    []pawl.EventType
 }
@@ -84,6 +85,10 @@ func (b *broken) Reserve(ctx context.Context, now time.Time, calls []pawl.Reserv
 
 func (b *broken) Configure(ctx context.Context, now time.Time, settings []pawl.Setting) error {
 	return b.Store.Configure(ctx, now, do(b.setting, settings))
+}
+
+func (b *broken) Near(ctx context.Context, now time.Time, looks []pawl.Look) ([]pawl.Nearby, error) {
+	return b.Store.Near(ctx, now, do(b.look, looks))
 }
 
 func (b *broken) Conversation(ctx context.Context, head pawl.Hash) ([]pawl.Node, error) {
@@ -166,6 +171,11 @@ func TestCompareFindsBrokenRules(t *testing.T) {
 		"budgets are raised":               {setting: func(s *pawl.Setting) { s.Raise = false }},
 		"budgets are removed":              {setting: func(s *pawl.Setting) { s.Remove = false }},
 		"budgets let go on":                {change: func(c *pawl.Change) { c.Budget = "" }},
+		"what answers others":              {finish: func(f *pawl.Finish) { f.Near = nil }},
+		"which one is waited for":          {finish: parking(func(p *pawl.Park) { p.Behind = pawl.ID{} })},
+		"what is forgotten":                {setting: unlike(func(u *pawl.Unlike) { u.Forget = pawl.ID{} })},
+		"what is kept apart":               {setting: unlike(func(u *pawl.Unlike) { u.Apart = [2]uint64{} })},
+		"what is under way":                {look: func(l *pawl.Look) { l.Near = nil }},
 		"steps are no events":              {types: []pawl.EventType{pawl.EventAdded, pawl.EventJoined, pawl.EventStarted, pawl.EventRetried, pawl.EventEnded, pawl.EventCancelling}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -218,6 +228,16 @@ func settled(f func(*pawl.Settlement)) func(*pawl.Save) {
 		if v.Settle != nil {
 			c := one(f, *v.Settle)
 			v.Settle = &c
+		}
+	}
+}
+
+// unlike breaks the settings of what is not to be taken for a near-duplicate.
+func unlike(f func(*pawl.Unlike)) func(*pawl.Setting) {
+	return func(s *pawl.Setting) {
+		if s.Similar != nil {
+			u := one(f, *s.Similar)
+			s.Similar = &u
 		}
 	}
 }

@@ -134,6 +134,11 @@ func (f *FlakyStore) Conversation(ctx context.Context, head pawl.Hash) ([]pawl.N
 	return try(f, "Conversation", func() ([]pawl.Node, error) { return f.Store.Conversation(ctx, head) })
 }
 
+// Near implements [pawl.Contexts].
+func (f *FlakyStore) Near(ctx context.Context, now time.Time, looks []pawl.Look) ([]pawl.Nearby, error) {
+	return try(f, "Near", func() ([]pawl.Nearby, error) { return f.Store.Near(ctx, now, looks) })
+}
+
 // Watch implements [pawl.Events].
 func (f *FlakyStore) Watch(ctx context.Context, filter pawl.EventFilter) (pawl.Watch, error) {
 	w, err := f.Store.Watch(ctx, filter)

@@ -114,6 +114,11 @@ func (p *punctual) Explain(ctx context.Context, now time.Time, id pawl.ID) (pawl
 	return p.Store.Explain(ctx, now, id)
 }
 
+func (p *punctual) Near(ctx context.Context, now time.Time, looks []pawl.Look) ([]pawl.Nearby, error) {
+	p.look("Near", now)
+	return p.Store.Near(ctx, now, looks)
+}
+
 // Neither must Compare.
 func TestCompareClaimsBeforeItLooks(t *testing.T) {
 	storetest.Compare(t, func(t *testing.T) pawl.Store { return &punctual{Store: inmem.New(), t: t} }, 5)

@@ -45,6 +45,32 @@ var waitRaces = []sharedRule{
 			}
 		}
 	}},
+	{"near-duplicates", "two that look at two processes at the same moment must not both find nothing", func(s *shared) {
+		doLooks(s.a.T, []pawl.Store{s.a.store, s.b.store})
+	}},
+	{"a wait and the near-duplicate's end", "a near-duplicate that ends, or is blocked, as another one begins to wait for it leaves nobody waiting", func(s *shared) {
+		const n = 40
+		s.a.putMany(3 * n)
+		rows := s.a.claim(3 * n).Tasks
+		var parks, ends []pawl.Finish
+		for i, r := range rows[:n] {
+			s.a.look(r, "a")
+			parks = append(parks, behindOf(rows[n+2*i], r.ID), behindOf(rows[n+2*i+1], r.ID))
+			ends = append(ends, outcome(r, []pawl.State{pawl.Succeeded, pawl.Dead, pawl.Cancelled}[i%3]))
+			if i%4 == 0 {
+				ends[i] = waiting(r, "go", 0)
+			}
+		}
+		s.race(3, func(t *trial, worker int) {
+			if worker == 0 {
+				finishOneByOne(t, ends)
+				return
+			}
+			finishOneByOne(t, parks[(worker-1)*n:worker*n])
+		})
+		is(s.b, "tasks that go on", len(s.b.claim(3*n).Tasks), 2*n)
+		is(s.b, "tasks under way", len(s.b.nearby().UnderWay), 0)
+	}},
 	{"a wait and its signal", "a word that comes as a handler begins to wait for it is not lost", func(s *shared) {
 		const n = 60
 		s.a.putMany(n)
