@@ -33,7 +33,8 @@ type Look struct {
 	Scope Hash
 
 	// Near has the task of Lease be under way in the scope from now on, until it ends
-	// or is blocked. A task that is keeps its Place. Nil only to look.
+	// or is blocked. One that is keeps its Place, and one that somebody had forgotten
+	// stays so. Nil only to look.
 	Near  *Near
 	Lease Lease
 }
@@ -81,6 +82,9 @@ func (r *TaskRow) BeUnderWay(scope Hash) { r.link(func(l *Links) { l.Near = scop
 
 // BeAlone has no near-duplicate find r any more, nor take its result.
 func (r *TaskRow) BeAlone() { r.link(func(l *Links) { l.Near, l.Alone = Hash{}, true }) }
+
+// IsAlone reports whether r is not to answer near-duplicates, though it may succeed.
+func (r *TaskRow) IsAlone() bool { return r.Links != nil && r.Links.Alone }
 
 // Answers reports whether r, which has succeeded, answers near-duplicates.
 func (r *TaskRow) Answers() bool {

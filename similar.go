@@ -14,7 +14,8 @@ import (
 // shared like this, such as questions to a handbook.
 //
 // Only tasks of the same user are compared, with the same conversation before its last
-// message, the same data, and inputs that differ in their texts alone. Whatever the way,
+// message, the same data, and inputs that differ in their texts alone. A task waits,
+// blocked, for one that looked before it and is under way. Whatever the way,
 // two texts are never the same that differ in a number, a date, a name, a negation or
 // quoted code; docs/similar.md says how that is told.
 type Similar struct {

@@ -194,8 +194,10 @@ func TestNearDuplicatesOfTwoClientsAreOneCall(t *testing.T) {
 // waits for it begin at once.
 func TestWhatIsUndoneIsNotWaitedFor(t *testing.T) {
 	for name, undo := range map[string]func(ctx context.Context, c *pawl.Client, first, other pawl.ID) error{
-		"forgotten":  func(ctx context.Context, c *pawl.Client, first, _ pawl.ID) error { return c.ForgetSimilar(ctx, first) },
-		"kept apart": func(ctx context.Context, c *pawl.Client, first, other pawl.ID) error { return c.KeepApart(ctx, other, first) },
+		"forgotten": func(ctx context.Context, c *pawl.Client, first, _ pawl.ID) error { return c.ForgetSimilar(ctx, first) },
+		"kept apart": func(ctx context.Context, c *pawl.Client, first, other pawl.ID) error {
+			return c.KeepApart(ctx, other, first)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

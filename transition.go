@@ -97,7 +97,7 @@ func (r *TaskRow) BeFinished(now time.Time, f Finish) {
 		}
 	case Succeeded:
 		r.Output, r.Ended = f.Output, now
-		if f.Near != nil && (r.Links == nil || !r.Links.Alone) {
+		if f.Near != nil && !r.IsAlone() {
 			r.link(func(l *Links) { l.Near = f.Near.Scope })
 		}
 	case Dead:

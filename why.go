@@ -29,6 +29,7 @@ type Why struct {
 
 	Limit  string    `json:"limit,omitempty"`  // the limit that the gate is of
 	Budget string    `json:"budget,omitempty"` // the name of the budget that is used up, also where something else is the gate
+	Behind ID        `json:"behind,omitzero"`  // the near-duplicate that is waited for
 	User   string    `json:"user,omitempty"`   // whose ceiling it is
 	Bucket string    `json:"bucket,omitempty"` // what is used up, as in limit.Gate
 	Level  float64   `json:"level,omitempty"`  // of the bucket: what is left
@@ -49,6 +50,7 @@ const (
 	HinderedDone        Hindrance = "done"        // it has ended
 	HinderedRunning     Hindrance = "running"     // it runs; what its calls wait for, its worker knows
 	HinderedDependency  Hindrance = "dependency"  // it waits for other tasks, or for a signal
+	HinderedSimilar     Hindrance = "similar"     // a near-duplicate is under way, whose result it may take
 	HinderedBudget      Hindrance = "budget"      // a budget is used up: it is blocked, or will be at its next call
 	HinderedQueue       Hindrance = "queue"       // its queue is paused
 	HinderedWorker      Hindrance = "worker"      // no worker that is alive has a handler for it
@@ -89,6 +91,9 @@ func (s *Standing) Why() Why {
 	case r.State == Blocked && r.Links != nil && r.Links.Wait != nil && r.Links.Wait.Budget != "":
 		w.Until, w.Start, w.Budget = r.Due, r.Due, r.Links.Wait.Budget
 		return w.because(HinderedBudget, "%s", r.blockedBy())
+	case r.State == Blocked && r.Links != nil && r.Links.Wait != nil && !r.Links.Wait.Behind.IsZero():
+		w.Start, w.Behind = time.Time{}, r.Links.Wait.Behind
+		return w.because(HinderedSimilar, "%s", r.blockedBy())
 	case r.State == Blocked:
 		w.Until, w.Start = r.Due, time.Time{}
 		return w.because(HinderedDependency, "%s", r.blockedBy())
@@ -141,7 +146,7 @@ func (r *TaskRow) blockedBy() string {
 	case wait.Budget != "":
 		return fmt.Sprintf("%s%s; raising the budget has it go on", r.LastAttempt().Message, until)
 	case !wait.Behind.IsZero():
-		return fmt.Sprintf("it waits for %s, a near-duplicate that is under way%s", wait.Behind, until)
+		return fmt.Sprintf("it waits for %s, a near-duplicate that is under way", wait.Behind)
 	case wait.Signal != "":
 		return fmt.Sprintf("it waits for signal %q%s", wait.Signal, until)
 	case wait.Branches == 1:

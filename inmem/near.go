@@ -30,10 +30,11 @@ func (s *Store) Near(ctx context.Context, now time.Time, looks []pawl.Look) ([]p
 	return found, nil
 }
 
-// beUnderWay has a task be under way behind the others of its scope, if it is not yet.
+// beUnderWay has a task be under way behind the others of its scope, if it may and is not
+// yet.
 func (s *Store) beUnderWay(now time.Time, l *pawl.Look) error {
 	t, err := s.held(l.Lease)
-	if err != nil || t.row.UnderWay() == l.Scope {
+	if err != nil || t.row.UnderWay() == l.Scope || t.row.IsAlone() {
 		return err
 	}
 	s.relink(now, t, func(r *pawl.TaskRow) { r.BeUnderWay(l.Scope) })

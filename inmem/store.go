@@ -46,7 +46,7 @@ type Store struct {
 	due       timeline // scheduled tasks; entries that no longer hold are passed over
 	deadlines timeline // of tasks with one; likewise
 	ends      []*task  // awaited branches that have ended in this call, by their last tasks
-	left      []*task  // what others may wait for as near-duplicates of it, and are to look again
+	left      []*task  // near-duplicates that are under way no longer, and are waited for
 
 	watches  map[*watch]struct{}
 	interest eventSet // the types that any watch wants

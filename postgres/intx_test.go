@@ -179,6 +179,14 @@ func TestTransactionSurvivesWhatFails(t *testing.T) {
 	if _, err := client.Cancel(t.Context(), pawl.Filter{}); !errors.Is(err, postgres.ErrInTx) {
 		t.Errorf("Cancel = %v; want ErrInTx", err)
 	}
+	look := pawl.Look{Scope: pawl.Hash{1}}
+	if found, err := inside.Near(t.Context(), time.Time{}, []pawl.Look{look}); err != nil || len(found) != 1 {
+		t.Errorf("Near = %v, %v; want one answer", found, err)
+	}
+	look.Near = &pawl.Near{}
+	if _, err := inside.Near(t.Context(), time.Time{}, []pawl.Look{look}); !errors.Is(err, postgres.ErrInTx) {
+		t.Errorf("Near of a task that is to be under way = %v; want ErrInTx", err)
+	}
 	if err := tx.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}

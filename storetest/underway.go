@@ -252,6 +252,9 @@ var nearRules = []rule{
 		}
 		t.finds(0)
 		t.took(t.claim(5), waits...)
+		t.finish(first, pawl.Pending)
+		first = t.take()
+		is(t, "what it sees when it looks again", len(t.look(first, "a").UnderWay), 0)
 		t.finish(first, pawl.Succeeded, answering("a"))
 		t.in(first.ID, pawl.Succeeded)
 		t.finds(0)
@@ -306,7 +309,8 @@ var nearRules = []rule{
 		is(t, "insane", insane(r), "")
 		s, err := t.store.Explain(t.ctx, t.now, waits[0])
 		t.must("Explain", err)
-		is(t, "Gate", s.Why().Gate, pawl.HinderedDependency)
+		is(t, "Gate", s.Why().Gate, pawl.HinderedSimilar)
+		is(t, "Behind", s.Why().Behind, first.ID)
 		is(t, "Reason", s.Why().Reason, fmt.Sprintf("it waits for %s, a near-duplicate that is under way", first.ID))
 	}},
 }

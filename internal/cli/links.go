@@ -31,7 +31,7 @@ func standing(r *pawl.TaskRow, now time.Time) string {
 	case w.Budget != "":
 		return "waits for " + r.LastAttempt().Message + strings.Replace(due, ", for", "; for", 1)
 	case !w.Behind.IsZero():
-		return "waits for " + w.Behind.String() + ", a near-duplicate that is under way" + due
+		return "waits for " + w.Behind.String() + ", a near-duplicate that is under way"
 	case w.Signal != "":
 		return fmt.Sprintf("waits for signal %q%s", w.Signal, due)
 	case w.Branches > 0:

@@ -63,6 +63,39 @@ func TestSimilar(t *testing.T) {
 	w.refused("similar report --since x", exitUsage, `--since is "x"`)
 }
 
+// Of two that come together one waits, and says for which one.
+func TestANearDuplicateThatWaitsSaysForWhich(t *testing.T) {
+	w := newPurse(t)
+	events := w.client.Events(w.Context(), pawl.EventRetried)
+	runs := map[pawl.ID]*pawl.Run[string]{}
+	for _, text := range []string{"What is the refund policy of the shop?", "Please, what is the refund policy of the shop?"} {
+		run := w.asks("ann", text)
+		runs[run.ID] = run
+	}
+	for e, err := range events {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.State != pawl.Blocked {
+			continue
+		}
+		for id := range runs {
+			if id != e.Task {
+				w.well("show "+e.Task.String(), "waits        for "+id.String()+", a near-duplicate that is under")
+				w.well("why "+e.Task.String(), e.Task.String()+"  blocked", "it waits for "+id.String()+", a near-duplicate", "pawl why "+id.String()+" says how that one stands")
+			}
+		}
+		break
+	}
+	close(w.began)
+	for _, run := range runs {
+		w.answered(run)
+	}
+	if got := decoded[pairs](w.ward, "similar report"); got.Taken.Pairs != 1 {
+		t.Errorf("%d results were taken; want one", got.Taken.Pairs)
+	}
+}
+
 // In shadow it is said what would have been saved; what is long is cut, and a task that
 // is gone is named as that.
 func TestSimilarAsAPage(t *testing.T) {

@@ -140,10 +140,11 @@ func (p *page) starts(w *pawl.Why) string {
 }
 
 // remedies say what to do about what no waiting changes. {queue}, {limit}, {budget} and
-// {id} stand for the task's.
+// {id} stand for the task's, {behind} for the near-duplicate that it waits for.
 var remedies = map[pawl.Hindrance]string{
 	pawl.HinderedRunning:    "pawl show {id} has its attempts, and the steps that it has stored",
 	pawl.HinderedDependency: "pawl run {id} has what it waits for",
+	pawl.HinderedSimilar:    "pawl why {behind} says how that one stands; pawl similar apart {id} {behind} has this one not wait for it",
 	pawl.HinderedBudget:     "pawl budgets raise {budget} {cap} has it go on; pawl budgets has all of them",
 	pawl.HinderedDone:       "pawl show {id} has all that is known of it",
 	pawl.HinderedQueue:      "pawl queues resume {queue} ends the pause",
@@ -153,5 +154,5 @@ var remedies = map[pawl.Hindrance]string{
 }
 
 func remedy(w *pawl.Why) string {
-	return strings.NewReplacer("{limit}", w.Limit, "{queue}", w.Queue, "{budget}", shellWord(w.Budget), "{cap}", capFlag(w.Reason), "{id}", w.Task.String()).Replace(remedies[w.Gate])
+	return strings.NewReplacer("{limit}", w.Limit, "{queue}", w.Queue, "{budget}", shellWord(w.Budget), "{cap}", capFlag(w.Reason), "{id}", w.Task.String(), "{behind}", w.Behind.String()).Replace(remedies[w.Gate])
 }

@@ -19,9 +19,9 @@ type act struct {
 	book  *Book // nil if it is closed: then posts go into the inbox
 	w     Writes
 
-	ends     []*Record // awaited branches that have ended, by their last tasks
-	left     []*Record // what others may wait for as near-duplicates of it, and are to look again
-	behind   []nearBehind
+	ends     []*Record    // awaited branches that have ended, by their last tasks
+	left     []*Record    // near-duplicates that are under way no longer, and are waited for
+	behind   []nearBehind // what began to wait for one
 	touched  []*touch
 	refunded *admission.Charge // the last post of that kind
 	of       map[pawl.ID]*touch

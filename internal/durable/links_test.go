@@ -30,8 +30,10 @@ func drawLinks(t *rapid.T) *pawl.Links {
 			*f = rapid.String().Draw(t, "text")
 		case *bool:
 			*f = true
+		case *int:
+			*f = rapid.IntRange(0, 1000).Draw(t, "number")
 		case **pawl.Wait:
-			*f = &pawl.Wait{Branches: 2, All: true, Line: &pawl.Line{Prefix: "each/", Next: 3, Of: 5}, Signal: "go", After: 1, Budget: "user/ann", Account: "ann"}
+			*f = &pawl.Wait{Branches: 2, All: true, Line: &pawl.Line{Prefix: "each/", Next: 3, Of: 5}, Signal: "go", After: 1, Budget: "user/ann", Account: "ann", Behind: pawl.ID{3}}
 		case *map[string]int:
 			*f = map[string]int{rapid.String().Draw(t, "name"): 2}
 		case *[]pawl.Fallback:

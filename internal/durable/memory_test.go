@@ -408,10 +408,10 @@ func (m *memory) apply(w *durable.Writes) error {
 	}
 	m.inbox = append(m.inbox, w.Posts...)
 	m.ledger = slices.DeleteFunc(m.ledger, func(p durable.LedgerPage) bool {
-		return slices.ContainsFunc(w.Drops, func(r durable.LedgerRange) bool { return r.Kind == p.Kind && r.From <= p.Hour && p.Hour <= r.To }) ||
-			slices.ContainsFunc(w.Ledger, func(n durable.LedgerPage) bool { return n.Kind == p.Kind && n.Hour == p.Hour && n.Number == p.Number })
+		return slices.ContainsFunc(w.Drops, func(r durable.LedgerRange) bool { return r.Kind == p.Kind && r.From <= p.Hour && p.Hour <= r.To })
 	})
-	for _, p := range w.Ledger {
+	for _, p := range w.Ledger { // the last word on a page counts
+		m.ledger = slices.DeleteFunc(m.ledger, func(o durable.LedgerPage) bool { return o.Kind == p.Kind && o.Hour == p.Hour && o.Number == p.Number })
 		if p.Value != nil {
 			m.ledger = append(m.ledger, p)
 		}
