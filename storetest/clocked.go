@@ -84,5 +84,5 @@ func (c clocked) Explain(ctx context.Context, now time.Time, id pawl.ID) (pawl.S
 }
 
 func (c clocked) Near(ctx context.Context, now time.Time, looks []pawl.Look) ([]pawl.Nearby, error) {
-	return c.Store.Near(ctx, clock(now), looks)
+	return c.Store.Near(ctx, c.clock(now), looks)
 }
