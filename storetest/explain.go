@@ -194,6 +194,7 @@ var explainRules = []rule{
 		r := t.take()
 		is(t, "OK", t.call(r, "a/1", 1, priced).OK, true)
 		t.answer(r, "a/1", 10)
+		t.finish(r, pawl.Succeeded)
 		end := time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC)
 		t.foretells(t.put(user("ann"), queue("other")), "all per day", end, "of 0.000000015 are spent")
 		t.foretells(t.put(user("ann")), "all per day", end)
