@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -64,6 +66,42 @@ func TestRunBreaksOffOpenCalls(t *testing.T) {
 	}
 	if st := s.Stats(); st.Open != 0 || st.Undelivered != 1 {
 		t.Errorf("Stats = %+v; want nothing open and one answer lost", st)
+	}
+}
+
+// A sender that is killed while it sends a call leaves a part of it. Nobody knows what
+// that asks, and nothing is billed.
+func TestACallThatIsCutOff(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := llmsim.New(llmsim.Config{Log: 1})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx, l) }()
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = io.WriteString(conn, "POST /v1/messages HTTP/1.1\r\nHost: sim\r\nAnthropic-Version: 2023-06-01\r\nContent-Length: 10000\r\n\r\n{\"model\"")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for s.Stats().Open == 0 {
+		runtime.Gosched()
+	}
+	conn.Close()
+	for s.Stats().Open > 0 {
+		runtime.Gosched()
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("Run = %v; want nil", err)
+	}
+	calls := slices.Collect(s.Calls())
+	if len(calls) != 1 || calls[0].Hash != 0 || calls[0].Billed || calls[0].Delivered {
+		t.Errorf("calls %+v; want one without a hash, that is not billed", calls)
 	}
 }
 

@@ -223,10 +223,13 @@ func (a *auditor) books(ctx context.Context) (*books, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for r := range a.provider.sim.Calls() {
-		if what, ok := a.asked[r.Hash]; ok {
+		switch what, ok := a.asked[r.Hash]; {
+		case ok:
 			k.calls[what] = append(k.calls[what], r)
-		} else {
-			k.strangers++
+		case r.Hash == 0 && !r.Billed:
+			k.cutOff++
+		default:
+			k.strangers = append(k.strangers, r)
 		}
 	}
 	return k, nil

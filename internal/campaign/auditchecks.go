@@ -38,7 +38,8 @@ type books struct {
 	splits    []split // the sums of the ledger
 	budgets   []pawl.BudgetStatus
 	calls     map[inquiry][]llmsim.Record // what the provider was asked
-	strangers int                         // calls of which nobody knows what they ask
+	strangers []llmsim.Record             // calls of which nobody knows what they ask
+	cutOff    int                         // calls whose sender was killed while it sent them: the provider cannot know what they ask
 	prices    *price.Table
 }
 
@@ -54,7 +55,8 @@ type auditSums struct {
 	expected   llm.Usage              // of unknown entries
 	cost       price.Money            // of answered entries
 	twice      int                    // answers that were paid more than once
-	unreceived int                    // unknown entries of calls that did not reach the provider
+	unreceived int                    // unknown entries of calls that did not reach the provider whole
+	cutOff     int                    // of these, at most: calls that reached it in part
 	spared     pawl.Sum               // stored answers that were taken
 	sums       int                    // that were compared
 }
@@ -71,11 +73,14 @@ type auditedCall struct {
 // check compares the ledgers call for call, and the store's with its sums.
 func (k *books) check(b *breaches) (s auditSums) {
 	s.kinds = map[pawl.EntryKind]int{}
-	if k.strangers > 0 {
-		b.add(unaccounted, "the provider was asked %d times what no task asks", k.strangers)
+	for _, r := range k.strangers {
+		b.add(unaccounted, "the provider was asked what no task asks: %+v", r)
 	}
 	for _, c := range k.sorted(b) {
 		k.checkCall(b, c, &s)
+	}
+	if s.cutOff = k.cutOff; s.cutOff > s.unreceived {
+		b.add(unaccounted, "the provider was sent parts of %d calls, and the ledger has %d unknown ones that it did not receive whole", s.cutOff, s.unreceived)
 	}
 	k.checkSavings(b, &s)
 	for _, split := range k.splits {

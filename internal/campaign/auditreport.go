@@ -42,8 +42,8 @@ func (r *auditReport) markdown(out io.Writer) error {
 		fmt.Fprintf(&b, "| %s | %s |\n", what, fmt.Sprintf(format, args...))
 	}
 	row("the provider's ledger", "%d prompts, asked %s times; %s answers billed", r.prompts, digits(int64(r.received)), digits(int64(r.paidFor)))
-	row("Pawl's ledger", "%d answered, %d failed, %d refused, %d unknown, %d of these did not reach the provider",
-		r.kinds[pawl.EntryAnswered], r.kinds[pawl.EntryFailed], r.kinds[pawl.EntryRefused], r.kinds[pawl.EntryUnknown], r.unreceived)
+	row("Pawl's ledger", "%d answered, %d failed, %d refused, %d unknown, %d of these did not reach the provider, or not whole (%d)",
+		r.kinds[pawl.EntryAnswered], r.kinds[pawl.EntryFailed], r.kinds[pawl.EntryRefused], r.kinds[pawl.EntryUnknown], r.unreceived, r.cutOff)
 	row("tokens of answered calls, in both", "%s", tokens(r.answered))
 	row("their price", "%v %s", r.cost, prices.Currency)
 	row("tokens billed of calls that are unknown", "%s; expected were %s", digits(r.unkept.Total()), digits(r.expected.Total()))
