@@ -136,7 +136,9 @@ func (t *Table) store(a *Account) {
 }
 
 // chargeLate has a call that was sent spend what it used of the accounts that it comes
-// under and has not taken from: they opened while it was under way.
+// under and has not taken from: they opened while it was under way. One that ended before
+// midnight may be entered behind it; it is of the period that is over by then, as the ledger
+// has it.
 func (t *Table) chargeLate(now time.Time, held *Held, sent *pawl.Entry) {
 	used := spentIn(sent.Kind, pawl.Sum{Calls: sent.Calls, Usage: sent.Usage, Cost: sent.Cost})
 	if used == (pawl.Spent{}) {
@@ -144,7 +146,7 @@ func (t *Table) chargeLate(now time.Time, held *Held, sent *pawl.Entry) {
 	}
 	t.looked = nil
 	t.under(sent.Queue, sent.Operation, sent.User, sent.Run, func(b *Budget, name string) {
-		if a := b.open(now, name); !a.Gone && !held.has(a) {
+		if a := b.open(now, name); !a.Gone && !now.Before(a.Since) && !held.has(a) {
 			a.Spent = a.Spent.Plus(used)
 			t.store(a)
 		}

@@ -2,6 +2,7 @@ package budget_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/budget"
@@ -77,5 +78,24 @@ func TestACallOfARemovedRunOpensNothing(t *testing.T) {
 	table.Settle(began, &budget.Ended{Held: held, Used: one}, entry)
 	if s := table.Status(began)[0]; s.Of != 0 {
 		t.Errorf("accounts = %+v; want none", s.Accounts)
+	}
+}
+
+// A transaction that began before midnight may end after another one that began behind it.
+func TestALateCallIsOfThePeriodInWhichItEnded(t *testing.T) {
+	midnight := pawl.PerMonth.Start(began.AddDate(0, 1, 0))
+	entry := &pawl.Entry{Kind: pawl.EntryFailed, User: "ann", Queue: "default", Operation: "work", Run: pawl.NewID(), Calls: 1}
+	for _, per := range []pawl.Period{pawl.PerDay, pawl.PerMonth} {
+		table, after := &budget.Table{}, midnight.Add(time.Second)
+		opening := table.Configure(after, &pawl.Setting{Budget: &pawl.Budget{Scope: pawl.OfUser, Per: per, Calls: 9}})
+		table.Open(after, opening, map[string]pawl.Spent{"ann": {Calls: 3}})
+		table.Settle(midnight.Add(-time.Second), nil, entry)
+		if a := table.Status(after)[0].Accounts[0]; a.Spent.Calls != 3 {
+			t.Errorf("of a %s %d calls are spent; want 3, without the one of the last", per, a.Spent.Calls)
+		}
+		table.Settle(midnight, nil, entry)
+		if a := table.Status(after)[0].Accounts[0]; a.Spent.Calls != 4 {
+			t.Errorf("of a %s %d calls are spent; want 4, with the one of midnight", per, a.Spent.Calls)
+		}
 	}
 }
