@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/redis"
 )
 
 // Open opens the store that a URL names; see the package's documentation for
@@ -94,3 +96,7 @@ func OpenMigrator(ctx context.Context, url string) (Migrator, error) {
 	m, err := a.migrator(ctx)
 	return m, scrub(err, url)
 }
+
+// LogTo has what the stores' client libraries tell beside their errors logged for
+// debugging, in place of standard error; see [redis.LogTo].
+func LogTo(log *slog.Logger) { redis.LogTo(log) }

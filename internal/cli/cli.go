@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/pawlhq/pawl"
+	"github.com/pawlhq/pawl/stores"
 )
 
 // The exit codes.
@@ -69,6 +70,7 @@ func Main(args []string) int {
 	level := new(slog.LevelVar)
 	level.Set(slog.LevelWarn)
 	slog.SetDefault(slog.New(newLines(os.Stderr, "pawl: ", level)))
+	stores.LogTo(slog.Default())
 	return run(ctx, t, calmly(level, openStore), args)
 }
 
