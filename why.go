@@ -75,7 +75,10 @@ func (c *Client) Why(ctx context.Context, id ID) (Why, error) {
 }
 
 // Why returns what a Standing means.
-func (s *Standing) Why() Why {
+func (s *Standing) Why() Why { return s.first().then(s.Stop) }
+
+// first returns what comes before the task's next call.
+func (s *Standing) first() Why {
 	r := s.Row
 	w := Why{Task: r.ID, State: r.State, Queue: r.Queue, Start: s.Next}
 	if r.State == Pending {
@@ -106,13 +109,11 @@ func (s *Standing) Why() Why {
 	switch {
 	case r.State == Scheduled && (kind != HinderedHold || !gate.Until.IsZero() && !gate.Until.After(r.Due)):
 		w.Until = r.Due
-		w = w.because(HinderedSchedule, "%s, and is due at %s", s.delayed(), clockTime(r.Due))
+		return w.because(HinderedSchedule, "%s, and is due at %s", s.delayed(), clockTime(r.Due))
 	case kind == NotHindered:
-		w = s.inTurn(w)
-	default:
-		w = w.at(gate, kind, r)
+		return s.inTurn(w)
 	}
-	return w.then(s.Stop)
+	return w.at(gate, kind, r)
 }
 
 // then adds that a budget stops the task's next call, once it has started. It is what

@@ -103,6 +103,12 @@ func TestWhyACallWillBeBlocked(t *testing.T) {
 			t.Errorf("Why = %+v; want limit default, and the budget behind it", w)
 		}
 		must(t, c.ResumeLimit(t.Context(), "default"))
+		must(t, c.Pause(t.Context(), "default"))
+		w = why(t, c, next.ID, pawl.HinderedQueue, "is paused", "its next call is then blocked until ")
+		if w.Budget != "user/ann per month" {
+			t.Errorf("Why = %+v; want the budget behind the paused queue", w)
+		}
+		must(t, c.Resume(t.Context(), "default"))
 		close(done)
 		result(t, first)
 		result(t, others)
