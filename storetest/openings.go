@@ -37,6 +37,23 @@ var openingRules = []rule{
 		t.paidCall(r, "c", 10)
 		t.holds("user/* per day", "ann", pawl.Spent{Tokens: 10, Money: 150, Calls: 1}, pawl.Spent{})
 	}},
+	{"ended before midnight", "a transaction that began before midnight may end behind it: its call is of the day that is over, and not of the one that a budget opened with", func(t *trial) {
+		midnight := time.Date(2024, 2, 1, 0, 0, 0, 0, time.UTC)
+		t.now = midnight.Add(-time.Second)
+		r := t.begun(user("ann"))
+		t.call(r, "late", 100, priced)
+		t.now = midnight.Add(time.Second)
+		t.paidCall(r, "a", 3)
+		t.setAll(pawl.PerDay, pawl.PerMonth)
+		t.now = midnight.Add(-time.Second)
+		t.answer(r, "late", 50)
+		t.now = midnight.Add(time.Second)
+		t.holds("user/* per month", "ann", pawl.Spent{Tokens: 3, Money: 45, Calls: 1}, pawl.Spent{})
+		t.asLedger(10)
+		t.pass(time.Hour)
+		t.tick()
+		t.asLedger(10)
+	}},
 	{"for good", "a budget without a period counts from when it is set: nobody knows from when else", func(t *trial) {
 		r := t.begun(user("ann"))
 		t.paidCall(r, "a", 100)
