@@ -3,6 +3,8 @@ package pawl
 import (
 	"cmp"
 	"slices"
+
+	"github.com/pawlhq/pawl/llm"
 )
 
 // ModelSum is what answered calls of one model amount to.
@@ -55,8 +57,11 @@ func (a *Attempt) Answered() ModelSums {
 	if len(a.Models) > 0 {
 		return a.Models
 	}
-	calls := max(0, a.Calls-a.Failed-a.Unknown) // below 0 if an earlier version lost it, for which the unknown were not of Calls
-	one := ModelSum{Model: a.Model, Sum: Sum{int64(calls), a.Usage, a.Cost}, Currency: a.Currency}
+	calls := a.Calls - a.Failed - a.Unknown
+	if calls <= 0 && a.Usage != (llm.Usage{}) {
+		calls = a.Calls // an earlier version lost it, for which the unknown were not of them
+	}
+	one := ModelSum{Model: a.Model, Sum: Sum{int64(max(0, calls)), a.Usage, a.Cost}, Currency: a.Currency}
 	if one.Sum == (Sum{}) {
 		return nil
 	}
