@@ -146,3 +146,37 @@ func TestARunThatBeginsAnewHasNotFailed(t *testing.T) {
 		}
 	})
 }
+
+// What a list had for an old input is nothing to it, also when it is retried: nobody pays
+// for that, and nothing of it waits for a turn that never comes.
+func TestWhatWasForAnOldInputIsNotRetriedWithTheList(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &crowd{fails: func(in, _ int) bool { return in == 1 }}
+		c := bounded(t, w)
+		run, err := pawl.Each(double, pawl.AtOnce(1)).Add(t.Context(), c, []int{1, 2, 3})
+		must(t, err)
+		dead(t, run)
+		whole := pawl.Filter{Run: run.ID}
+		cancel := func() {
+			_, err := c.Cancel(t.Context(), whole)
+			must(t, err)
+			idle()
+		}
+		cancel()
+		must(t, c.RetryWith(t.Context(), run.ID, []int{5, 6}))
+		idle()
+		cancel()
+		if err := c.RetryWith(t.Context(), elementOf(t, c, run.ID, "2"), 4); !errors.Is(err, pawl.ErrNotFound) || !strings.Contains(err.Error(), "an input that a task above it has no longer") {
+			t.Errorf("RetryWith of an old element = %v; want why nobody waits for it", err)
+		}
+		_, err = c.Retry(t.Context(), whole)
+		must(t, err)
+		time.Sleep(time.Hour)
+		for input, want := range map[string]pawl.State{"1": pawl.Dead, "2": pawl.Cancelled, "3": pawl.Cancelled, "5": pawl.Succeeded, "6": pawl.Succeeded} {
+			if r := row(t, c, elementOf(t, c, run.ID, input)); r.State != want {
+				t.Errorf("element %s is %s; want %s", input, r.State, want)
+			}
+		}
+		w.were(t, 1, map[int]int{1: 1, 5: 2, 6: 1})
+	})
+}

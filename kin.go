@@ -6,29 +6,36 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-
-	"github.com/pawlhq/pawl/llm"
 )
 
 // retry retries the tasks that f selects, and what failed together with them. What is
 // below comes first: a task that ran again before what it waits for would break again.
-func (c *Client) retry(ctx context.Context, f Filter, change Change) ([]ID, error) {
-	var all []ID
-	if change.Input == nil { // else what is below did the work of the old input
-		rows, err := c.givenUp(ctx, f)
-		if err != nil {
-			return nil, err
-		}
-		if all, err = c.retryBelow(ctx, rows); err != nil {
-			return nil, err
+func (c *Client) retry(ctx context.Context, f Filter) ([]ID, error) {
+	found, err := c.choose(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	all, err := c.retryBelow(ctx, found.givenUp)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range found.filters {
+		changed, err := c.retryThese(ctx, f, Change{Do: Retry})
+		if all = append(all, changed...); err != nil {
+			return all, err
 		}
 	}
+	return all, nil
+}
+
+// retryThese retries the tasks that f selects, and what died of them.
+func (c *Client) retryThese(ctx context.Context, f Filter, change Change) ([]ID, error) {
 	changed, err := c.store.Change(ctx, c.now, f, change)
 	if err != nil {
 		return nil, err
 	}
 	more, err := c.retryAbove(ctx, changed)
-	return append(append(all, changed...), more...), err
+	return append(changed, more...), err
 }
 
 // retryWith retries a task with an input.
@@ -44,6 +51,11 @@ func (c *Client) retryWith(ctx context.Context, id ID, input json.RawMessage) er
 	if r.State != Dead && r.State != Cancelled {
 		return c.whyNotRetried(ctx, r)
 	}
+	if present, err := c.present(ctx, []*TaskRow{r}); err != nil {
+		return err
+	} else if len(present) == 0 {
+		return fmt.Errorf("it did the work of an input that a task above it has no longer; retry what does that of the present one: %w", ErrNotFound)
+	}
 	if isOwnName(r.Operation) {
 		if branchPrefix(r.Input) == branchPrefix(input) {
 			_, err = c.retryBelow(ctx, []*TaskRow{r})
@@ -54,7 +66,8 @@ func (c *Client) retryWith(ctx context.Context, id ID, input json.RawMessage) er
 			return err
 		}
 	}
-	changed, err := c.retry(ctx, Filter{IDs: []ID{id}}, Change{Do: Retry, Input: input})
+	// What is below it did the work of the old input.
+	changed, err := c.retryThese(ctx, Filter{IDs: []ID{id}}, Change{Do: Retry, Input: input})
 	if err == nil && !slices.Contains(changed, id) {
 		err = fmt.Errorf("it is not dead or cancelled any more: %w", ErrNotFound)
 	}
@@ -87,6 +100,9 @@ func (c *Client) retryBelow(ctx context.Context, rows []*TaskRow) ([]ID, error) 
 		}
 		var err error
 		if rows, err = c.below(ctx, rows, []State{Dead, Cancelled}, isGivenUp); err != nil {
+			return nil, err
+		}
+		if rows, err = c.present(ctx, rows); err != nil {
 			return nil, err
 		}
 		var l level
@@ -134,27 +150,6 @@ func (c *Client) retryAbove(ctx context.Context, ids []ID) (all []ID, err error)
 			return all, err
 		}
 		all = append(all, ids...)
-	}
-	return all, nil
-}
-
-// givenUp returns the tasks that f selects whose branches ended with them, as bare rows.
-func (c *Client) givenUp(ctx context.Context, f Filter) ([]*TaskRow, error) {
-	var all []*TaskRow
-	for _, end := range []struct {
-		state State
-		class llm.Class
-	}{{Dead, Broken}, {Dead, Expired}, {Cancelled, f.Class}} {
-		if f.Class != "" && f.Class != end.class || len(f.States) > 0 && !slices.Contains(f.States, end.state) {
-			continue
-		}
-		of := f
-		of.States, of.Class, of.Bare = []State{end.state}, end.class, true
-		rows, err := c.store.List(ctx, c.now, of)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, rows...)
 	}
 	return all, nil
 }

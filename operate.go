@@ -56,9 +56,10 @@ func (c *Client) Cancel(ctx context.Context, f Filter) ([]ID, error) {
 // until it is its turn; where the list has been cancelled, until that is retried too.
 //
 // A task that died because one of its branches did ([Broken]) and that branch are
-// retried together, whichever of them f selects: so the run goes on from there.
+// retried together, whichever of them f selects: so the run goes on from there. What a
+// list had for an input that it has no longer, after RetryWith, is not retried.
 func (c *Client) Retry(ctx context.Context, f Filter) ([]ID, error) {
-	return c.retry(ctx, f, Change{Do: Retry})
+	return c.retry(ctx, f)
 }
 
 // RetryWith makes one dead or cancelled task pending again with another input.

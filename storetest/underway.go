@@ -240,6 +240,14 @@ var nearRules = []rule{
 		t.pass(pawl.FollowersPause)
 		is(t, "tasks that look again", len(t.claim(len(waits)).Tasks), more)
 	}},
+	{"looks elsewhere", "whoever finds itself in another scope is found in the old one no longer, so what waits there looks again at once", func(t *trial) {
+		first, waits := t.waiting(2)
+		t.must("Near", t.lookAs(pawl.Look{Scope: pawl.Hash{0xab, 2}, Near: &pawl.Near{Text: 1}, Lease: first.Lease()}).Err)
+		for _, id := range waits {
+			t.in(id, pawl.Pending)
+		}
+		t.finds(0)
+	}},
 	{"forgotten", "a result that is not to be taken any more is not waited for either, nor kept when it comes", func(t *trial) {
 		first, waits := t.waiting(1)
 		done := t.put()
