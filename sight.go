@@ -105,19 +105,21 @@ func (a *attempt) isBelow(ctx context.Context, other *TaskRow) (bool, error) {
 	return false, nil
 }
 
-// since returns what is nearby that was not before: of what is under way, what is in front
-// of the one that looks is judged again, for it may be so no longer.
+// moment is what tells a task that is under way again from one that still is.
+type moment struct {
+	seq, place int64
+	at         time.Time
+}
+
+// since returns what is nearby that was not before. What is under way again, though it was
+// before, is new: it may have been blocked when it was judged.
 func (n Nearby) since(before Nearby) Nearby {
-	known := map[int64]bool{}
-	for _, b := range before.Near {
-		known[b.Seq] = true
+	known := map[moment]bool{}
+	for _, b := range slices.Concat(before.Near, before.UnderWay) {
+		known[moment{b.Seq, b.Place, b.At.UTC()}] = true
 	}
-	n.Near = slices.DeleteFunc(n.Near, func(o Near) bool { return known[o.Seq] })
-	clear(known)
-	for _, b := range before.UnderWay {
-		known[b.Seq] = true
-	}
-	n.UnderWay = slices.DeleteFunc(n.UnderWay, func(o Near) bool { return known[o.Seq] })
+	isKnown := func(o Near) bool { return known[moment{o.Seq, o.Place, o.At.UTC()}] }
+	n.Near, n.UnderWay = slices.DeleteFunc(n.Near, isKnown), slices.DeleteFunc(n.UnderWay, isKnown)
 	return n
 }
 

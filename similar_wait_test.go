@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -317,6 +318,62 @@ func TestWhatWaitedHandsOnWhatTheResultCameWith(t *testing.T) {
 		}
 		if want := "2 messages after answer 1"; !slices.Equal(got, []string{want, want, want}) {
 			t.Errorf("what follows finds %q; want %q, three times", got, want)
+		}
+	})
+}
+
+// lateLooks is a store in which something happens after the next look, and before the next
+// one that has a task be under way.
+type lateLooks struct {
+	pawl.Store
+	late          atomic.Bool
+	after, before func()
+}
+
+func (s *lateLooks) Near(ctx context.Context, now time.Time, looks []pawl.Look) ([]pawl.Nearby, error) {
+	switch late := s.late.Load(); {
+	case late && looks[0].Near == nil:
+		found, err := s.Store.Near(ctx, now, looks)
+		s.after()
+		return found, err
+	case late:
+		s.late.Store(false)
+		s.before()
+	}
+	return s.Store.Near(ctx, now, looks)
+}
+
+// What is blocked between two looks of another worker's task, and under way again, is
+// waited for.
+func TestWhatIsUnderWayAgainIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, o := unhurried(nil), handbook(&pawl.Similar{})
+		store := newStore(t)
+		s := &lateLooks{Store: store}
+		c := newClient(store, pawl.Config{Queues: []string{"punctual"}, Prices: testPrices})
+		late := newClient(s, pawl.Config{Queues: []string{"late"}, Prices: testPrices})
+		o.Handle(c, func(ctx context.Context, t *pawl.Task[string]) (string, error) {
+			time.Sleep(10 * time.Second)
+			if _, err := pawl.Await[int](ctx, "go"); err != nil {
+				return "", err
+			}
+			return asking(m)(ctx, t)
+		})
+		o.Handle(late, asking(m))
+		start(t, c)
+		start(t, late)
+		first := add(t, c, o, holidays, pawl.Queue("punctual"))
+		s.after = func() { time.Sleep(10 * time.Second) }
+		s.before = func() {
+			if err := c.Signal(t.Context(), first.ID, "go", 1); err != nil {
+				t.Errorf("Signal = %v", err)
+			}
+			time.Sleep(2 * time.Second)
+		}
+		time.Sleep(5 * time.Second)
+		s.late.Store(true)
+		if got := answersOf(t, []*pawl.Run[string]{first, add(t, c, o, politely(1), pawl.Queue("late"))}); got["answer 1"] != 2 || m.calls() != 1 {
+			t.Errorf("answers: %v after %d calls; want one for both", got, m.calls())
 		}
 	})
 }
