@@ -40,7 +40,7 @@ func TestATaskThatHasNoPatienceWaitsForABudget(t *testing.T) {
 			classes = append(classes, a.Class)
 		}
 		want := []llm.Class{llm.Throttled, pawl.Parked, pawl.Parked, pawl.Parked}
-		if !cmp.Equal(classes, want) || r.Used != 0 || !strings.Contains(r.LastAttempt().Message, "budget all: 1 calls are reserved") {
+		if !cmp.Equal(classes, want) || r.Used != 0 || !strings.Contains(r.LastAttempt().Message, "budget all: 1 call is reserved") {
 			t.Errorf("%s after attempts %v, %d used, the last: %s; want %v, none used, for the budget", r.State, classes, r.Used, r.LastAttempt().Message, want)
 		}
 		time.Sleep(time.Minute)

@@ -77,7 +77,7 @@ type DeadError struct {
 // last attempt's message.
 func (e *DeadError) Error() string {
 	last := e.Task.LastAttempt()
-	message, _, _ := strings.Cut(last.Message, "\n")
+	message, _, _ := strings.Cut(last.bare(), "\n")
 	return fmt.Sprintf("pawl: %s (%s) is dead: %s: %s", e.Task.ID, e.Task.Operation, last.Class, message)
 }
 

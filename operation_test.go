@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -97,6 +98,30 @@ func TestWaitSaysHowARunEnded(t *testing.T) {
 		want := fmt.Sprintf("pawl: %s (ask) is dead: permanent: no such page", run.ID)
 		if err == nil || err.Error() != want {
 			t.Errorf("Wait of a dead run = %v; want %s", err, want)
+		}
+	})
+}
+
+// A failed call's error ends with its class: where the class is told beside the message,
+// it is told once.
+func TestTheClassOfADeadTaskIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log logbook
+		c := newClient(newStore(t), pawl.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		asks.Handle(c, func(context.Context, *pawl.Task[string]) (string, error) {
+			return "", &llm.Error{API: "openai", Status: 404, Class: llm.Permanent, Message: "no such model"}
+		})
+		run := add(t, c, asks, "x")
+		start(t, c)
+		want := fmt.Sprintf("pawl: %s (ask) is dead: permanent: openai: 404 no such model", run.ID)
+		if _, err := run.Wait(t.Context()); err == nil || err.Error() != want {
+			t.Errorf("Wait = %v; want %s", err, want)
+		}
+		if n := log.count(`class=permanent error="openai: 404 no such model"`); n != 1 {
+			t.Errorf("the log says %d times why the task is dead, with its class once; want once", n)
+		}
+		if got := dead(t, run).LastAttempt().Message; !strings.HasSuffix(got, "no such model (permanent)") {
+			t.Errorf("Message = %q; want the error as it was", got)
 		}
 	})
 }

@@ -101,7 +101,7 @@ func (w *worker) finish(o *outcome) (f Finish, ok bool) {
 	}
 	if f.To == Dead {
 		w.log.Warn("task is dead", "task", a.row.ID, "operation", a.row.Operation, "queue", a.row.Queue,
-			"attempt", a.row.Attempt, "class", f.Attempt.Class, "error", f.Attempt.Message)
+			"attempt", a.row.Attempt, "class", f.Attempt.Class, "error", f.Attempt.bare())
 	}
 	return f, true
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pawlhq/pawl/limit"
@@ -192,6 +193,10 @@ type Attempt struct {
 	Unasked  int           `json:"unasked,omitempty"`  // stored steps that it did not ask for, though it succeeded: its code or its data has changed
 	Used     bool          `json:"used,omitempty"`     // whether it counts against MaxAttempts
 }
+
+// bare is the message for where the class is told beside it: those of an [llm.Error]
+// end with it.
+func (a *Attempt) bare() string { return strings.TrimSuffix(a.Message, " ("+string(a.Class)+")") }
 
 // StepRow is a stored step of a task.
 type StepRow struct {

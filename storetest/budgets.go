@@ -95,7 +95,7 @@ var budgetRules = []rule{
 		is(t, "Account", s.Account, "ann")
 		is(t, "Never", s.Never, false)
 		isTime(t, "Until", s.Until, time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC))
-		for _, part := range []string{"user/*", "ann", "800", "1000", "300"} {
+		for _, part := range []string{"user/*", "ann", "800", "1,000", "300"} {
 			if !strings.Contains(s.Why, part) {
 				t.Errorf("Why = %q; want it to name %s", s.Why, part)
 			}

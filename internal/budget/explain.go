@@ -39,7 +39,7 @@ func (a *Account) exhausted(now time.Time) *pawl.Stop {
 	as := Account{Spent: a.status(now).Spent, budget: a.budget}
 	for _, c := range as.caps(&Ask{}) {
 		if c.most > 0 && c.spent >= c.most {
-			return a.stop(now, false, fmt.Sprintf("budget %s: %s of %s are spent", a, c.bare(c.spent), c.show(c.most)))
+			return a.stop(now, false, fmt.Sprintf("budget %s: %s", a, c.used()))
 		}
 	}
 	return nil

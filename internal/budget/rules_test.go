@@ -7,6 +7,7 @@ import (
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/internal/budget"
+	"github.com/pawlhq/pawl/price"
 )
 
 func configured(all ...pawl.Budget) *budget.Table {
@@ -51,6 +52,40 @@ func TestRepeats(t *testing.T) {
 	answered(t, table, ask(1))
 	if v := table.Look(began, ask(1)); v.Stop == nil {
 		t.Error("the same state is let go more often than the budget was raised to")
+	}
+}
+
+// A reason is read by people: it has commas, one of a thing, and the currency where the
+// call that asks knows it.
+func TestReasonsAreForPeople(t *testing.T) {
+	usd := func(needs, most price.Money) (pawl.Budget, *budget.Ask) {
+		return pawl.Budget{Scope: pawl.OfAll, Money: most}, &budget.Ask{Priced: true, Currency: "USD", Needs: pawl.Spent{Money: needs}}
+	}
+	dear, paid := usd(1234567e6, 2_000_000e6)
+	huge, refused := usd(12_345e9, 1_000e9)
+	for _, c := range []struct {
+		budget     pawl.Budget
+		spent, ask *budget.Ask
+		want       string
+	}{
+		{pawl.Budget{Scope: pawl.OfAll, Tokens: 2000}, &budget.Ask{Needs: pawl.Spent{Tokens: 1880}}, &budget.Ask{Needs: pawl.Spent{Tokens: 1200}}, "budget all: 1,880 of 2,000 tokens are spent, and the call needs 1,200"},
+		{pawl.Budget{Scope: pawl.OfAll, Calls: 1}, &budget.Ask{Needs: pawl.Spent{Calls: 1}}, &budget.Ask{Needs: pawl.Spent{Calls: 1}}, "budget all: 1 of 1 call is spent, and the call needs 1"},
+		{pawl.Budget{Scope: pawl.OfAll, Tokens: 1}, nil, &budget.Ask{Needs: pawl.Spent{Tokens: 1000}}, "the call needs 1,000 tokens, and budget all allows 1 token in all; make it smaller, or raise the budget"},
+		{dear, paid, paid, "budget all: 1,234.567 of 2,000.00 USD are spent, and the call needs 1,234.567"},
+		{huge, nil, refused, "the call needs 12,345.00 USD, and budget all allows 1,000.00 USD in all; make it smaller, or raise the budget"},
+	} {
+		table := configured(c.budget)
+		if c.spent != nil {
+			answered(t, table, c.spent)
+		}
+		if v := table.Look(began, c.ask); v.Stop == nil || v.Stop.Why != c.want {
+			t.Errorf("Look = %+v; want it stopped: %s", v.Stop, c.want)
+		}
+	}
+	table := configured(pawl.Budget{Scope: pawl.OfAll, Calls: 1})
+	table.Take(began, &budget.Ask{Needs: pawl.Spent{Calls: 1}})
+	if v := table.Look(began, &budget.Ask{Needs: pawl.Spent{Calls: 1}}); v.Wait != "budget all: 1 call is reserved for calls under way" {
+		t.Errorf("Wait = %q; want it to wait for 1 call", v.Wait)
 	}
 }
 

@@ -4,12 +4,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/pawlhq/pawl"
-	"github.com/pawlhq/pawl/price"
 )
 
 // Ask is a call that wants to go.
@@ -19,6 +17,7 @@ type Ask struct {
 	Needs                  pawl.Spent
 	Model                  string
 	Priced                 bool   // else Needs.Money is not known
+	Currency               string // of its price; "" if that is not known
 	State                  uint64 // of the conversation; 0 for none
 }
 
@@ -142,9 +141,9 @@ func (a *Account) verdict(now time.Time, ask *Ask) (stop *pawl.Stop, wait string
 			why := fmt.Sprintf("the call needs %s, and budget %s allows %s in all; make it smaller, or raise the budget", c.show(c.needs), a, c.show(c.most))
 			return a.stop(now, true, why), ""
 		case c.spent+c.needs <= c.most && c.reserved > 0:
-			wait = fmt.Sprintf("budget %s: %s are reserved for calls under way", a, c.show(c.reserved))
+			wait = fmt.Sprintf("budget %s: %s %s reserved for calls under way", a, c.show(c.reserved), c.be(c.reserved))
 		default:
-			why := fmt.Sprintf("budget %s: %s of %s are spent, and the call needs %s", a, c.bare(c.spent), c.show(c.most), c.bare(c.needs))
+			why := fmt.Sprintf("budget %s: %s, and the call needs %s", a, c.used(), c.bare(c.needs))
 			return a.stop(now, false, why), ""
 		}
 	}
@@ -166,27 +165,6 @@ func (a *Account) String() string {
 		return fmt.Sprintf("%s of %s", a.budget.name, a.name)
 	}
 	return a.budget.name
-}
-
-// bound is one of the things that a budget caps.
-type bound struct {
-	most, spent, reserved, needs int64
-	show                         func(int64) string
-}
-
-// bare shows an amount without its unit.
-func (b *bound) bare(n int64) string {
-	amount, _, _ := strings.Cut(b.show(n), " ")
-	return amount
-}
-
-func (a *Account) caps(ask *Ask) [3]bound {
-	b, s, r, n := &a.budget.Budget, &a.Spent, &a.Reserved, &ask.Needs
-	return [...]bound{
-		{b.Tokens, s.Tokens, r.Tokens, n.Tokens, func(n int64) string { return strconv.FormatInt(n, 10) + " tokens" }},
-		{int64(b.Money), int64(s.Money), int64(r.Money), int64(n.Money), func(n int64) string { return price.Money(n).String() }},
-		{b.Calls, s.Calls, r.Calls, n.Calls, func(n int64) string { return strconv.FormatInt(n, 10) + " calls" }},
-	}
 }
 
 // Take takes what a call needs from all budgets that it comes under. It returns what to

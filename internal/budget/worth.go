@@ -38,7 +38,7 @@ func WorthOf(t *pawl.TaskRow, r *pawl.Reservation, open []string, fit *limit.Fit
 	}
 	return w, &Ask{
 		Queue: t.Queue, Operation: t.Operation, User: t.User, Run: t.Run,
-		Needs: w.needs(), Model: r.Model, Priced: r.Rates != nil, State: r.State,
+		Needs: w.needs(), Model: r.Model, Priced: r.Rates != nil, Currency: w.Currency, State: r.State,
 	}
 }
 

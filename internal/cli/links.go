@@ -59,7 +59,8 @@ func budgetHint(r *pawl.TaskRow) string {
 // capFlag returns the flag for the cap that a budget's sentence says is used up.
 func capFlag(why string) string {
 	for _, f := range [][2]string{
-		{"the same state of a conversation", "--repeats N"}, {" calls are spent", "--calls N"}, {" tokens are spent", "--tokens N"},
+		{"the same state of a conversation", "--repeats N"},
+		{" calls are spent", "--calls N"}, {" call is spent", "--calls N"}, {" tokens are spent", "--tokens N"}, {" token is spent", "--tokens N"},
 	} {
 		if strings.Contains(why, f[0]) {
 			return f[1]

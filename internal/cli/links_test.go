@@ -47,3 +47,19 @@ func TestStepsThatNobodyAskedForAreTold(t *testing.T) {
 		w.well(command+w.id("drift"), "1 stored step not asked for by attempt 2: its code or data has changed")
 	}
 }
+
+// The cap to raise is read from the sentence that says which one is used up.
+func TestTheCapThatIsUsedUp(t *testing.T) {
+	for why, want := range map[string]string{
+		"budget all: 2 of 2 calls are spent, and the call needs 1":                                         "--calls N",
+		"budget all: 1 of 1 call is spent, and the call needs 1":                                           "--calls N",
+		"budget all: 1,880 of 100 tokens are spent, and the call needs 5":                                  "--tokens N",
+		"budget all: 3 of 1 token is spent":                                                                "--tokens N",
+		"budget all: 4.98 of 5.00 USD are spent, and the call needs 0.04":                                  "--money X",
+		"budget run/*: the same state of a conversation was asked 3 times in this run, and is asked again": "--repeats N",
+	} {
+		if got := capFlag(why); got != want {
+			t.Errorf("capFlag(%q) = %s; want %s", why, got, want)
+		}
+	}
+}
