@@ -57,6 +57,7 @@ func (c *usageCommand) Run(ctx context.Context, t *terminal, open opener) error 
 	if err != nil {
 		return err
 	}
+	s.short = tooShort(filter, by, time.Now())
 	switch c.Output {
 	case "json":
 		return s.writeJSON(t.out)
@@ -136,7 +137,8 @@ type spending struct {
 	Total    []pawl.UsageRow  `json:"total"`    // by currency
 	Unpriced []string         `json:"unpriced"` // the models without a price that gave answers
 
-	narrow bool // a part of the ledger was asked for
+	narrow bool   // a part of the ledger was asked for
+	short  string // what of the time asked for is not known, for people; "" if all is
 }
 
 func readSpending(ctx context.Context, client *pawl.Client, f pawl.LedgerFilter, by []pawl.Dimension) (*spending, error) {
@@ -161,6 +163,28 @@ func readSpending(ctx context.Context, client *pawl.Client, f pawl.LedgerFilter,
 		}
 	}
 	return s, nil
+}
+
+// How long the ledger knows single runs, and hours.
+const (
+	runsKnown  = 30 * 24 * time.Hour
+	hoursKnown = 90 * 24 * time.Hour
+)
+
+// tooShort says what of the time asked for the ledger does not know any more; "" if it
+// knows all: single runs are known by their entries alone, and hours until their sums are
+// put together by the day.
+func tooShort(f pawl.LedgerFilter, by []pawl.Dimension, now time.Time) string {
+	if f.Since.IsZero() {
+		return ""
+	}
+	switch ago := now.Sub(f.Since); {
+	case ago > runsKnown && (among(pawl.ByRun, by) || !f.Run.IsZero()):
+		return "single runs are known for 30 days only, since " + now.Add(-runsKnown).UTC().Truncate(time.Hour).Format(utcHour)
+	case ago > hoursKnown && among(pawl.ByHour, by):
+		return "hours are known for 90 days only, since " + now.Add(-hoursKnown).UTC().Truncate(24*time.Hour).Format(utcHour) + "; before that an hour stands for its day"
+	}
+	return ""
 }
 
 func isNarrow(f pawl.LedgerFilter) bool {

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/csv"
 	"io"
 	"strconv"
@@ -12,20 +14,35 @@ import (
 // writeCSV writes the rows as RFC 4180 has it: one header, which is the same for the
 // same dimensions, numbers as they are, times as RFC 3339 has them.
 func (s *spending) writeCSV(out io.Writer) error {
-	w := csv.NewWriter(out)
-	w.UseCRLF = true
-	if err := w.Write(s.csvHeader()); err != nil {
+	w := bufio.NewWriter(out)
+	if err := writeRecord(w, s.csvHeader()); err != nil {
 		return err
 	}
 	var row []string
 	for i := range s.Rows {
 		row = s.csvRow(row[:0], &s.Rows[i])
-		if err := w.Write(row); err != nil {
+		if err := writeRecord(w, row); err != nil {
 			return err
 		}
 	}
-	w.Flush()
-	return w.Error()
+	return w.Flush()
+}
+
+// writeRecord writes a record that ends with CRLF, and whose fields are as they are: with
+// csv.Writer.UseCRLF a line break inside a name would be another one.
+func writeRecord(out io.Writer, fields []string) error {
+	var line bytes.Buffer
+	w := csv.NewWriter(&line)
+	if err := w.Write(fields); err != nil {
+		return err
+	}
+	if w.Flush(); w.Error() != nil {
+		return w.Error()
+	}
+	line.Truncate(line.Len() - 1)
+	line.WriteString("\r\n")
+	_, err := line.WriteTo(out)
+	return err
 }
 
 // csvSavings are the kinds of entries beside the answered calls that have columns of

@@ -59,6 +59,7 @@ func (s *spending) print(t *terminal) {
 	if len(rows) > 0 {
 		s.fitting(rows, currencies, t.width()).print(t.out, t.width(), t.palette)
 	}
+	s.below(t, "known", s.short)
 	s.printUnknown(t)
 	s.printUnpriced(t)
 	s.printSavings(t)

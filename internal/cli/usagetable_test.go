@@ -140,8 +140,11 @@ func TestUsageAsCSV(t *testing.T) {
 	if err := s.writeCSV(&out); err != nil {
 		t.Fatal(err)
 	}
-	if lines, ends := strings.Count(out.String(), "\n"), strings.Count(out.String(), "\r\n"); lines != len(s.Rows)+2 || ends != lines {
-		t.Errorf("%d of %d lines end with CRLF; want all, of a header and %d rows, one of them with a line of its own", ends, lines, len(s.Rows))
+	if lines, ends := strings.Count(out.String(), "\n"), strings.Count(out.String(), "\r\n"); lines != len(s.Rows)+2 || ends != lines-1 {
+		t.Errorf("%d of %d lines end with CRLF; want all of a header and %d rows, and not the line break inside a name", ends, lines, len(s.Rows))
+	}
+	if name := "\"ann, \"\"the\"\"\nfirst\""; !strings.Contains(out.String(), name) {
+		t.Errorf("it has not the name as it is, %q:\n%s", name, out.String())
 	}
 	rows, err := csv.NewReader(&out).ReadAll()
 	if err != nil || len(rows) != len(s.Rows)+1 {
@@ -195,5 +198,35 @@ func TestWhenFlag(t *testing.T) {
 		if got, err := whenFlag("--since", value, now, 0); err == nil || !strings.Contains(err.Error(), "want a time ago such as 24h or 7d, a date") {
 			t.Errorf("--since %s = %v, %v; want what is allowed", value, got, err)
 		}
+	}
+}
+
+// A table says what of the time asked for is not known, which a sum does not show.
+func TestUsageSaysHowLongItKnows(t *testing.T) {
+	now := time.Date(2026, 11, 26, 15, 30, 0, 0, time.UTC)
+	ago := func(days int) pawl.LedgerFilter { return pawl.LedgerFilter{Since: now.AddDate(0, 0, -days)} }
+	ofRun := ago(40)
+	ofRun.Run = pawl.NewID()
+	const runs = "single runs are known for 30 days only, since 2026-10-27 15:00 UTC"
+	for _, c := range []struct {
+		filter pawl.LedgerFilter
+		by     pawl.Dimension
+		want   string
+	}{
+		{ago(40), pawl.ByRun, runs}, {ofRun, pawl.ByModel, runs}, {ago(30), pawl.ByRun, ""}, {ago(40), pawl.ByUser, ""}, {pawl.LedgerFilter{}, pawl.ByRun, ""},
+		{ago(100), pawl.ByHour, "hours are known for 90 days only, since 2026-08-28 00:00 UTC; before that an hour stands for its day"}, {ago(80), pawl.ByHour, ""},
+	} {
+		if got := tooShort(c.filter, []pawl.Dimension{c.by}, now); got != c.want {
+			t.Errorf("since %v by %s: %q; want %q", c.filter.Since, c.by, got, c.want)
+		}
+	}
+	s := spent(pawl.ByUser)
+	s.short = runs
+	if got := onTerminal(plainWidth, s.print); !strings.Contains(flat(got), "known "+runs) {
+		t.Errorf("the table does not say %q:\n%s", runs, got)
+	}
+	var out bytes.Buffer
+	if err := errors.Join(s.writeJSON(&out), s.writeCSV(&out)); err != nil || strings.Contains(out.String(), "are known") {
+		t.Errorf("JSON or CSV tells it to a program: %v\n%s", err, out.String())
 	}
 }
