@@ -264,8 +264,8 @@ func until(at time.Time, unknown string) string {
 	return "until " + clockTime(at)
 }
 
-// clockTime is a time for people, in their time zone.
-func clockTime(at time.Time) string { return at.Local().Format("2006-01-02 15:04:05") }
+// clockTime is a time for people, in their time zone, which it names.
+func clockTime(at time.Time) string { return at.Local().Format("2006-01-02 15:04:05 MST") }
 
 // number writes a number with a comma after every third digit, and those after the
 // point only where they matter.

@@ -115,8 +115,8 @@ func list[T any](s []T) []T {
 	return s
 }
 
-// span writes a duration in one unit and few digits: "0.3ms", "85ms", "12s", "3m",
-// "2h", "5d".
+// span writes a duration in few digits: "0.3ms", "85ms", "12s", "1m40s", "12m", "2h",
+// "5d".
 func span(d time.Duration) string {
 	switch d = max(d, 0); {
 	case d < 10*time.Millisecond:
@@ -127,17 +127,29 @@ func span(d time.Duration) string {
 	return age(d)
 }
 
-// age is span in whole seconds: "0s" is shorter than one.
+// age is span in whole seconds: "0s" is shorter than one. What is older never reads as
+// younger: of less than ten of a unit the next smaller one is told too.
 func age(d time.Duration) string {
+	const day = 24 * time.Hour
 	switch d = max(d, 0); {
 	case d < 100*time.Second:
-		return fmt.Sprintf("%ds", int(d.Seconds()))
+		return fmt.Sprintf("%ds", d/time.Second)
 	case d < 100*time.Minute:
-		return fmt.Sprintf("%dm", int(d.Minutes()))
+		return inUnits(d, time.Minute, "m", time.Second, "s")
 	case d < 100*time.Hour:
-		return fmt.Sprintf("%dh", int(d.Hours()))
+		return inUnits(d, time.Hour, "h", time.Minute, "m")
 	}
-	return fmt.Sprintf("%dd", int(d.Hours()/24))
+	return inUnits(d, day, "d", time.Hour, "h")
+}
+
+// inUnits writes a duration in a unit, and if it is less than ten of it what is left in a
+// smaller one.
+func inUnits(d, unit time.Duration, name string, smaller time.Duration, smallerName string) string {
+	s := fmt.Sprintf("%d%s", d/unit, name)
+	if rest := d % unit / smaller; d < 10*unit && rest > 0 {
+		s += fmt.Sprintf("%d%s", rest, smallerName)
+	}
+	return s
 }
 
 // moment writes a time as it is where the reader is; "" for the zero time.
@@ -147,6 +159,9 @@ func moment(t time.Time) string {
 	}
 	return t.Local().Format("2006-01-02 15:04:05")
 }
+
+// zoned is moment with the zone that it is told in.
+func zoned(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }
 
 // utcHour is how an hour of UTC is written, which ledgers and budgets count by.
 const utcHour = "2006-01-02 15:04 UTC"

@@ -111,7 +111,7 @@ func (p *page) ahead(at time.Time) string {
 	if at.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf("%s, in %s", moment(at), age(at.Sub(p.now)))
+	return fmt.Sprintf("%s, in %s", zoned(at), age(at.Sub(p.now)))
 }
 
 func place(n int) string {
