@@ -19,7 +19,7 @@ const (
 // accounts have used.
 func budgetTable(views []budgetView, most int, now time.Time) *table {
 	tab := &table{columns: []column{
-		{title: "BUDGET", least: 33}, {title: "CAP"}, {title: "SPENT", right: true}, {title: "RESERVED", right: true, spare: true}, {title: "OF", right: true}, {title: "USED", right: true},
+		{title: "BUDGET", least: 33, clip: clipBudget}, {title: "CAP"}, {title: "SPENT", right: true}, {title: "RESERVED", right: true, spare: true}, {title: "OF", right: true}, {title: "USED", right: true},
 	}}
 	for i := range views {
 		v := &views[i]
@@ -29,7 +29,7 @@ func budgetTable(views []budgetView, most int, now time.Time) *table {
 				a = &v.Accounts[0].Account
 			}
 			v.account(tab, v.Title, a)
-			tab.note(v.stopped(a))
+			tab.tell(v.stopped(a))
 		} else {
 			v.caps(tab)
 		}
@@ -46,7 +46,7 @@ func budgetTable(views []budgetView, most int, now time.Time) *table {
 			a := &shown[i].Account
 			v.account(tab, "  "+a.Name, a)
 			if text := v.stopped(a); text != "" {
-				tab.note("  " + text)
+				tab.tell("  " + text)
 			}
 		}
 		if more := v.Of - len(shown); more > 0 && len(v.capsOf(&pawl.Account{})) > 0 {
@@ -54,6 +54,17 @@ func budgetTable(views []budgetView, most int, now time.Time) *table {
 		}
 	}
 	return tab
+}
+
+// clipBudget cuts the name of a budget or of an account in its middle, and never the
+// period: one of a day and one of a month are not to look alike.
+func clipBudget(title string, width int) string {
+	for _, per := range []pawl.Period{pawl.PerDay, pawl.PerMonth} {
+		if name, ok := strings.CutSuffix(title, " per "+string(per)); ok {
+			return clipMiddle(name, width-columns(title)+columns(name)) + " per " + string(per)
+		}
+	}
+	return clipMiddle(title, width)
 }
 
 // telling returns the accounts of which there is something to say: where only repeats are

@@ -138,7 +138,8 @@ func runTable(runs []*pawl.Overview, why map[pawl.ID]string, width int) *table {
 		if !r.Origin.IsZero() {
 			flow = "fork of " + flow
 		}
-		tab.add(why[r.Run], r.Run.String(), flow, user, string(r.State), doneOf(r), used, span(tookOf(r)), age(r.At.Sub(r.Added)))
+		tab.add("", r.Run.String(), flow, user, string(r.State), doneOf(r), used, span(tookOf(r)), age(r.At.Sub(r.Added)))
+		tab.tell(why[r.Run])
 	}
 	return tab
 }

@@ -135,6 +135,9 @@ func (d *drawing) line(l *pawl.TreeLine, depth int) {
 
 func indent(depth int) string { return strings.Repeat("  ", depth) }
 
+// mostTrouble is how much is told of why a task failed; pawl show has all of it.
+const mostTrouble = 300
+
 func (d *drawing) task(t *pawl.TreeTask, name string, depth int) {
 	r := t.Task
 	took, try := "", ""
@@ -146,7 +149,12 @@ func (d *drawing) task(t *pawl.TreeTask, name string, depth int) {
 		used = thousands(n)
 	}
 	d.tab.add("", indent(depth)+name, stateOf(r), longer(t.Queued+t.Waited), took, try, used, r.ID.String())
-	notes := []string{trouble(r), waitsFor(t, d.now), signalHint(r), budgetHint(r), unasked(r.LastAttempt())}
+	for _, text := range []string{clip(trouble(r), mostTrouble), waitsFor(t, d.now), signalHint(r), budgetHint(r)} {
+		if text != "" {
+			d.tab.tell(indent(depth) + text)
+		}
+	}
+	notes := []string{unasked(r.LastAttempt())}
 	if len(t.Branches) == 0 && t.Parked >= time.Second && r.State != pawl.Blocked {
 		notes = append(notes, "was parked for "+span(t.Parked))
 	}

@@ -24,16 +24,27 @@ type column struct {
 	folded bool   // its cells stand in a note below their row
 	words  string // what they are called there, with a %s for the cell
 	note   int    // in which note: those of one are together
+
+	clip func(s string, width int) string // how a cell is cut; nil at its end
 }
 
 type row struct {
 	cells []string
-	notes []string // lines of their own below them
+	notes []tableNote // lines of their own below them
+}
+
+// tableNote is a line below a row, or several if it is told whole.
+type tableNote struct {
+	text  string
+	whole bool
 }
 
 const notesMost = 2 // of folded cells
 
-const gap = 2 // between columns
+const (
+	gap        = 2 // between columns
+	noteIndent = 2 // of notes
+)
 
 // add adds a row, with a note below it if that is not "".
 func (t *table) add(note string, cells ...string) {
@@ -49,10 +60,16 @@ func (t *table) add(note string, cells ...string) {
 }
 
 // note adds a line of its own below the last row, unless it is "".
-func (t *table) note(text string) {
+func (t *table) note(text string) { t.below(text, false) }
+
+// tell adds a note that is never cut, for what is to be read to its end or typed: it has
+// as many lines as it needs, all as far in as the first.
+func (t *table) tell(text string) { t.below(text, true) }
+
+func (t *table) below(text string, whole bool) {
 	if text != "" {
 		last := &t.rows[len(t.rows)-1]
-		last.notes = append(last.notes, printable(text))
+		last.notes = append(last.notes, tableNote{printable(text), whole})
 	}
 }
 
@@ -72,9 +89,29 @@ func (t *table) print(out io.Writer, width int, p palette) {
 		line = append(t.line(line[:0], r.cells, widths), '\n')
 		_, _ = w.Write(line) // an error stays with w
 		for _, note := range append(r.notes, t.folded(r.cells)...) {
-			fmt.Fprintln(w, p.dim("  "+clip(note, width-2)))
+			for _, line := range note.lines(width - noteIndent) {
+				fmt.Fprintln(w, p.dim(strings.Repeat(" ", noteIndent)+line))
+			}
 		}
 	}
+}
+
+// leastNote is how wide the lines of a note are at least that is told whole, however far
+// in they stand.
+const leastNote = 20
+
+// lines returns the note in lines of at most width columns.
+func (n tableNote) lines(width int) []string {
+	if !n.whole || columns(n.text) <= width {
+		return []string{clip(n.text, width)}
+	}
+	in := len(n.text) - len(strings.TrimLeft(n.text, " "))
+	in = min(in, max(width-leastNote, 0))
+	lines := wrap(n.text, width-in)
+	for i := range lines {
+		lines[i] = strings.Repeat(" ", in) + lines[i]
+	}
+	return lines
 }
 
 // line appends a line with the cells that are not folded.
@@ -86,7 +123,7 @@ func (t *table) line(b []byte, cells []string, widths []int) []byte {
 		if len(b) > 0 {
 			b = appendSpaces(b, gap)
 		}
-		cell := clip(cells[i], widths[i])
+		cell := t.columns[i].cut(cells[i], widths[i])
 		room := widths[i] - columns(cell)
 		if t.columns[i].right {
 			b = append(appendSpaces(b, room), cell...)
@@ -97,6 +134,13 @@ func (t *table) line(b []byte, cells []string, widths []int) []byte {
 	return bytes.TrimRight(b, " ")
 }
 
+func (c *column) cut(cell string, width int) string {
+	if c.clip != nil {
+		return c.clip(cell, width)
+	}
+	return clip(cell, width)
+}
+
 func appendSpaces(b []byte, n int) []byte {
 	for range n {
 		b = append(b, ' ')
@@ -105,7 +149,7 @@ func appendSpaces(b []byte, n int) []byte {
 }
 
 // folded returns the notes with the folded cells of a row.
-func (t *table) folded(cells []string) (notes []string) {
+func (t *table) folded(cells []string) (notes []tableNote) {
 	var parts [notesMost][]string
 	for i := range t.columns {
 		if c := &t.columns[i]; c.folded && cells[i] != "" {
@@ -114,7 +158,7 @@ func (t *table) folded(cells []string) (notes []string) {
 	}
 	for _, of := range parts {
 		if len(of) > 0 {
-			notes = append(notes, strings.Join(of, ", "))
+			notes = append(notes, tableNote{text: strings.Join(of, ", ")})
 		}
 	}
 	return notes

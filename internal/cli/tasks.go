@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -166,7 +165,8 @@ func taskTable(rows []*pawl.TaskRow, now time.Time) *table {
 		{title: "STATE"}, {title: "WHEN", spare: true}, {title: "TRY", right: true}, {title: "AGE", right: true},
 	}}
 	for _, r := range rows {
-		tab.add(cmp.Or(trouble(r), stopped(r)), r.ID.String(), operationOf(r), r.User, string(r.State), when(r, now), strconv.Itoa(r.Attempt), age(now.Sub(r.Added)))
+		tab.add(trouble(r), r.ID.String(), operationOf(r), r.User, string(r.State), when(r, now), strconv.Itoa(r.Attempt), age(now.Sub(r.Added)))
+		tab.tell(stopped(r))
 	}
 	return tab
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // columns is how many columns of a terminal s takes.
@@ -52,6 +53,19 @@ func clip(s string, width int) string {
 	}
 	head, _ := cut(s, width-1)
 	return head + "…"
+}
+
+// clipMiddle is clip that leaves the beginning and the end of s.
+func clipMiddle(s string, width int) string {
+	if columns(s) <= width || width < 3 {
+		return clip(s, width)
+	}
+	head, rest := cut(s, width/2)
+	for columns(rest) > width-1-columns(head) {
+		_, n := utf8.DecodeRuneInString(rest)
+		rest = rest[n:]
+	}
+	return head + "…" + rest
 }
 
 // cut divides s after the given number of columns, at least one rune.

@@ -45,6 +45,38 @@ func TestClip(t *testing.T) {
 	}
 }
 
+// Two budgets of one user differ by their periods, and names by their ends.
+func TestBudgetsAreCutInTheMiddleOfTheirNames(t *testing.T) {
+	for _, c := range []struct {
+		title string
+		width int
+		want  string
+	}{
+		{"user/ann per day", 33, "user/ann per day"},
+		{"user/christine.of.the.second.floor@organisation.example per day", 33, "user/christi…tion.example per day"},
+		{"user/christine.of.the.second.floor@organisation.example per month", 33, "user/christ…ion.example per month"},
+		{"  christine.of.the.second.floor@organisation.example", 20, "  christin…n.example"},
+		{"user/日本語の長い名前の人 per day", 20, "user/…前の人 per day"},
+	} {
+		if got := clipBudget(c.title, c.width); got != c.want || columns(got) > c.width {
+			t.Errorf("clipBudget(%q, %d) = %q of %d columns; want %q", c.title, c.width, got, columns(got), c.want)
+		}
+	}
+}
+
+// A command that is to be typed is never cut.
+func TestNotesThatAreToldWhole(t *testing.T) {
+	tab := &table{columns: []column{{title: "TASK"}}}
+	tab.add("", "ask")
+	tab.note("  a note that is cut where there is no more room for it")
+	tab.tell("  → pawl budgets raise 'user/* per day' --calls N has it go on")
+	got := onTerminal(plainWidth, func(t *terminal) { tab.print(t.out, 40, t.palette) })
+	want := "TASK\nask\n    a note that is cut where there is n…\n    → pawl budgets raise 'user/* per\n    day' --calls N has it go on\n"
+	if got != want {
+		t.Errorf("the table is\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestNumbers(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
 		{thousands(0), "0"}, {thousands(999), "999"}, {thousands(1000), "1,000"}, {thousands(-1234567), "-1,234,567"}, {thousands(-100), "-100"},
