@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 
@@ -97,6 +98,9 @@ func run(ctx context.Context, t *terminal, open opener, args []string) int {
 		_, _ = parser.Parse([]string{"--help"})
 		return exitUsage
 	}
+	if err := checkText(args); err != nil {
+		return t.explain(err) // the parser would change it
+	}
 	parsed, err := parser.Parse(args)
 	if exited {
 		return code // it was --help
@@ -107,6 +111,16 @@ func run(ctx context.Context, t *terminal, open opener, args []string) int {
 		return exitUsage
 	}
 	return t.explain(parsed.Run())
+}
+
+// checkText returns what is wrong with the first argument that is no text.
+func checkText(args []string) error {
+	for _, arg := range args {
+		if !utf8.ValidString(arg) {
+			return usagef("the argument %q is not UTF-8; want text in UTF-8", arg)
+		}
+	}
+	return nil
 }
 
 var negative = regexp.MustCompile(`^-[0-9.]`)

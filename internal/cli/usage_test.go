@@ -41,6 +41,8 @@ func TestUsageErrors(t *testing.T) {
 		{"bogus", 2, []string{"bogus", "pawl --help"}},
 		{"demo --bogus", 2, []string{"--bogus", "pawl demo --help"}},
 		{"version extra", 2, []string{"extra"}},
+		{"budgets set user/a\xffb --calls 3", 2, []string{`"user/a\xffb" is not UTF-8`}},
+		{"usage --user=a\xffb", 2, []string{`"--user=a\xffb" is not UTF-8`}},
 		{"demo --provider other", 2, []string{`"simulated"`, `"anthropic"`, `"openai"`, `"other"`}},
 		{"demo --provider anthropic", 2, []string{"ANTHROPIC_API_KEY is not set"}},
 		{"demo --provider openai", 2, []string{"OPENAI_API_KEY is not set"}},
