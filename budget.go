@@ -193,7 +193,7 @@ func (s Spent) Minus(t Spent) Spent {
 // BudgetStatus is a budget and how much of it is used.
 type BudgetStatus struct {
 	Budget
-	Accounts []Account `json:"accounts"` // those of which most is used first, at most 100; none of which nothing is
+	Accounts []Account `json:"accounts"` // those of which most is used first, at most 100; none of which nothing is, or for which a budget by name is in its place
 	Of       int       `json:"of"`       // how many accounts something is used of
 }
 

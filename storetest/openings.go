@@ -193,6 +193,24 @@ var openingRules = []rule{
 		t.holdsNow(each, 643, 0)
 		is(t, "Budget", t.stopped(t.call(r, "f", 400)).Budget, "user/* per day")
 	}},
+	{"by name, and not listed", "who has a budget of their own is no longer listed under the one for each, of which no call of theirs takes", func(t *trial) {
+		each, ann := pawl.Budget{Scope: pawl.OfUser, Per: pawl.PerDay, Tokens: 1000}, pawl.Budget{Scope: pawl.OfUser, Name: "ann", Per: pawl.PerDay, Tokens: 1000}
+		t.budget(each)
+		r := t.begun(user("ann"))
+		t.paidCall(r, "a", 950)
+		t.call(r, "b", 10, priced) // what it has reserved is of nobody's interest either
+		t.paidCall(t.begun(user("bob")), "a", 5)
+		is(t, "accounts", t.budgetOf("user/* per day").Of, 2)
+		t.budget(ann)
+		s := t.budgetOf("user/* per day")
+		if len(s.Accounts) != 1 || s.Of != 1 || s.Accounts[0].Name != "bob" {
+			t.Errorf("accounts = %+v of %d; want bob alone", s.Accounts, s.Of)
+		}
+		t.holds("user/ann per day", "ann", pawl.Spent{Tokens: 950, Money: 14250, Calls: 1}, pawl.Spent{})
+		t.configure(pawl.Setting{Budget: &ann, Remove: true})
+		is(t, "accounts", t.budgetOf("user/* per day").Of, 2)
+		t.holds("user/* per day", "ann", pawl.Spent{Tokens: 950, Money: 14250, Calls: 1}, pawl.Spent{Tokens: 10, Money: 150, Calls: 1})
+	}},
 	{"used up when it is set", "a budget that opens used up stops, and one of which much is used warns, as if it had been there", func(t *trial) {
 		r := t.begun(user("ann"))
 		t.paidCall(r, "a", 850)

@@ -289,7 +289,8 @@ func (t *Table) Forget(run pawl.ID) {
 // accountsMost is how many accounts of a budget a status lists.
 const accountsMost = 100
 
-// Status returns the budgets by name, with their accounts as of now that are not empty.
+// Status returns the budgets by name, with their accounts as of now that are not empty and
+// in whose place no budget by name stands.
 func (t *Table) Status(now time.Time) []pawl.BudgetStatus {
 	all := make([]pawl.BudgetStatus, 0, len(t.budgets))
 	for _, name := range slices.Sorted(maps.Keys(t.budgets)) {
@@ -299,6 +300,9 @@ func (t *Table) Status(now time.Time) []pawl.BudgetStatus {
 		}
 		s := pawl.BudgetStatus{Budget: b.Budget, Accounts: make([]pawl.Account, 0, len(b.accounts))}
 		for _, a := range b.accounts {
+			if b.Name == "" && t.isNamed(b, a.name) {
+				continue
+			}
 			if of := a.status(now); of.Spent != (pawl.Spent{}) || of.Reserved != (pawl.Spent{}) || of.Stopped != "" {
 				s.Accounts = append(s.Accounts, of)
 			}

@@ -154,16 +154,18 @@ func (m *model) asked(o *budget.Opening) map[string]pawl.Spent {
 	return spent
 }
 
+// isNamed reports whether a budget by name stands in place of a user's part of one for each.
+func (m *model) isNamed(b *paper, user string) bool {
+	byName := pawl.Budget{Scope: b.Scope, Name: user, Per: b.Per}
+	return b.Name == "" && user != "" && m.budgets[byName.String()] != nil
+}
+
 // of returns the budgets that a user's call comes under, each with the account.
 func (m *model) of(user string) map[string]string {
 	found := map[string]string{}
 	for name, b := range m.budgets {
 		named := b.Scope == pawl.OfUser && b.Name == user
-		each := b.Scope == pawl.OfUser && b.Name == "" && user != ""
-		if each {
-			byName := pawl.Budget{Scope: pawl.OfUser, Name: user, Per: b.Per}
-			each = m.budgets[byName.String()] == nil
-		}
+		each := b.Scope == pawl.OfUser && b.Name == "" && user != "" && !m.isNamed(b, user)
 		switch {
 		case b.Scope == pawl.OfAll:
 			found[name] = ""
@@ -288,6 +290,9 @@ func (m *model) check(t *rapid.T) {
 		known := map[string]bool{}
 		for _, a := range s.Accounts {
 			known[a.Name] = true
+			if m.isNamed(b, a.Name) {
+				t.Fatalf("%s lists %q, in whose place a budget by name stands", &s.Budget, a.Name)
+			}
 			if spent, reserved := m.spent(b, a.Name), m.reserved(s.String(), a.Name); a.Spent != spent || a.Reserved != reserved {
 				t.Fatalf("%s of %q: spent %+v, reserved %+v; want %+v and %+v", &s.Budget, a.Name, a.Spent, a.Reserved, spent, reserved)
 			}
@@ -296,7 +301,7 @@ func (m *model) check(t *rapid.T) {
 			}
 		}
 		for _, c := range m.calls {
-			if account, under := c.under[s.String()]; under && !known[account] {
+			if account, under := c.under[s.String()]; under && !known[account] && !m.isNamed(b, account) {
 				t.Fatalf("%s has no account %q, though a call of it is under way", &s.Budget, account)
 			}
 		}
@@ -307,7 +312,7 @@ func (m *model) check(t *rapid.T) {
 			}
 		}
 		for account := range b.spent {
-			if spent := m.spent(b, account); spent != (pawl.Spent{}) && !known[account] {
+			if spent := m.spent(b, account); spent != (pawl.Spent{}) && !known[account] && !m.isNamed(b, account) {
 				t.Fatalf("%s has no account %q; want %+v", &s.Budget, account, spent)
 			}
 		}
