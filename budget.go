@@ -116,6 +116,9 @@ func ParseBudget(name string) (b Budget, err error) {
 	if of == "*" {
 		b.Name = ""
 	}
+	if b.Scope == OfRun && of != "" && of != "*" && !isRunID(of) {
+		return Budget{}, fmt.Errorf("budget %q: %q is not the id of a run; want run/ID, or run/* for each run", name, of)
+	}
 	bad := timed && per == "" || b.Scope == OfAll && named || b.Scope != OfAll && of == ""
 	if err := b.checkName(); err != nil || bad {
 		return Budget{}, fmt.Errorf(`budget %q: want all, queue/NAME, operation/NAME, user/NAME or run/ID, with * as NAME for each, and then " per day", " per month" or nothing`, name)
@@ -140,12 +143,15 @@ func (b *Budget) checkName() error {
 	case !isText(b.Name) || strings.Contains(b.Name, " per "):
 		return fmt.Errorf(`name is %q; want UTF-8 without zero bytes and " per "`, b.Name)
 	}
-	if b.Scope == OfRun && b.Name != "" {
-		if id, err := ParseID(b.Name); err != nil || id.IsZero() {
-			return fmt.Errorf("name is %q; want the id of a run", b.Name)
-		}
+	if b.Scope == OfRun && b.Name != "" && !isRunID(b.Name) {
+		return fmt.Errorf("name is %q; want the id of a run", b.Name)
 	}
 	return nil
+}
+
+func isRunID(name string) bool {
+	id, err := ParseID(name)
+	return err == nil && !id.IsZero()
 }
 
 // Validate returns what is wrong with a budget. Nil is none, with which nothing is.

@@ -2,12 +2,10 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"math/big"
 	"regexp"
-	"strings"
 
 	"github.com/pawlhq/pawl"
 	"github.com/pawlhq/pawl/price"
@@ -109,7 +107,8 @@ type budgetsSetCommand struct {
 func (*budgetsSetCommand) Help() string {
 	return `Of a budget that is there it changes the caps that are given and leaves the others; 0 removes one. What was spent in the present day
 or month counts, before the budget was set too, as the ledger has it; of run/ID, what that run has spent. Without --per any other one counts from when it
-is set. It says what is spent already. A call is stopped if it comes under any budget that is used up; a budget by name stands in place of the one with * for it.`
+is set. It says what is spent already. A call is stopped if it comes under any budget that is used up; a budget by name stands in place of the one with * for it.
+A cap that is smaller than what one call needs does not block tasks, it fails them for good; so does one of money where a model has no price.`
 }
 
 // Run implements a command of kong.
@@ -123,6 +122,9 @@ func (c *budgetsSetCommand) Run(ctx context.Context, t *terminal, open opener) e
 	}
 	client, err := c.client(ctx, open)
 	if err != nil {
+		return err
+	}
+	if err := expectRun(ctx, client, &b); err != nil {
 		return err
 	}
 	status, err := client.Status(ctx)
@@ -171,7 +173,7 @@ func (c *budgetsRaiseCommand) Run(ctx context.Context, t *terminal, open opener)
 	if err != nil {
 		return err
 	}
-	return budgetChange{b, "is raised", client.RaiseBudget, false, c.json()}.run(ctx, t, client)
+	return budgetChange{b, "is raised", client.RaiseBudget, true, c.json()}.run(ctx, t, client)
 }
 
 type budgetsRemoveCommand struct {
@@ -192,94 +194,4 @@ func (c *budgetsRemoveCommand) Run(ctx context.Context, t *terminal, open opener
 	}
 	remove := func(ctx context.Context, b pawl.Budget) error { return client.RemoveBudget(ctx, b.String()) }
 	return budgetChange{b, "is removed", remove, false, c.json()}.run(ctx, t, client)
-}
-
-// budgetChange is what is done to a budget.
-type budgetChange struct {
-	pawl.Budget
-	done  string // what it is afterwards
-	do    func(context.Context, pawl.Budget) error
-	spent bool // whether it says what is spent already
-	json  bool
-}
-
-// run changes the budget, and says how many tasks go on for that, and what is spent.
-func (c budgetChange) run(ctx context.Context, t *terminal, client *pawl.Client) error {
-	name := c.String()
-	before, err := blockedBy(ctx, client, name)
-	if err != nil {
-		return err
-	}
-	switch err := c.do(ctx, c.Budget); {
-	case errors.Is(err, pawl.ErrNoBudget):
-		status, err := client.Status(ctx)
-		if err != nil {
-			return err
-		}
-		return expectKnown("budget", name, budgetNames(status))
-	case err != nil:
-		return err
-	}
-	after, err := blockedBy(ctx, client, name)
-	if err != nil {
-		return err
-	}
-	went := []pawl.ID{}
-	for _, id := range before {
-		if !among(id, after) {
-			went = append(went, id)
-		}
-	}
-	var spent budgetView
-	if c.spent {
-		if spent, err = readSpent(ctx, client, name); err != nil {
-			return err
-		}
-	}
-	if c.json {
-		return printJSON(t.out, struct {
-			Budget   string        `json:"budget"`
-			Went     []pawl.ID     `json:"went_on"`
-			Accounts []accountView `json:"accounts,omitzero"`
-		}{name, went, spent.Accounts})
-	}
-	fmt.Fprintf(t.out, "budget %s %s: %s\n", printable(name), c.done, wentOn(len(went), len(before)))
-	currency, err := currencyOf(ctx, client, &spent)
-	if err != nil {
-		return err
-	}
-	if text := spent.already(currency); text != "" {
-		fmt.Fprintln(t.out, strings.Join(wrap("already spent: "+text, t.width()-2), "\n  "))
-	}
-	return nil
-}
-
-// wentOn says how many of the tasks that a budget had stopped go on.
-func wentOn(went, of int) string {
-	switch {
-	case of == 0:
-		return "no task waited for it"
-	case went == of && of == 1:
-		return "the task that it had stopped goes on"
-	case went == of:
-		return fmt.Sprintf("all %s that it had stopped go on", plural(of, "task"))
-	}
-	return fmt.Sprintf("%s of %s that it had stopped go on", thousands(went), plural(of, "task"))
-}
-
-// blockedBy returns the tasks that a budget keeps waiting.
-func blockedBy(ctx context.Context, client *pawl.Client, name string) (ids []pawl.ID, err error) {
-	err = eachBlocked(ctx, client, func(r *pawl.TaskRow) {
-		if r.WaitsForBudget(name) {
-			ids = append(ids, r.ID)
-		}
-	})
-	return ids, err
-}
-
-func budgetNames(s pawl.Status) (known []string) {
-	for i := range s.Budgets {
-		known = append(known, s.Budgets[i].String())
-	}
-	return known
 }

@@ -129,6 +129,14 @@ type capRow struct {
 // share is how much of it is used and reserved, 1 for all.
 func (r capRow) share() float64 { return float64(r.spent+r.reserved) / float64(r.most) }
 
+// flag is what raises it.
+func (r capRow) flag() string {
+	if r.name == "money" {
+		return "--money X"
+	}
+	return "--" + r.name + " N"
+}
+
 func (v *budgetView) capsOf(a *pawl.Account) (rows []capRow) {
 	count := func(n int64) string { return compact(float64(n)) }
 	for _, r := range []capRow{

@@ -87,9 +87,5 @@ func nearestCap(b *pawl.BudgetStatus, a *pawl.Account) string {
 		return capFlag(a.Stopped)
 	}
 	v := budgetView{Budget: b.Budget}
-	most := slices.MaxFunc(v.capsOf(a), func(x, y capRow) int { return cmp.Compare(x.share(), y.share()) })
-	if most.name == "money" {
-		return "--money X"
-	}
-	return "--" + most.name + " N"
+	return slices.MaxFunc(v.capsOf(a), func(x, y capRow) int { return cmp.Compare(x.share(), y.share()) }).flag()
 }
