@@ -85,6 +85,8 @@ func (s *Standing) first() Why {
 		w.Place = s.Ahead + 1
 	}
 	switch {
+	case r.State == Dead:
+		return w.because(HinderedDone, "it %s at %s%s", past[r.State], clockTime(r.Ended), r.failure())
 	case r.State.Ended():
 		return w.because(HinderedDone, "it %s at %s", past[r.State], clockTime(r.Ended))
 	case r.State == Running && r.Cancelling:
@@ -130,6 +132,17 @@ func (w Why) then(s *Stop) Why {
 }
 
 var past = map[State]string{Succeeded: "succeeded", Dead: "failed for good", Cancelled: "was cancelled"}
+
+// failure says how the last attempt of a dead task failed, to follow what happened; "" if it
+// made none.
+func (r *TaskRow) failure() string {
+	last := r.LastAttempt()
+	if last.Class == "" {
+		return ""
+	}
+	message, _, _ := strings.Cut(strings.TrimSuffix(last.Message, " ("+string(last.Class)+")"), "\n")
+	return fmt.Sprintf(", in attempt %d: %s: %s", last.Number, last.Class, message)
+}
 
 // blockedBy says what a blocked task waits for.
 func (r *TaskRow) blockedBy() string {

@@ -72,6 +72,25 @@ func TestWhyATaskWaits(t *testing.T) {
 	})
 }
 
+// Who asks why a task is dead is told how it failed, not only that it did.
+func TestWhyATaskIsDead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(newStore(t), pawl.Config{})
+		breaks := pawl.Operation[string, string]{Name: "breaks", Attempts: 2}
+		breaks.Handle(c, func(_ context.Context, task *pawl.Task[string]) (string, error) {
+			return "", fmt.Errorf("it broke at %d\nwith a trace", task.Attempt)
+		})
+		stop := start(t, c)
+		run := add(t, c, breaks, "x")
+		time.Sleep(time.Hour)
+		why(t, c, run.ID, pawl.HinderedDone, "it failed for good at ", ", in attempt 2: transient: it broke at 2")
+		if w := why(t, c, run.ID, pawl.HinderedDone); strings.Contains(w.Reason, "trace") {
+			t.Errorf("Reason = %q; want a sentence", w.Reason)
+		}
+		stop()
+	})
+}
+
 // A task that is next starts, and its call will not go: it says both.
 func TestWhyACallWillBeBlocked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -154,5 +154,9 @@ var remedies = map[pawl.Hindrance]string{
 }
 
 func remedy(w *pawl.Why) string {
-	return strings.NewReplacer("{limit}", w.Limit, "{queue}", w.Queue, "{budget}", shellWord(w.Budget), "{cap}", capFlag(w.Reason), "{id}", w.Task.String(), "{behind}", w.Behind.String()).Replace(remedies[w.Gate])
+	text := remedies[w.Gate]
+	if w.State == pawl.Dead {
+		text = "pawl dead retry {id} has it go on from where it failed; " + text
+	}
+	return strings.NewReplacer("{limit}", w.Limit, "{queue}", w.Queue, "{budget}", shellWord(w.Budget), "{cap}", capFlag(w.Reason), "{id}", w.Task.String(), "{behind}", w.Behind.String()).Replace(text)
 }

@@ -38,6 +38,8 @@ func TestWhyAsAPage(t *testing.T) {
 	stopped := row(pawl.Blocked)
 	stopped.Links = &pawl.Links{Wait: &pawl.Wait{Budget: "user/* per day", Account: "ann"}}
 	stopped.Attempts = []pawl.Attempt{{Number: 1, Class: pawl.Parked, Message: "budget user/* per day of ann: 4.98 of 5.00 are spent, and the call needs 0.04"}}
+	dead := row(pawl.Dead)
+	dead.Attempts = []pawl.Attempt{{Number: 3, Class: "permanent", Message: "the call needs 3300 tokens, and budget user/ann allows 100 tokens in all; make it smaller, or raise the budget\nand more (permanent)"}}
 	waits := func(ahead int, next time.Duration, gates ...limit.Gate) pawl.Standing {
 		return pawl.Standing{Row: row(pawl.Pending), Now: noon, Workers: 1, Ahead: ahead, Gates: gates, Next: noon.Add(next)}
 	}
@@ -60,6 +62,8 @@ func TestWhyAsAPage(t *testing.T) {
 	p := page{t: &terminal{out: &out, env: func(string) string { return "" }}, now: noon}
 	for _, s := range []pawl.Standing{
 		{Row: row(pawl.Succeeded)},
+		{Row: dead},
+		{Row: row(pawl.Dead)},
 		{Row: row(pawl.Running)},
 		{Row: row(pawl.Blocked)},
 		{Row: stopped},
