@@ -16,9 +16,13 @@ func TestBudgetByNameTellsWhatGoesOn(t *testing.T) {
 	close(w.began)
 	w.well("budgets set user/* --per month --calls 1")
 	w.answered(w.asks("zoe", "one"), w.asks("bob", "two"))
-	runs := []*pawl.Run[string]{w.asks("zoe", "three"), w.asks("zoe", "four")}
+	var runs []*pawl.Run[string]
+	for _, text := range []string{"three", "four"} {
+		runs = append(runs, w.asks("zoe", text))
+		w.until("zoe", pawl.Blocked)
+	}
 	w.asks("bob", "five")
-	w.blocked(3)
+	w.until("bob", pawl.Blocked)
 	w.well("budgets set user/zoe --per month --calls 9", "budget user/zoe per month is set: all 2 tasks that user/* per month had\n  stopped go on\nalready spent: 1 of 9 calls\n")
 	w.answered(runs...)
 	for _, v := range decoded[struct{ Budgets []budgetView }](w.ward, "budgets").Budgets {
@@ -46,18 +50,18 @@ func TestBudgetsTellWhatIsStillUsedUp(t *testing.T) {
 		}
 	}
 	run := w.asks("ann", "four")
-	w.blocked(1)
+	w.until("ann", pawl.Blocked)
 	w.well("budgets raise user/ann --per month --calls 1", "is raised: the task that it had stopped is stopped\n  again at its next call\nalready spent: 3 of 2 calls\nused up: ")
 	type answer struct {
 		Budget   string
 		Went     []pawl.ID `json:"went_on"`
 		Accounts []accountView
 	}
-	w.blocked(1)
+	w.until("ann", pawl.Blocked)
 	if got := decoded[answer](w.ward, "budgets raise user/ann --per month --calls 1"); len(got.Went) != 0 || len(got.Accounts) != 1 || got.Accounts[0].Spent.Calls != 3 {
 		t.Errorf("budgets raise -o json = %+v; want no task, and the 3 calls that are spent", got)
 	}
-	w.blocked(1)
+	w.until("ann", pawl.Blocked)
 	if got := decoded[answer](w.ward, "budgets raise user/ann --per month --calls 1"); !slices.Equal(got.Went, []pawl.ID{run.ID}) || got.Accounts[0].Share < 0.75 {
 		t.Errorf("budgets raise -o json = %+v; want the task, and 3 of 4 calls spent", got)
 	}
@@ -106,22 +110,5 @@ func TestBudgetsTellOfManyAccountsThatAreUsedUp(t *testing.T) {
 	}
 	if want := "→ pawl budgets raise 'user/* per month' --tokens N --money X"; remedy != want {
 		t.Errorf("exhausted says %q; want %q", remedy, want)
-	}
-}
-
-// blocked waits until so many tasks are blocked by budgets.
-func (w *purse) blocked(n int) {
-	w.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		rows, err := w.client.List(w.Context(), pawl.Filter{States: []pawl.State{pawl.Blocked}})
-		if err != nil {
-			w.Fatal(err)
-		}
-		if len(rows) == n {
-			return
-		}
-		if time.Now().After(deadline) {
-			w.Fatalf("%d tasks are blocked; want %d", len(rows), n)
-		}
 	}
 }
