@@ -37,6 +37,10 @@ func (c budgetChange) run(ctx context.Context, t *terminal, client *pawl.Client)
 	if err != nil {
 		return err
 	}
+	was, err := readSpent(ctx, client, c.String())
+	if err != nil {
+		return err
+	}
 	switch err := c.do(ctx, c.Budget); {
 	case errors.Is(err, pawl.ErrNoBudget):
 		status, err := client.Status(ctx)
@@ -61,7 +65,11 @@ func (c budgetChange) run(ctx context.Context, t *terminal, client *pawl.Client)
 	if err != nil {
 		return err
 	}
-	is.Went = wentOn(&is.view, stopped, after)
+	had := is.view // with what was spent before: what goes on may have spent the rest by now
+	if len(was.Accounts) > 0 {
+		had.Accounts = was.Accounts
+	}
+	is.Went = wentOn(&had, stopped, after)
 	if c.json {
 		return printJSON(t.out, is)
 	}
