@@ -31,7 +31,7 @@ help: ## print this list
 
 # A count, because a duration can end in the middle of a call, which Go 1.26
 # reports as a failure. The tests come last, so that their summary ends the output.
-check: FUZZTIME = 20000x
+check: FUZZTIME = 10000x
 check: race-ready format vet staticcheck tidy fuzz test ## all that CI runs: format, vet, staticcheck, tidy, some fuzzing, tests
 
 test: race-ready bin/services ## every test, with the race detector where there is a C compiler
